@@ -1,0 +1,207 @@
+"""The policy a city starts with: open data for anyone, personal data for nobody at this door, the rest by scope."""
+
+from __future__ import annotations
+
+from access.policy import Action, Policy, Rule, Subject
+
+SCOPES = {
+    "entities:read": "read entities that are not open data (personal data excepted)",
+    "entities:write": "create and change entities",
+    "alerts:write": "create and change flood assessments and alerts",
+    "flood:staff": "see what only staff should: suspected stages, and how each decision was made",
+    "subscriptions:write": "subscribe to what one may read, and see and change the city's subscriptions",
+    "registrations:write": "register context sources, and see and change registrations",
+    "contexts:write": "host JSON-LD contexts, see and delete them",
+    "rules:read": "read the alerting rules",
+    "rules:write": "change the alerting rules",
+    "points:till": "take and refund points as the till of a member shop",
+    "points:wallet": "see and use the points of residents who have consented to it",
+    "points:staff": "enrol residents and shops, change earning rules, hand out grants",
+    "points:treasury": "fund campaigns, sell points, close days, settle shops, prove the books",
+    "buses:read": "see the buses' plans and ask what could be promised",
+    "buses:write": "book and cancel rides, and report breakdowns and closed stops",
+    "devices:read": "read the registry of devices",
+    "accounting:read": "read the accounting of what arrived",
+    "devices:write": "register, approve, suspend devices and give them new secrets",
+    "devices:command": "send commands to devices",
+    "rejected:read": "read what was rejected, and why",
+    "users:read": "see who has an account",
+    "users:write": "give and take roles, suspend accounts",
+    "apps:read": "see the apps that were registered",
+    "apps:write": "allow or refuse what apps ask for, suspend apps",
+    "audit:read": "read the audit trail",
+    "usage:read": "read who used what, and how much",
+    "policies:read": "read the policy",
+    "opendata:read": "read open data as an app with a name and a quota of its own",
+    "openid": "know who you are by a number",
+    "profile": "know your name",
+    "email": "know your e-mail address",
+    "offline_access": "go on while you are away",
+}
+"""The scopes that a client can be granted, and what each is for."""
+
+GRANTED_AT_ONCE = frozenset({"opendata:read", "openid", "profile", "email", "offline_access"})
+"""What an app gets by asking: open data, and what each person allows it about themselves. All else needs approval."""
+
+_OFFICER = frozenset({"entities:read", "flood:staff", "rules:read", "devices:read", "accounting:read", "rejected:read"})
+
+ROLES: dict[str, frozenset[str]] = {
+    "administrator": frozenset(SCOPES) - GRANTED_AT_ONCE,
+    "flood-officer": _OFFICER | {"rules:write"},
+    "device-officer": _OFFICER | {"devices:write", "devices:command"},
+    "auditor": frozenset({"audit:read", "usage:read", "users:read", "apps:read", "policies:read"}),
+}
+"""The municipality's roles, and the scopes that each brings. Whoever has none of them is a resident or a developer."""
+
+OPEN_TYPES = frozenset(
+    {
+        "WaterObserved",
+        "FloodMonitoring",
+        "Alert",
+        "WeatherObserved",
+        "WeatherAlert",
+        "CrowdFlowObserved",
+        "EVChargingStation",
+        "Vehicle",
+        "PointOfInterest",
+        "GtfsStop",
+        "GtfsRoute",
+        "GtfsTrip",
+    }
+)
+"""Entity types that are open data."""
+
+PERSONAL_TYPES = frozenset({"Person", "DeviceMeasurement", "EVChargingSession", "RideBooking", "PointAccount"})
+"""Entity types about persons: never readable through the open API, whatever the token."""
+
+_EVERY = frozenset(Action)
+_READ = frozenset({Action.READ})
+_WRITE = frozenset({Action.WRITE})
+_ANY = frozenset({"*"})
+_ASSESSMENTS = frozenset({"FloodMonitoring", "Alert"})
+_STAFF_ATTRIBUTES = frozenset({"suspectStage"})
+
+
+def _service(name: str, action: Action, scope: str | None = None) -> Rule:
+    scope = scope or f"{name}:{action}"
+    return Rule(
+        name=f"service-{name}-{action}",
+        explanation=f"holders of the scope {scope} may {action} {name}",
+        allow=True,
+        actions=frozenset({action}),
+        types=frozenset({f"service:{name}"}),
+        scopes=frozenset({scope}),
+    )
+
+
+DEFAULT_POLICY = Policy(
+    version="2026-11-1",
+    rules=(
+        Rule(
+            name="personal-data",
+            explanation="personal data is never given through the open API",
+            allow=False,
+            actions=_EVERY,
+            types=PERSONAL_TYPES,
+            conceal=True,
+        ),
+        Rule(
+            name="staff-attributes",
+            explanation="staff see suspected stages at once",
+            allow=True,
+            actions=_READ,
+            types=frozenset({"FloodMonitoring"}),
+            attributes=_STAFF_ATTRIBUTES,
+            scopes=frozenset({"flood:staff"}),
+        ),
+        Rule(
+            name="not-for-residents",
+            explanation="a suspected stage is shown to residents only once it has been confirmed by a second sample",
+            allow=False,
+            actions=_READ,
+            types=frozenset({"FloodMonitoring"}),
+            attributes=_STAFF_ATTRIBUTES,
+        ),
+        Rule(
+            name="open-data",
+            explanation="open data is readable by anyone",
+            allow=True,
+            actions=_READ,
+            types=OPEN_TYPES,
+        ),
+        Rule(
+            name="read-by-scope",
+            explanation="holders of entities:read may read what is not personal",
+            allow=True,
+            actions=_READ,
+            types=_ANY,
+            scopes=frozenset({"entities:read"}),
+        ),
+        Rule(
+            name="assessments-by-scope",
+            explanation="holders of alerts:write may write assessments and alerts",
+            allow=True,
+            actions=_WRITE,
+            types=_ASSESSMENTS,
+            scopes=frozenset({"alerts:write"}),
+        ),
+        Rule(
+            name="assessments-are-made-by-alerting",
+            explanation="flood assessments and alerts are made by the city's alerting; writing one needs alerts:write",
+            allow=False,
+            actions=_WRITE,
+            types=_ASSESSMENTS,
+        ),
+        Rule(
+            name="write-by-scope",
+            explanation="holders of entities:write may write what is not personal",
+            allow=True,
+            actions=_WRITE,
+            types=_ANY,
+            scopes=frozenset({"entities:write"}),
+        ),
+        _service("devices", Action.READ),
+        _service("devices", Action.WRITE),
+        _service("devices", Action.COMMAND),
+        _service("rejected", Action.READ),
+        _service("users", Action.READ),
+        _service("users", Action.WRITE),
+        _service("apps", Action.READ),
+        _service("apps", Action.WRITE),
+        _service("audit", Action.READ),
+        _service("usage", Action.READ),
+        _service("policies", Action.READ),
+        _service("accounting", Action.READ),
+        _service("decisions", Action.READ, "flood:staff"),
+        _service("rules", Action.READ),
+        _service("rules", Action.WRITE),
+        _service("points-till", Action.WRITE, "points:till"),
+        _service("points-wallet", Action.WRITE, "points:wallet"),
+        _service("points-staff", Action.READ, "points:staff"),
+        _service("points-staff", Action.WRITE, "points:staff"),
+        _service("points-treasury", Action.READ, "points:treasury"),
+        _service("points-treasury", Action.WRITE, "points:treasury"),
+        _service("buses", Action.READ),
+        _service("buses", Action.WRITE),
+        _service("subscriptions", Action.WRITE),
+        _service("registrations", Action.WRITE),
+        _service("contexts", Action.WRITE),
+    ),
+)
+
+OPEN_POLICY = Policy(
+    version="conformance",
+    rules=(
+        Rule(
+            name="conformance",
+            explanation="authorisation is switched off",
+            allow=True,
+            actions=_EVERY,
+            types=_ANY | {"service:subscriptions", "service:registrations", "service:contexts"},
+        ),
+    ),
+)
+"""Everything for everybody: only for conformance tests on loopback."""
+
+CONFORMANCE = Subject("app", "conformance")
+"""Who asks where authorisation is switched off."""

@@ -1,0 +1,139 @@
+"""Who may do what with which data: one pure decision, asked by the gateway, the streams and the notifier alike.
+
+A policy is data with a version. Its rules are tried in order and the first that matches decides; where none
+matches the answer is no. Two things no rule can grant: what belongs to another tenant than the caller's own,
+and whatever a rule marks as concealed, of which a stranger is not even told that it exists.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal, NamedTuple
+
+import msgspec
+
+
+class Action(StrEnum):
+    """What somebody wants to do."""
+
+    READ = "read"
+    WRITE = "write"
+    COMMAND = "command"
+
+
+class Subject(NamedTuple):
+    """Who asks: anyone, an app, a person or a device, bound to at most one tenant, with what was granted to it.
+
+    `client` is the app that speaks: the subject itself, or the app that a person uses.
+    """
+
+    kind: Literal["anyone", "app", "person", "device"] = "anyone"
+    id: str = ""
+    tenant: str | None = None
+    scopes: frozenset[str] = frozenset()
+    roles: frozenset[str] = frozenset()
+    client: str = ""
+
+
+ANYONE = Subject()
+"""The caller without a token."""
+
+
+class Resource(NamedTuple):
+    """What is asked for: an entity type of a tenant, or one attribute of it, or a service (``service:devices``)."""
+
+    tenant: str
+    type: str
+    attribute: str | None = None
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a policy.
+
+    `types` are entity types, or services as ``service:NAME``; ``*`` is every entity type and no service. An
+    empty `attributes` speaks of whole entities and all attributes; otherwise only of those named. An empty
+    `scopes` and `roles` speaks of everybody; otherwise of who holds at least one of them.
+    """
+
+    name: str
+    explanation: str
+    allow: bool
+    actions: frozenset[Action]
+    types: frozenset[str]
+    attributes: frozenset[str] = frozenset()
+    scopes: frozenset[str] = frozenset()
+    roles: frozenset[str] = frozenset()
+    conceal: bool = False
+
+    def matches(self, subject: Subject, action: Action, resource: Resource) -> bool:
+        """Whether this rule decides the question."""
+        return (
+            action in self.actions
+            and (resource.type in self.types or ("*" in self.types and not resource.type.startswith("service:")))
+            and (not self.attributes or resource.attribute in self.attributes)
+            and (not (self.scopes or self.roles) or bool(self.scopes & subject.scopes or self.roles & subject.roles))
+        )
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """A versioned list of rules."""
+
+    version: str
+    rules: tuple[Rule, ...]
+
+
+class Decision(NamedTuple):
+    """Yes or no, which rule said so, and why, in words for whoever asked. `conceal`: do not admit that it exists."""
+
+    allowed: bool
+    rule: str
+    explanation: str
+    conceal: bool = False
+
+
+class Readable(NamedTuple):
+    """The entity types a subject may read: all but `never`, or, where `only` is set, none but those."""
+
+    only: frozenset[str] | None
+    never: frozenset[str]
+
+
+def decide(policy: Policy, subject: Subject, action: Action, resource: Resource) -> Decision:
+    """Whether `subject` may. Pure: the same question to the same policy always has the same answer."""
+    if subject.tenant is not None and subject.tenant != resource.tenant:
+        return Decision(False, "own-tenant", f"this caller belongs to the tenant {subject.tenant!r}")
+    for rule in policy.rules:
+        if rule.matches(subject, action, resource):
+            return Decision(rule.allow, rule.name, rule.explanation, rule.conceal)
+    return Decision(False, "default", _what_would_help(policy, action, resource))
+
+
+def _what_would_help(policy: Policy, action: Action, resource: Resource) -> str:
+    scopes = sorted(
+        scope
+        for rule in policy.rules
+        if rule.allow
+        for scope in rule.scopes
+        if rule.matches(Subject(scopes=frozenset({scope})), action, resource)
+    )
+    if not scopes:
+        return f"no rule allows anybody to {action} {resource.type}"
+    return f"to {action} {resource.type} a token needs the scope {' or '.join(scopes)}"
+
+
+def readable(policy: Policy, subject: Subject, tenant: str) -> Readable:
+    """The entity types that `subject` may read in `tenant`, for filtering a query before it runs."""
+    named = {name for rule in policy.rules for name in rule.types if name != "*" and ":" not in name}
+    allowed = {name for name in named if decide(policy, subject, Action.READ, Resource(tenant, name)).allowed}
+    if decide(policy, subject, Action.READ, Resource(tenant, "*")).allowed:
+        return Readable(None, frozenset(named - allowed))
+    return Readable(frozenset(allowed), frozenset())
+
+
+def hidden_attributes(policy: Policy, subject: Subject, tenant: str, type_: str) -> frozenset[str]:
+    """The attributes of `type_` that `subject` may not read though it may read the entity."""
+    named = {name for rule in policy.rules for name in rule.attributes}
+    questions = {name: Resource(tenant, type_, name) for name in named}
+    return frozenset(
+        n for n, question in questions.items() if not decide(policy, subject, Action.READ, question).allowed
+    )

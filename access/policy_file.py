@@ -1,0 +1,85 @@
+"""Policies and their tests as plain data, so that a municipality can keep both under version control."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+from access.defaults import SCOPES
+from access.policy import Action, Policy, Resource, Subject, decide
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One question to a policy and the answer expected. `rule`, where given, is the rule that must decide.
+
+    `asker` is anyone, app, person or device; its tenant is the data's own where none is given.
+    """
+
+    name: str
+    action: Action
+    type: str
+    allowed: bool
+    asker: str = "anyone"
+    scopes: frozenset[str] = frozenset()
+    tenant: str = "fukui"
+    asker_tenant: str | None = None
+    attribute: str | None = None
+    rule: str | None = None
+
+
+class Failure(NamedTuple):
+    """A case that came out otherwise."""
+
+    name: str
+    expected: str
+    got: str
+
+
+def parse_policy(data: Any) -> Policy:
+    """The policy in plain data. Raises ValueError naming the place that is wrong."""
+    try:
+        policy = msgspec.convert(data, Policy)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"the policy is wrong: {error}") from error
+    names = [rule.name for rule in policy.rules]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"two rules have the name {', '.join(twice)}: a refusal must name one")
+    asked = {scope for rule in policy.rules for scope in rule.scopes}
+    if unknown := sorted(asked - SCOPES.keys()):
+        raise ValueError(f"there is no scope {', '.join(unknown)}; nobody could hold it")
+    return policy
+
+
+def plain(policy: Policy) -> dict[str, Any]:
+    """The policy as plain data with its lists in order: what `parse_policy` reads."""
+    made: dict[str, Any] = msgspec.to_builtins(policy, order="deterministic")
+    return made
+
+
+def parse_cases(data: Any) -> list[Case]:
+    """Test cases in plain data. Raises ValueError naming the place that is wrong."""
+    try:
+        return msgspec.convert(data, list[Case])
+    except msgspec.ValidationError as error:
+        raise ValueError(f"the cases are wrong: {error}") from error
+
+
+def run_cases(policy: Policy, cases: list[Case]) -> list[Failure]:
+    """The cases that come out otherwise than expected."""
+    return [failure for case in cases if (failure := _run(policy, case)) is not None]
+
+
+def _run(policy: Policy, case: Case) -> Failure | None:
+    if case.asker == "anyone":
+        subject = Subject()
+    else:
+        subject = Subject(case.asker, "test", case.asker_tenant or case.tenant, case.scopes)  # type: ignore[arg-type]
+    got = decide(policy, subject, case.action, Resource(case.tenant, case.type, case.attribute))
+    if got.allowed == case.allowed and case.rule in (None, got.rule):
+        return None
+    return Failure(case.name, _said(case.allowed, case.rule), _said(got.allowed, got.rule))
+
+
+def _said(allowed: bool, rule: str | None) -> str:
+    return f"{'allowed' if allowed else 'refused'}{f' by {rule}' if rule else ''}"

@@ -1,0 +1,43 @@
+"""TLS for the endpoint: the server's certificate, and the name on a device's."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from typing import Any
+
+from adapters.mqtt.settings import EndpointSettings
+from broker.errors import Invalid
+
+
+def server_context(settings: EndpointSettings) -> ssl.SSLContext:
+    """The context for `tls_port`: TLS 1.2 or newer. Raises `Invalid` naming the setting whose file is no good."""
+    if settings.tls_certificate is None or settings.tls_key is None:
+        raise Invalid("TLS needs a certificate and its key", field="tls_certificate")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise Invalid(f"{settings.tls_certificate} and {settings.tls_key}: {error}", field="tls_certificate") from error
+    if settings.client_authorities is not None:
+        try:
+            context.load_verify_locations(settings.client_authorities)
+        except (OSError, ssl.SSLError) as error:
+            raise Invalid(f"{settings.client_authorities}: {error}", field="client_authorities") from error
+        required = settings.require_client_certificate
+        context.verify_mode = ssl.CERT_REQUIRED if required else ssl.CERT_OPTIONAL
+    return context
+
+
+def certificate_name(certificate: Mapping[str, Any] | None) -> str | None:
+    """The name on a verified certificate (as `SSLSocket.getpeercert` gives it): the subject's common name, or else
+    the first DNS name or URI among the alternative names. None without a certificate."""
+    if not certificate:
+        return None
+    for part in certificate.get("subject", ()):
+        for kind, value in part:
+            if kind == "commonName":
+                return str(value)
+    names = certificate.get("subjectAltName", ())
+    return next((str(value) for kind, value in names if kind in ("DNS", "URI")), None)

@@ -1,0 +1,165 @@
+"""The application: routes, middleware and what lives as long as the process, made from the ports it is given."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from importlib.metadata import version
+
+from fastapi import APIRouter, FastAPI
+from fastapi.exceptions import RequestValidationError
+from prometheus_client import Gauge
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Route
+
+from access.defaults import CONFORMANCE, OPEN_POLICY
+from access.tokens import TokenVerifier
+from api_gateway.auth import Gate
+from api_gateway.context import Gateway
+from api_gateway.edge import Edge, EdgeMetrics
+from api_gateway.errors import on_city_error, on_http_exception, on_validation_error
+from api_gateway.events.fanout import Fanout
+from api_gateway.hot import HotReads
+from api_gateway.metering import Meter, Metering
+from api_gateway.ngsi_ld.fetching import fetcher
+from api_gateway.ngsi_ld.operations import OPERATIONS
+from api_gateway.ngsi_ld.reader import DocumentReader
+from api_gateway.oauth.accounts import Accounts
+from api_gateway.oauth.revocations import follow_revocations
+from api_gateway.oauth.server import OAuthServer
+from api_gateway.openapi import DESCRIPTION, TAGS, document
+from api_gateway.routes import (
+    account,
+    buses,
+    city,
+    data,
+    events,
+    flood,
+    health,
+    oauth,
+    pages,
+    points,
+    points_staff,
+    staff,
+)
+from api_gateway.shared import SharedAnswers
+from broker.errors import CityError
+from broker.jsonld.library import ContextLibrary
+from broker.store.entities import EntityWriter
+
+_EXPOSED = [
+    "Link",
+    "NGSILD-Results-Count",
+    "NGSILD-Tenant",
+    "Content-Range",
+    "Retry-After",
+    "RateLimit-Limit",
+    "RateLimit-Remaining",
+    "RateLimit-Reset",
+]
+
+
+def create_app(services: Gateway) -> FastAPI:
+    """The gateway over `services`. NGSI-LD's routes are plain endpoints and come first, the hot ones sooner still."""
+    settings = services.settings
+    meter = Meter(services.clock, settings.app_rate, settings.app_burst)
+    app = FastAPI(
+        title="都市OS API",
+        version=version("city-os"),
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
+        docs_url=None,
+        redoc_url=None,
+        routes=[Route(op.path, op.handler, methods=[op.method], name=op.name) for op in OPERATIONS],
+        lifespan=_lifespan,
+        middleware=[
+            Middleware(Edge, metrics=EdgeMetrics(services.metrics), tls=settings.public_url.startswith("https")),
+            Middleware(Metering, meter=meter),
+            Middleware(HotReads),
+            Middleware(
+                CORSMiddleware,
+                allow_origins=["*"],
+                allow_methods=["GET", "HEAD"],
+                allow_headers=["NGSILD-Tenant", "Authorization", "Link", "Last-Event-ID"],
+                expose_headers=_EXPOSED,
+                max_age=3600,
+            ),
+        ],
+        exception_handlers={
+            CityError: on_city_error,
+            HTTPException: on_http_exception,
+            RequestValidationError: on_validation_error,
+        },
+    )
+    _furnish(app, services, meter)
+    for router in _routers(services):
+        app.include_router(router)
+    if settings.web_folder is not None:
+        app.mount("/", pages.Pages(settings.web_folder, settings.map.tile_url), name="pages")
+    app.openapi = lambda: document(app, OPERATIONS)  # type: ignore[method-assign]
+    return app
+
+
+def _furnish(app: FastAPI, services: Gateway, meter: Meter) -> None:
+    """What handlers find in `app.state`."""
+    settings, keys = services.settings, services.keys
+    verifier = TokenVerifier(settings.issuer, settings.issuer, keys.ring, services.clock)
+    fanout = Fanout(
+        services.log,
+        buffer=settings.stream_buffer,
+        most=settings.max_streams,
+        poll_seconds=settings.stream_poll_seconds,
+        appended=services.appended,
+    )
+    app.state.gateway = services
+    app.state.meter = meter
+    if settings.auth == "off":
+        app.state.gate = Gate(OPEN_POLICY, verifier, keys, settings.default_tenant, meter, CONFORMANCE)
+    else:
+        app.state.gate = Gate(services.policy, verifier, keys, settings.default_tenant, meter)
+    fetch = fetcher(allow_private=settings.private_hosts)
+    app.state.contexts = ContextLibrary(services.database, fetch, settings.issuer)
+    app.state.reader = DocumentReader(services.database)
+    app.state.writer = EntityWriter(services.outlet)
+    app.state.verifier = verifier
+    app.state.attempts = account.Attempts()
+    app.state.accounts = accounts = Accounts(services.database, services.clock)
+    app.state.oauth = OAuthServer(
+        services.database, keys, verifier, accounts, settings.issuer, settings.token_seconds, services.clock
+    )
+    app.state.fanout = fanout
+    app.state.shared = SharedAnswers()
+    streams = Gauge("cityos_event_streams", "event streams open", registry=services.metrics)
+    streams.set_function(lambda: fanout.open_streams)
+
+
+def _routers(services: Gateway) -> list[APIRouter]:
+    routers = [events.router, city.router, data.router, oauth.router, account.router, staff.router, health.router]
+    if services.flood is not None:
+        routers.append(flood.router)
+    if services.rules is not None:
+        routers.append(flood.rules_router)
+    if services.points is not None:
+        routers += [points.router, points_staff.router]
+    if services.buses is not None:
+        routers.append(buses.router)
+    return routers
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    services: Gateway = app.state.gateway
+    tenant = services.settings.default_tenant
+    following = follow_revocations(services.database, tenant, app.state.verifier, services.clock)
+    keepers = [asyncio.create_task(services.keys.keep_fresh()), asyncio.create_task(following)]
+    keepers.append(asyncio.create_task(app.state.meter.keep(services.database)))
+    try:
+        yield
+    finally:
+        app.state.fanout.close()
+        for keeper in keepers:
+            keeper.cancel()
+        await asyncio.gather(*keepers, return_exceptions=True)

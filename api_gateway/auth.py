@@ -1,0 +1,138 @@
+"""Who is asking, in which tenant, and whether they may: what every route asks before anything else."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from starlette.requests import Request
+
+from access.policy import (
+    ANYONE,
+    Action,
+    Decision,
+    Policy,
+    Readable,
+    Resource,
+    Subject,
+    decide,
+    hidden_attributes,
+    readable,
+)
+from access.tokens import Refusal, TokenVerifier, Why
+from api_gateway.errors import Unauthenticated
+from api_gateway.metering import Meter
+from api_gateway.oauth.keys import SigningKeys
+from broker.errors import Forbidden, NotFound, UnknownTenant
+
+_TENANT = re.compile(r"[a-z][a-z0-9_]{0,49}")
+_TENANT_HEADER = b"ngsild-tenant"
+
+
+class Caller(NamedTuple):
+    """Who asks, and the tenant whose data they ask about."""
+
+    subject: Subject
+    tenant: str
+
+
+class Gate:
+    """The policy at the door. Answers for the same caller and type are remembered: policies are values."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        verifier: TokenVerifier,
+        keys: SigningKeys,
+        default_tenant: str,
+        meter: Meter,
+        stranger: Subject = ANYONE,
+    ) -> None:
+        self._policy = policy
+        self._stranger = stranger
+        self._verifier = verifier
+        self._keys = keys
+        self._default_tenant = default_tenant
+        self._meter = meter
+        self._decide = lru_cache(4096)(self._ask)
+        self._readable = lru_cache(1024)(lambda subject, tenant: readable(policy, subject, tenant))
+        self._hidden = lru_cache(4096)(lambda subject, tenant, name: hidden_attributes(policy, subject, tenant, name))
+
+    def _ask(self, subject: Subject, action: Action, resource: Resource) -> Decision:
+        return decide(self._policy, subject, action, resource)
+
+    async def caller(self, request: Request, *, tenant: str | None = None) -> Caller:
+        """Who sent the request. The tenant is NGSILD-Tenant (6.3.14) or `tenant`, else the token's, else the default.
+
+        Raises `Unauthenticated` for a token that is not good, `Forbidden` for one of another tenant, and `TooMany`.
+        """
+        authorization = None
+        for name, value in request.scope["headers"]:
+            if name == b"authorization":
+                authorization = value.decode("latin-1")
+            elif name == _TENANT_HEADER:
+                tenant = value.decode("latin-1")
+        subject = self._stranger if authorization is None else await self._subject(authorization)
+        if tenant and not _TENANT.fullmatch(tenant):
+            raise UnknownTenant(f"there is no tenant named {tenant[:60]!r}")
+        chosen = tenant or subject.tenant or self._default_tenant
+        if subject.tenant is not None and subject.tenant != chosen:
+            raise Forbidden(f"the token is bound to the tenant {subject.tenant!r} and cannot be used in {chosen!r}")
+        caller = request.scope["caller"] = Caller(subject, chosen)
+        self._meter.take(subject)
+        return caller
+
+    async def _subject(self, authorization: str) -> Subject:
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise Unauthenticated("the header Authorization must be: Bearer TOKEN", error="invalid_request")
+        found = self._verifier.subject(token.strip())
+        if isinstance(found, Refusal) and found.why is Why.UNKNOWN_KEY and await self._keys.refresh():
+            self._verifier.use(self._keys.ring)
+            found = self._verifier.subject(token.strip())
+        if isinstance(found, Refusal):
+            raise Unauthenticated(found.explanation, error="invalid_token")
+        return found
+
+    def may(self, caller: Caller, action: Action, type_: str) -> Decision:
+        """The policy's answer about a type (or ``service:NAME``) in the caller's tenant."""
+        return self._decide(caller.subject, action, Resource(caller.tenant, type_))
+
+    def demand(self, caller: Caller, action: Action, type_: str) -> None:
+        """Return if the caller may; else raise `Forbidden` with the rule, or `Unauthenticated` for a stranger."""
+        decision = self.may(caller, action, type_)
+        if not decision.allowed:
+            raise refusal(caller, decision)
+
+    def demand_entity(self, caller: Caller, entity_id: str, types: list[str]) -> None:
+        """As `demand` to read an entity; what is concealed is said not to exist."""
+        for name in types:
+            decision = self.may(caller, Action.READ, name)
+            if decision.conceal:
+                raise NotFound(f"there is no entity {entity_id}")
+            if not decision.allowed:
+                raise refusal(caller, decision)
+
+    def readable(self, caller: Caller) -> Readable:
+        """The types the caller may read, for filtering before a query runs."""
+        return self._readable(caller.subject, caller.tenant)
+
+    def hidden(self, caller: Caller, types: list[str]) -> frozenset[str]:
+        """Attributes of entities of these types that the caller may not see."""
+        if len(types) == 1:
+            return self._hidden(caller.subject, caller.tenant, types[0])
+        return frozenset().union(*(self._hidden(caller.subject, caller.tenant, name) for name in types))
+
+
+def refusal(caller: Caller, decision: Decision) -> Forbidden | Unauthenticated:
+    """The error for a No: a stranger is asked for a token, anybody else is told which rule decided."""
+    if caller.subject.kind == "anyone" and not decision.conceal:
+        return Unauthenticated(f"{decision.explanation} (rule {decision.rule})")
+    return Forbidden(f"{decision.explanation} (rule {decision.rule})")
+
+
+def gate_of(request: Request) -> Gate:
+    """The gate of the application that serves this request."""
+    gate: Gate = request.app.state.gate
+    return gate

@@ -1,0 +1,107 @@
+"""What the gateway is given: its ports, its settings, and who is asking."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Protocol
+
+from prometheus_client import CollectorRegistry
+from starlette.requests import Request
+
+from access.defaults import DEFAULT_POLICY
+from access.policy import Policy
+from api_gateway.events.fanout import Appended
+from api_gateway.oauth.keys import SigningKeys
+from api_gateway.settings import GatewaySettings
+from broker.ports import Database, Log, Outlet, Transaction
+from schemas.clock import Clock, utc_now
+from services.dispatch.values import Ask, Booking, Promise, Stop, Tour, Vehicle
+from services.points.town import Town
+
+CityNow = Callable[[Transaction], Awaitable[datetime | None]]
+"""The city's present as the data sees it: the newest observation's time, or None where there is none."""
+
+
+class FloodViews(Protocol):
+    """What the flood routes show (`services.alerting.reading.FloodReading` has this shape)."""
+
+    async def gauges(self, tx: Transaction) -> Sequence[Any]: ...
+
+    async def hydrograph(self, tx: Transaction, entity_id: str, start: datetime, end: datetime) -> Any: ...
+
+    async def alerts(self, tx: Transaction, active: bool) -> Sequence[Any]: ...
+
+    async def cap(self, tx: Transaction, alert_id: str) -> bytes | None: ...
+
+    async def feed(self, tx: Transaction) -> bytes: ...
+
+    async def decisions(
+        self, tx: Transaction, entity_id: str | None, start: datetime, end: datetime
+    ) -> Sequence[Any]: ...
+
+
+class RuleStore(Protocol):
+    """The alerting rules as the rules routes use them (`services.alerting.reading.StoredRules`)."""
+
+    async def current(self, tx: Transaction) -> Mapping[str, Any]: ...
+
+    async def replace(self, tx: Transaction, tenant: str, document: Any, author: str) -> Mapping[str, Any]: ...
+
+
+class BusDesk(Protocol):
+    """What the buses' routes ask of the service (`services.dispatch.desk.BookingDesk`)."""
+
+    async def quote(self, tenant: str, ask: Ask) -> list[Promise]: ...
+
+    async def book(
+        self, tenant: str, ask: Ask, promise: Promise, rider: str, *, asked_as: str | None = None
+    ) -> Booking: ...
+
+    async def change(self, tenant: str, booking: str, ask: Ask, promise: Promise) -> Booking: ...
+
+    async def cancel(self, tenant: str, booking: str) -> None: ...
+
+    async def report_breakdown(self, tenant: str, day: date, vehicle: str, because: str) -> list[Booking]: ...
+
+    async def close_stop(self, tenant: str, day: date, stop: str, because: str) -> list[Booking]: ...
+
+    async def plan(self, tenant: str, day: date) -> dict[str, Tour]: ...
+
+    async def set_stop(self, tenant: str, stop: Stop) -> None: ...
+
+    async def set_vehicle(self, tenant: str, vehicle: Vehicle) -> None: ...
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """The ports that the composition root passes in.
+
+    `database` connects as the application's role (row-level security by tenant). `city_now` is asked in a replay,
+    when the city's clock is the data's. Without `flood`, `rules`, `points` or `buses` their routes do not exist.
+    `metrics` is the registry shown at /metrics, and `other_metrics` gives the other processes' page (it may wait a
+    second or two). `appended` tells the event streams that the log has grown.
+    """
+
+    database: Database
+    log: Log
+    outlet: Outlet
+    keys: SigningKeys
+    settings: GatewaySettings
+    policy: Policy = DEFAULT_POLICY
+    clock: Clock = utc_now
+    city_now: CityNow | None = None
+    flood: FloodViews | None = None
+    rules: RuleStore | None = None
+    points: Town | None = None
+    buses: BusDesk | None = None
+    metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
+    appended: Appended | None = None
+    other_metrics: Callable[[], str] | None = None
+
+
+def gateway_of(request: Request) -> Gateway:
+    """The gateway that serves this request."""
+    gateway: Gateway = request.app.state.gateway
+    return gateway

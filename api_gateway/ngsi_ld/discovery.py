@@ -1,0 +1,150 @@
+"""Which types and attributes there are (ETSI GS CIM 009, 5.7.5 to 5.7.10, 6.25 to 6.28)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from access.policy import Action
+from api_gateway.auth import Caller, Gate, gate_of
+from api_gateway.context import gateway_of
+from api_gateway.ngsi_ld.context import answers_ld, link_context
+from api_gateway.ngsi_ld.params import flag
+from api_gateway.ngsi_ld.represent import EntityResponse, Shape
+from api_gateway.ngsi_ld.writing import only
+from broker.errors import NotFound
+from broker.jsonld.context import DEFAULT_VOCABULARY
+from broker.store import reading
+from broker.store.reading import AttributeUse
+
+
+async def list_types(request: Request) -> Response:
+    """The entity types present that the caller may read, with details their attributes."""
+    only(request, "details")
+    gate, caller, shape = await _asked(request)
+    details = flag(request.query_params, "details")
+    async with gateway_of(request).database.transaction(caller.tenant) as tx:
+        names = [name for name in await reading.types(tx) if gate.may(caller, Action.READ, name).allowed]
+        uses = await reading.attributes(tx, None) if details else []
+    if not details:
+        return _listing("EntityTypeList", "typeList", names, shape)
+    attributes: defaultdict[str, set[str]] = defaultdict(set)
+    for use in uses:
+        for name in use.types:
+            attributes[name].add(use.name)
+    compact = shape.context.compact
+    hidden = {name: gate.hidden(caller, [name]) for name in names}
+    found = [
+        {"id": _iri(name), "type": "EntityType", "typeName": compact(name),
+         "attributeNames": sorted(compact(a) for a in attributes[name] - hidden[name])}
+        for name in names
+    ]  # fmt: skip
+    return _respond(found, shape)
+
+
+async def one_type(request: Request) -> Response:
+    """What is known of one entity type."""
+    only(request)
+    gate, caller, shape = await _asked(request)
+    name = shape.context.expand(request.path_params["name"])
+    async with gateway_of(request).database.transaction(caller.tenant) as tx:
+        count = await reading.count_of_type(tx, name) if gate.may(caller, Action.READ, name).allowed else 0
+        uses = await reading.attributes(tx, name)
+    if not count:
+        raise NotFound(f"there are no entities of type {request.path_params['name']}")
+    hidden = gate.hidden(caller, [name])
+    kinds = _kinds(use for use in uses if use.name not in hidden)
+    compact = shape.context.compact
+    details = [
+        {"id": _iri(a), "type": "Attribute", "attributeName": compact(a), "attributeTypes": sorted(kinds[a])}
+        for a in sorted(kinds)
+    ]
+    answer = {"id": _iri(name), "type": "EntityTypeInfo", "typeName": compact(name), "entityCount": count,
+              "attributeDetails": details}  # fmt: skip
+    return _respond(answer, shape)
+
+
+async def list_attributes(request: Request) -> Response:
+    """The attributes present, with details the types that have them."""
+    only(request, "details")
+    gate, caller, shape = await _asked(request)
+    uses = await _uses(request, gate, caller)
+    names = sorted({use.name for use in uses})
+    if not flag(request.query_params, "details"):
+        return _listing("AttributeList", "attributeList", names, shape)
+    compact = shape.context.compact
+    types = {name: sorted({compact(t) for use in uses if use.name == name for t in use.types}) for name in names}
+    found = [
+        {"id": _iri(name), "type": "Attribute", "attributeName": compact(name), "typeNames": types[name]}
+        for name in names
+    ]
+    return _respond(found, shape)
+
+
+async def one_attribute(request: Request) -> Response:
+    """What is known of one attribute."""
+    only(request)
+    gate, caller, shape = await _asked(request)
+    name = shape.context.expand(request.path_params["name"])
+    uses = [use for use in await _uses(request, gate, caller) if use.name == name]
+    if not uses:
+        raise NotFound(f"no entity has an attribute {request.path_params['name']}")
+    compact = shape.context.compact
+    answer = {"id": _iri(name), "type": "Attribute", "attributeName": compact(name),
+              "attributeCount": sum(use.entities for use in uses), "attributeTypes": sorted(_kinds(uses)[name]),
+              "typeNames": sorted({compact(t) for use in uses for t in use.types})}  # fmt: skip
+    return _respond(answer, shape)
+
+
+async def _asked(request: Request) -> tuple[Gate, Caller, Shape]:
+    gate = gate_of(request)
+    caller = await gate.caller(request)
+    context = await link_context(request, caller.tenant)
+    return gate, caller, Shape(ld=answers_ld(request), context=context)
+
+
+async def _uses(request: Request, gate: Gate, caller: Caller) -> list[AttributeUse]:
+    """The attributes that the caller may see, as entities that it may see have them."""
+    async with gateway_of(request).database.transaction(caller.tenant) as tx:
+        uses = await reading.attributes(tx, None)
+    return [
+        use
+        for use in uses
+        if all(gate.may(caller, Action.READ, name).allowed for name in use.types)
+        and use.name not in gate.hidden(caller, use.types)
+    ]
+
+
+def _kinds(uses: Iterable[AttributeUse]) -> dict[str, set[str]]:
+    kinds: defaultdict[str, set[str]] = defaultdict(set)
+    for use in uses:
+        kinds[use.name].update(use.kinds)
+    return kinds
+
+
+def _iri(name: str) -> str:
+    return name if ":" in name else DEFAULT_VOCABULARY + name
+
+
+def _listing(kind: str, member: str, names: list[str], shape: Shape) -> Response:
+    """A list of names (5.2.24, 5.2.27); its id names this list and no other."""
+    digest = hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
+    shown = [shape.context.compact(name) for name in names]
+    return _respond({"id": f"urn:ngsi-ld:{kind}:{digest}", "type": kind, member: shown}, shape)
+
+
+def _respond(answer: Any, shape: Shape) -> Response:
+    if shape.ld:
+        given = shape.context.given
+        answer = (
+            [{"@context": given, **item} for item in answer]
+            if isinstance(answer, list)
+            else {"@context": given, **answer}
+        )
+    return EntityResponse(orjson.dumps(answer), shape)

@@ -1,0 +1,196 @@
+"""Retrieving and querying entities (ETSI GS CIM 009, 5.7.1, 5.7.2, 6.4, 6.5). Lean: these are the hot routes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from access.policy import Action
+from api_gateway.auth import Caller, Gate, gate_of
+from api_gateway.context import gateway_of
+from api_gateway.ngsi_ld.context import link_context
+from api_gateway.ngsi_ld.joining import join_of, joined
+from api_gateway.ngsi_ld.params import (
+    PAGE,
+    SELECTION,
+    SHAPE,
+    Page,
+    Wanted,
+    only_known,
+    order_of,
+    page_of,
+    pattern_blamed,
+    refuse_unsupported,
+    shape_of,
+    wanted_of,
+)
+from api_gateway.ngsi_ld.reader import DocumentReader
+from api_gateway.ngsi_ld.represent import EntityResponse, Shape, media_type, render, shaped
+from broker.entities.parse import is_uri
+from broker.errors import Invalid, NotFound
+from broker.jsonld.context import Context
+from broker.ports import Transaction
+from broker.query.geo import GeoQuery
+from broker.store import reading
+from broker.store.reading import Document, Selection, Where
+
+
+async def retrieve(request: Request) -> Response:
+    """One entity by id (6.5.3.1)."""
+    entity_id = request.path_params["entity_id"]
+    if not is_uri(entity_id):
+        raise Invalid("the id in the path must be a URI, such as urn:ngsi-ld:WaterObserved:1", field="id")
+    gate = gate_of(request)
+    caller = await gate.caller(request)
+    shape = await _retrieval_shape(request, caller)
+    reader: DocumentReader = request.app.state.reader
+    document = await reader.get(caller.tenant, entity_id)
+    if document is None:
+        raise NotFound(f"there is no entity {entity_id}")
+    gate.demand_entity(caller, entity_id, document.type)
+    hidden = gate.hidden(caller, document.type)
+    if shape.attrs is not None and not (shape.attrs - hidden) & orjson.loads(document.text).keys():
+        raise NotFound(f"{entity_id} has none of the attributes {', '.join(sorted(shape.attrs))}")
+    join = join_of(request.query_params)
+    if not _anything_left(document, shape, hidden):
+        raise NotFound(f"{entity_id} has nothing of what is asked for")
+    if join is None:
+        return EntityResponse(render(document, shape, hidden), shape)
+    answers = await joined(request, caller, [document], join, shape)
+    return EntityResponse(orjson.dumps(answers if join.flat and len(answers) > 1 else answers[0]), shape)
+
+
+def _anything_left(document: Document, shape: Shape, hidden: frozenset[str]) -> bool:
+    """Whether pick and omit leave a member (4.21)."""
+    if shape.pick is None and not shape.omit:
+        return True
+    there = orjson.loads(document.text).keys() - hidden - shape.omit
+    return bool(there if shape.pick is None else there & shape.pick)
+
+
+async def _retrieval_shape(request: Request, caller: Caller) -> Shape:
+    query = request.query_params
+    if request.scope["query_string"]:
+        only_known(query, SHAPE, frozenset({"type"}))
+        refuse_unsupported(query)
+    context = await link_context(request, caller.tenant)
+    return shape_of(request, context)
+
+
+async def query(request: Request) -> Response:
+    """A page of entities (6.4.3.2)."""
+    params = request.query_params
+    only_known(params, SELECTION, SHAPE, PAGE)
+    refuse_unsupported(params)
+    return await answer_query(request, params)
+
+
+async def answer_query(
+    request: Request, params: Mapping[str, str], context: Context | None = None, wanted: Wanted | None = None
+) -> Response:
+    """A page of the entities that the parameters ask for, or `wanted` where a body says what that is (6.23)."""
+    gate = gate_of(request)
+    caller = await gate.caller(request)
+    if context is None:
+        context = await link_context(request, caller.tenant)
+    wanted = wanted or wanted_of(params, context)
+    page, shape = page_of(params), shape_of(request, context, params)
+    join = join_of(params)
+    selection = selection_for(gate, caller, wanted)
+    if shape.pick is not None and not shape.pick & {"id", "type", "scope"}:
+        selection = selection._replace(where=(*selection.where, Where("doc ?| {0}::text[]", (list(shape.pick),))))
+    total = None
+    with pattern_blamed():
+        async with gateway_of(request).database.transaction(caller.tenant) as tx:
+            selection = ordered(await matching(tx, selection, wanted.geo), order_of(params, context))
+            found = await reading.select(tx, selection, limit=page.limit + 1, offset=page.offset) if page.limit else []
+            if page.counted:
+                total = await reading.count(tx, selection)
+    shown = found[: page.limit]
+    more = _page_headers(request, page, shape, more=len(found) > page.limit, total=total)
+    if shape.geojson:
+        return EntityResponse(_collection(shown, shape, gate, caller), shape, more=more)
+    if join is not None:
+        answers = await joined(request, caller, shown, join, shape)
+        return EntityResponse(orjson.dumps(answers), shape, more=more)
+    parts = [render(document, shape, gate.hidden(caller, document.type)) for document in shown]
+    return EntityResponse(b"[" + b",".join(parts) + b"]", shape, more=more)
+
+
+def _collection(shown: list[Document], shape: Shape, gate: Gate, caller: Caller) -> bytes:
+    """A GeoJSON FeatureCollection (4.5.17)."""
+    inner = shape._replace(inner_context=False)
+    features = [shaped(document, inner, gate.hidden(caller, document.type)) for document in shown]
+    return orjson.dumps({"@context": shape.context.given, "type": "FeatureCollection", "features": features})
+
+
+async def matching(tx: Transaction, selection: Selection, geo: GeoQuery | None) -> Selection:
+    """`selection` with its geo-query answered: by the box on the index, then exactly, in a thread of its own."""
+    if geo is None:
+        return selection
+    box = geo.box()
+    boxed = selection if box is None else selection._replace(where=(*selection.where, box))
+    near = await reading.candidates(tx, boxed, geo.property)
+    ids = await asyncio.to_thread(lambda: tuple(i for i, text in near if geo.matches(orjson.loads(text))))
+    return selection._replace(ids=ids)
+
+
+def ordered(selection: Selection, order: list[tuple[str, bool]]) -> Selection:
+    """`selection` in the order asked for (orderBy); by id where nothing else tells."""
+    if not order:
+        return selection
+    pieces: list[str] = []
+    values: list[Any] = []
+    for name, descending in order:
+        way = " desc nulls last" if descending else " asc nulls last"
+        if name in _COLUMNS:
+            pieces.append(_COLUMNS[name] + way)
+            continue
+        pieces.append(f"(doc #> {{{len(values)}}}::text[])" + way)
+        values.append([*name.split("."), "value"])
+    return selection._replace(order=", ".join([*pieces, "id"]), order_values=tuple(values))
+
+
+_COLUMNS = {"id": "id", "type": "first_type", "createdAt": "created_at", "modifiedAt": "modified_at"}
+
+
+def selection_for(gate: Gate, caller: Caller, wanted: Wanted) -> Selection:
+    """What the caller asked for, less what it may not see. Raises when every type asked for is refused."""
+    if wanted.types and not any(gate.may(caller, Action.READ, name).allowed for name in wanted.types):
+        gate.demand(caller, Action.READ, wanted.types[0])
+    visible = gate.readable(caller)
+    return Selection(
+        wanted.types,
+        wanted.ids,
+        wanted.id_pattern,
+        wanted.attributes,
+        None if visible.only is None else tuple(visible.only),
+        tuple(visible.never),
+        wanted.where,
+    )
+
+
+def _page_headers(
+    request: Request, page: Page, shape: Shape, *, more: bool, total: int | None
+) -> list[tuple[bytes, bytes]]:
+    """NGSILD-Results-Count (6.3.13) and the links to the neighbouring pages (6.3.10)."""
+    headers: list[tuple[bytes, bytes]] = []
+    if total is not None:
+        headers.append((b"ngsild-results-count", str(total).encode()))
+    if page.limit and page.offset:
+        headers.append(_neighbour(request, page, max(0, page.offset - page.limit), "prev", shape))
+    if more and page.limit:
+        headers.append(_neighbour(request, page, page.offset + page.limit, "next", shape))
+    return headers
+
+
+def _neighbour(request: Request, page: Page, offset: int, relation: str, shape: Shape) -> tuple[bytes, bytes]:
+    params = {**dict(request.query_params), "limit": str(page.limit), "offset": str(offset)}
+    link = f'<{request.url.path}?{urlencode(params)}>; rel="{relation}"; type="{media_type(shape)}"'
+    return b"link", link.encode("latin-1")

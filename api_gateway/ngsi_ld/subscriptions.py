@@ -1,0 +1,210 @@
+"""Subscriptions to entities and to registrations (ETSI GS CIM 009, 5.8, 5.11, 6.10, 6.11, 6.12, 6.13)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from access.policy import Action
+from api_gateway.ngsi_ld.context import answers_ld, library_of, link_context
+from api_gateway.ngsi_ld.params import flag, only_known, options_of, page_of
+from api_gateway.ngsi_ld.represent import EntityResponse, Shape
+from api_gateway.ngsi_ld.writing import Writing, created, managing, no_content, only
+from broker.entities.parse import is_uri
+from broker.errors import Conflict, Invalid, NotFound
+from broker.jsonld.context import CORE, Context, is_core, sources_of
+from broker.store import contexts
+from broker.store import subscriptions as store
+from broker.store.subscriptions import KeptSubscription
+from broker.subscriptions.documents import SUBSCRIPTION, parse_subscription, patched, renamed
+from broker.subscriptions.matching import types_of
+from schemas.clock import iso
+
+Handler = Callable[[Request], Awaitable[Response]]
+_PATHS = {store.ENTITIES: "subscriptions", store.REGISTRATIONS: "csourceSubscriptions"}
+
+
+def create(kind: str) -> Handler:
+    """Create a subscription (5.8.1, 5.11.2)."""
+
+    async def endpoint(request: Request) -> Response:
+        only(request)
+        ask = await managing(request, "subscriptions")
+        body, context = await ask.body()
+        doc = parse_subscription(body, context, now := ask.gateway.clock())
+        doc.setdefault("id", f"urn:ngsi-ld:{SUBSCRIPTION}:{uuid.uuid4()}")
+        doc["@access"] = _access(ask, doc)
+        doc = {**doc, "@context": await _told(request, ask.caller.tenant, doc, context)}
+        if not isinstance(doc["@context"], str):
+            doc["jsonldContext"] = await _hosted(ask, doc["@context"])
+        try:
+            async with ask.gateway.database.transaction(ask.caller.tenant) as tx:
+                await store.create_subscription(tx, kind, doc, now)
+        except Conflict as error:
+            raise Conflict(f"{doc['id']} exists already") from error
+        return created(f"/ngsi-ld/v1/{_PATHS[kind]}/{quote(doc['id'], safe=':')}")
+
+    return endpoint
+
+
+def _access(ask: Writing, doc: dict[str, Any]) -> dict[str, Any]:
+    """What its owner may see: a subscription tells no more than a query would. Raises where a type is refused."""
+    names = {name for entity in doc.get("entities", ()) for name in types_of(entity)} - {"*"}
+    for name in sorted(names):
+        ask.gate.demand(ask.caller, Action.READ, name)
+    visible = ask.gate.readable(ask.caller)
+    hidden = {name: sorted(ask.gate.hidden(ask.caller, [name])) for name in sorted(names)}
+    return {
+        "only": None if visible.only is None else sorted(visible.only),
+        "never": sorted(visible.never),
+        "hidden": sorted({attribute for attributes in hidden.values() for attribute in attributes}),
+    }
+
+
+async def _hosted(ask: Writing, given: Any) -> str:
+    """The URI of a context that has none of its own: receivers of application/json need one (5.8.1.4)."""
+    async with ask.gateway.database.transaction(ask.caller.tenant) as tx:
+        id_ = await contexts.host(tx, orjson.dumps({"@context": given}).decode(), kind="ImplicitlyCreated")
+    return f"{ask.gateway.settings.issuer}/ngsi-ld/v1/jsonldContexts/{id_}"
+
+
+async def _told(request: Request, tenant: str, doc: dict[str, Any], context: Context) -> Any:
+    """The context of its notifications: `jsonldContext` where it is given (5.2.12), else the one it came with."""
+    uri = doc.get("jsonldContext")
+    if uri is None:
+        return context.given
+    if not is_uri(uri):
+        raise Invalid("jsonldContext must be a URI", field="jsonldContext")
+    if not is_core(uri):
+        await library_of(request).resolve(tenant, sources_of(uri))
+    return uri
+
+
+def change(kind: str) -> Handler:
+    """Update a subscription (5.8.2, 5.11.3)."""
+
+    async def endpoint(request: Request) -> Response:
+        only(request)
+        ask = await managing(request, "subscriptions")
+        id_ = _id(request)
+        body, context = await ask.body(patch=True)
+        now = ask.gateway.clock()
+        async with ask.gateway.database.transaction(ask.caller.tenant) as tx:
+            found = await store.subscriptions(tx, kind, id_)
+            if not found:
+                raise NotFound(f"there is no subscription {id_}")
+            stored = found[0].doc
+            # Names that are stored are read as they are: only the fragment's own go through its context.
+            fragment = renamed({k: v for k, v in body.items() if k != "@context"}, context.expand) if body else body
+            whole = patched({k: v for k, v in stored.items() if not k.startswith("@")}, fragment)
+            if stored.get("expiresAt") == whole.get("expiresAt"):
+                checked = parse_subscription({k: v for k, v in whole.items() if k != "expiresAt"}, CORE, now)
+                checked |= {"expiresAt": whole["expiresAt"]} if "expiresAt" in whole else {}
+            else:
+                checked = parse_subscription(whole, CORE, now)
+            checked["@access"] = _access(ask, checked)
+            checked["@context"] = context.given if "q" in body else stored["@context"]
+            await store.change_subscription(tx, kind, checked, now)
+        return no_content()
+
+    return endpoint
+
+
+def retrieve(kind: str) -> Handler:
+    """One subscription (5.8.3, 5.11.4)."""
+
+    async def endpoint(request: Request) -> Response:
+        only_known(request.query_params, frozenset({"options", "sysAttrs"}))
+        ask = await managing(request, "subscriptions")
+        context = await link_context(request, ask.caller.tenant)
+        shape = _shape(request, context)
+        id_ = _id(request)
+        async with ask.gateway.database.transaction(ask.caller.tenant) as tx:
+            found = await store.subscriptions(tx, kind, id_)
+        if not found:
+            raise NotFound(f"there is no subscription {id_}")
+        return EntityResponse(orjson.dumps(_shown(found[0], shape, ask.gateway.clock())), shape)
+
+    return endpoint
+
+
+def query(kind: str) -> Handler:
+    """A page of subscriptions (5.8.4, 5.11.5)."""
+
+    async def endpoint(request: Request) -> Response:
+        only_known(request.query_params, frozenset({"options", "sysAttrs", "limit", "offset", "count"}))
+        ask = await managing(request, "subscriptions")
+        context = await link_context(request, ask.caller.tenant)
+        shape, page = _shape(request, context), page_of(request.query_params)
+        async with ask.gateway.database.transaction(ask.caller.tenant) as tx:
+            found = await store.subscriptions(tx, kind, limit=page.limit + 1, offset=page.offset)
+            total = await store.count_subscriptions(tx, kind) if page.counted else None
+        now = ask.gateway.clock()
+        shown = [_shown(one, shape, now) for one in found[: page.limit]]
+        return EntityResponse(orjson.dumps(shown), shape, more=page_links(request, page, len(found), total))
+
+    return endpoint
+
+
+def page_links(request: Request, page: Any, found: int, total: int | None) -> list[tuple[bytes, bytes]]:
+    """The count and the links to the neighbouring pages (6.3.10, 6.3.13)."""
+    headers = [] if total is None else [(b"ngsild-results-count", str(total).encode())]
+    base = f"{request.url.path}?limit={page.limit}&offset="
+    media = 'type="application/ld+json"' if answers_ld(request) else 'type="application/json"'
+    if page.offset and page.limit:
+        headers.append((b"link", f'<{base}{max(0, page.offset - page.limit)}>;rel="prev";{media}'.encode()))
+    if found > page.limit > 0:
+        headers.append((b"link", f'<{base}{page.offset + page.limit}>;rel="next";{media}'.encode()))
+    return headers
+
+
+def delete(kind: str) -> Handler:
+    """Delete a subscription (5.8.5, 5.11.6)."""
+
+    async def endpoint(request: Request) -> Response:
+        only(request)
+        ask = await managing(request, "subscriptions")
+        id_ = _id(request)
+        async with ask.gateway.database.transaction(ask.caller.tenant) as tx:
+            await store.delete_subscription(tx, kind, id_)
+        return no_content()
+
+    return endpoint
+
+
+def _shape(request: Request, context: Context) -> Shape:
+    words = options_of(request.query_params, ("sysAttrs",))
+    sys_attrs = bool(words) or flag(request.query_params, "sysAttrs")
+    return Shape(ld=answers_ld(request), context=context, sys_attrs=sys_attrs)
+
+
+def _id(request: Request) -> str:
+    id_: str = request.path_params["id"]
+    if not is_uri(id_):
+        raise Invalid("the id in the path must be a URI", field="id")
+    return id_
+
+
+def _shown(kept: KeptSubscription, shape: Shape, now: datetime) -> dict[str, Any]:
+    doc = renamed({k: v for k, v in kept.doc.items() if not k.startswith("@")}, shape.context.compact)
+    expired = "expiresAt" in doc and datetime.fromisoformat(doc["expiresAt"]) <= now
+    doc["status"] = "expired" if expired else "active" if kept.active else "paused"
+    notification = dict(doc["notification"])
+    if kept.times_sent or kept.times_failed:
+        status = "failed" if kept.status == "failed" else "ok"
+        notification |= {"status": status, "timesSent": kept.times_sent, "timesFailed": kept.times_failed}
+    for name, at in (("lastNotification", kept.last_notification), ("lastSuccess", kept.last_success),
+                     ("lastFailure", kept.last_failure)):  # fmt: skip
+        if at is not None:
+            notification[name] = iso(at)
+    doc["notification"] = notification
+    if shape.sys_attrs:
+        doc |= {"createdAt": iso(kept.created_at), "modifiedAt": iso(kept.modified_at)}
+    return {"@context": shape.context.given, **doc} if shape.ld else doc

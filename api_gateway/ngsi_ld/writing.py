@@ -1,0 +1,151 @@
+"""What every write over HTTP shares: who may, the body and its context, one transaction that is tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from access.policy import Action
+from api_gateway.auth import Caller, Gate, gate_of, refusal
+from api_gateway.body import read_json
+from api_gateway.context import Gateway, gateway_of
+from api_gateway.errors import InvalidParameter, NotJson, Unauthenticated
+from api_gateway.ngsi_ld.context import JSON, JSON_LD, MERGE_PATCH, body_context, content_type
+from broker import telemetry
+from broker.entities.merge import EntityUpdate
+from broker.entities.parse import is_uri
+from broker.errors import Conflict, Invalid
+from broker.jsonld.context import Context
+from broker.store.entities import EntityWriter
+from broker.store.reading import Document, documents
+from schemas.change import Change
+
+_TRIES = 3
+
+Decide = Callable[[dict[str, Document]], list[EntityUpdate]]
+"""From the entities as they stand (locked) to what is applied. Called again after a collision; raises to refuse."""
+
+
+class Writing(NamedTuple):
+    """A request that writes: its caller and the application's parts."""
+
+    request: Request
+    gateway: Gateway
+    gate: Gate
+    caller: Caller
+
+    def may(self, types: Iterable[str]) -> None:
+        """Raise `Forbidden` or `Unauthenticated` where the caller may not write entities of these types."""
+        for name in types:
+            decision = self.gate.may(self.caller, Action.WRITE, name)
+            if not decision.allowed:
+                raise refusal(self.caller, decision)
+
+    async def apply(self, ids: Sequence[str], decide: Decide) -> list[Change]:
+        """Apply what `decide` says about the entities `ids`, in one transaction."""
+        with self._trace() as trace:
+            return await self._apply(ids, decide, trace)
+
+    async def _apply(self, ids: Sequence[str], decide: Decide, trace: str | None) -> list[Change]:
+        writer: EntityWriter = self.request.app.state.writer
+        for attempt in range(_TRIES):
+            try:
+                async with self.gateway.database.transaction(self.caller.tenant) as tx:
+                    updates = decide(await documents(tx, ids, lock=True))
+                    if not updates:
+                        return []
+                    written = await writer.write(tx, self.caller.tenant, updates, at=self.gateway.clock(), trace=trace)
+                    return written.changes
+            except Conflict as error:
+                if attempt == _TRIES - 1 or isinstance(error, AlreadyThere):
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+    async def delete(self, ids: Sequence[str]) -> list[Change]:
+        """Delete entities; those that are not there are passed over."""
+        writer: EntityWriter = self.request.app.state.writer
+        with self._trace() as trace:
+            return await self._delete(ids, writer, trace)
+
+    async def _delete(self, ids: Sequence[str], writer: EntityWriter, trace: str | None) -> list[Change]:
+        async with self.gateway.database.transaction(self.caller.tenant) as tx:
+            for document in (await documents(tx, ids, lock=True)).values():
+                self.may(document.type)
+            return await writer.delete(tx, self.caller.tenant, ids, at=self.gateway.clock(), trace=trace)
+
+    @contextmanager
+    def _trace(self) -> Iterator[str | None]:
+        """The caller's trace, continued: what follows from the write (an alert, its delivery) is part of it."""
+        scope = self.request.scope
+        with telemetry.span("write", scope.get("traceparent"), new=True) as trace:
+            if trace:
+                scope["trace"] = trace.split("-")[1]
+            yield trace
+
+    async def body(self, *, patch: bool = False) -> tuple[Any, Context]:
+        """The body and the context of its names. Raises `NotJson` also for an empty one (5.5.2)."""
+        media = content_type(self.request, *((MERGE_PATCH,) if patch else ()))
+        document = await read_json(self.request, self.gateway.settings.max_body_bytes)
+        if not isinstance(document, Mapping):
+            raise NotJson("the body must be a JSON object")
+        if not document:
+            raise Invalid("the body is empty; it must say something", field="$")
+        if media == MERGE_PATCH:
+            media = JSON_LD if isinstance(document, Mapping) and "@context" in document else JSON
+        return document, await body_context(self.request, self.caller.tenant, document, media)
+
+
+class AlreadyThere(Conflict):
+    """The entity to be created exists."""
+
+
+async def writing(request: Request) -> Writing:
+    """The request as one that writes. Raises `Unauthenticated` for a stranger."""
+    gate = gate_of(request)
+    caller = await gate.caller(request)
+    if caller.subject.kind == "anyone":
+        raise Unauthenticated("writing needs a token with the scope entities:write")
+    return Writing(request, gateway_of(request), gate, caller)
+
+
+async def managing(request: Request, service: str) -> Writing:
+    """The request as one that manages subscriptions, registrations or contexts. Raises what `Gate.demand` raises."""
+    gate = gate_of(request)
+    caller = await gate.caller(request)
+    gate.demand(caller, Action.WRITE, f"service:{service}")
+    return Writing(request, gateway_of(request), gate, caller)
+
+
+def entity_id_of(request: Request) -> str:
+    """The entity's id in the path. Raises `Invalid` for what is no URI."""
+    entity_id: str = request.path_params["entity_id"]
+    if not is_uri(entity_id):
+        raise Invalid("the id in the path must be a URI, such as urn:ngsi-ld:WaterObserved:1", field="id")
+    return entity_id
+
+
+def only(request: Request, *known: str) -> None:
+    """Raise `InvalidParameter` for a query parameter that the operation does not have."""
+    for name in request.query_params:
+        if name not in known and name not in ("local", "via"):
+            raise InvalidParameter(f"there is no parameter {name!r} here", field=name)
+
+
+def created(path: str) -> Response:
+    """201 with where the new resource is."""
+    return Response(status_code=201, headers={"Location": path})
+
+
+def no_content() -> Response:
+    """204."""
+    return Response(status_code=204)
+
+
+def multi_status(body: Mapping[str, Any]) -> Response:
+    """207 with what was done and what was not (5.2.17, 5.2.18)."""
+    return Response(orjson.dumps(body), 207, media_type=JSON)

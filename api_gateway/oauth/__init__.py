@@ -1,0 +1,1 @@
+"""The authorisation server: Authlib's grants over our clients and keys."""

@@ -1,0 +1,1 @@
+"""The services' own routes and everything else that is not NGSI-LD."""

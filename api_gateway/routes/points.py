@@ -1,0 +1,221 @@
+"""Points for tills and apps: paying, refunding, a resident's wallet under consent, and open totals."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from fastapi import APIRouter, Path, Query, Request
+from starlette.responses import Response
+
+from access.policy import Action
+from api_gateway.auth import Caller, gate_of
+from api_gateway.body import read_json
+from api_gateway.context import gateway_of
+from api_gateway.openapi import PROBLEMS
+from broker.errors import Invalid, NotFound
+from broker.ports import Transaction
+from services.points.closing import outstanding
+from services.points.consent import demand_consent
+from services.points.credentials import Presented, issue_code
+from services.points.emv import ShopCode, build
+from services.points.town import Checkout, Shop, Town
+from services.points.wallet import movements, wallet
+
+router = APIRouter(prefix="/api/v1/points", tags=["points"], responses=PROBLEMS)
+_MOST = 16 * 1024
+_Id = Annotated[str, msgspec.Meta(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9._-]+$")]
+_Points = Annotated[int, msgspec.Meta(ge=1, le=10**9)]
+Aware = Annotated[datetime, msgspec.Meta(tz=True)]
+Name = Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,60}$")]
+"""An id in a path."""
+Asked = TypeVar("Asked")
+ACCOUNT = "resident/"
+
+
+class Purchase(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """A purchase at a till. Either `code` (the resident's one-time code) or `card` with `pin`."""
+
+    id: _Id
+    yen: int
+    points: int = 0
+    code: str | None = None
+    card: str | None = None
+    pin: str | None = None
+    till_clock: Aware | None = None
+
+
+class Refund(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Points of a payment to be given back."""
+
+    id: _Id
+    payment: Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[A-Za-z0-9:._-]+$")]
+    points: _Points
+
+
+class Cancellation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A purchase (by the till's id of it) whose awards are to be taken back."""
+
+    purchase: _Id
+
+
+class HandOn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Points for a member of the family (`to`, a resident's id), or for the city's donation account."""
+
+    id: _Id
+    points: _Points
+    to: _Id | None = None
+
+
+def answer(body: Any) -> Response:
+    """JSON that nobody keeps."""
+    return Response(msgspec.json.encode(body), media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+async def asked(request: Request, shape: type[Asked]) -> Asked:
+    """The body in that shape. Raises `Invalid` naming the path and what would be right."""
+    try:
+        return msgspec.convert(await read_json(request, _MOST), shape)
+    except msgspec.ValidationError as error:
+        path = str(error).rpartition("`$")[2].rstrip("`").strip(".") or None
+        raise Invalid(str(error), field=path) from error
+
+
+def town_of(request: Request) -> Town:
+    """The points that this gateway serves."""
+    town = gateway_of(request).points
+    assert town is not None, "the points' routes exist only with points"
+    return town
+
+
+async def caller_with(request: Request, service: str, action: Action = Action.WRITE) -> Caller:
+    """Who asks, if the policy lets them."""
+    gate = gate_of(request)
+    caller = await gate.caller(request)
+    gate.demand(caller, action, f"service:{service}")
+    return caller
+
+
+async def _till(request: Request) -> tuple[Caller, Shop]:
+    caller = await caller_with(request, "points-till")
+    return caller, await town_of(request).shop_of(caller.tenant, caller.subject.id)
+
+
+@router.get("/outstanding", summary="Unused points by issuer, kind and programme (open)")
+async def unused(
+    request: Request, at: Annotated[datetime | None, Query(description="now if left out")] = None
+) -> Response:
+    """未使用残高. Totals only: nothing about a person can be read from them."""
+    gate, gateway = gate_of(request), gateway_of(request)
+    caller = await gate.caller(request)
+    if at is not None and at.tzinfo is None:
+        raise Invalid("a time needs its offset, such as 2026-09-30T23:59:59+09:00", field="at")
+    time = at or town_of(request).clock()
+    async with gateway.database.transaction(caller.tenant) as tx:
+        rows = [row._asdict() for row in await outstanding(tx, time)]
+    return answer({"at": time, "total": sum(row["points"] for row in rows), "outstanding": rows})
+
+
+@router.get("/till/shop", summary="The till's shop and the code to show")
+async def shop(
+    request: Request,
+    yen: Annotated[int | None, Query(ge=1, le=100_000_000)] = None,
+    reference: Annotated[str | None, Query(pattern=r"^[A-Za-z0-9]{1,25}$")] = None,
+) -> Response:
+    """`code` is the text of an EMVCo merchant-presented QR: static, or dynamic for `yen`. Needs points:till."""
+    caller, mine = await _till(request)
+    code = build(ShopCode(caller.tenant, mine.id, mine.name, mine.area or "-", yen, reference))
+    return answer({"shop": mine, "code": code})
+
+
+@router.post("/till/purchases", summary="Take points for a purchase and give what it earns")
+async def purchase(request: Request) -> Response:
+    """Safe to repeat under the same id. A refusal says in Japanese what to tell the customer. Needs points:till."""
+    caller, mine = await _till(request)
+    body = await asked(request, Purchase)
+    if (body.code is None) == (body.card is None):
+        raise Invalid("give either code, or card with pin", field="code")
+    shown = Presented(body.code, body.card, body.pin)
+    wanted = Checkout(body.id, shown, body.yen, body.points, body.till_clock)
+    receipt = await town_of(request).checkout(caller.tenant, mine, wanted)
+    return answer({**receipt._asdict(), "earned": [earned._asdict() for earned in receipt.earned]})
+
+
+@router.post("/till/refunds", summary="Give points of a payment back")
+async def refund(request: Request) -> Response:
+    """In parts up to the whole; the very lots are restored. Needs points:till."""
+    caller, mine = await _till(request)
+    body = await asked(request, Refund)
+    done = await town_of(request).refund(caller.tenant, mine, body.id, body.payment, body.points)
+    return answer({"id": body.id, "points": done.amount, "at": done.at})
+
+
+@router.post("/till/cancellations", summary="Take back what a purchase earned")
+async def cancellation(request: Request) -> Response:
+    """As far as it has not been spent. Needs points:till."""
+    caller, mine = await _till(request)
+    body = await asked(request, Cancellation)
+    return answer({"takenBack": await town_of(request).take_back(caller.tenant, mine, body.purchase)})
+
+
+async def _consented(request: Request, resident: str) -> tuple[Caller, str]:
+    """The caller and the resident's account, where the resident has consented to this app."""
+    caller = await caller_with(request, "points-wallet")
+    account = ACCOUNT + resident
+    async with gateway_of(request).database.transaction(caller.tenant) as tx:
+        await demand_consent(tx, caller.subject.id, account)
+    return caller, account
+
+
+@router.get("/residents/{resident}/wallet", summary="A resident's points, under consent")
+async def own_wallet(request: Request, resident: Name) -> Response:
+    """In the national model's names: money* was bought, point* was given. Needs points:wallet and consent."""
+    caller, account = await _consented(request, resident)
+    gateway = gateway_of(request)
+    async with gateway.database.transaction(caller.tenant) as tx:
+        found = await wallet(tx, account, town_of(request).clock())
+    return answer({**found._asdict(), "lots": [lot._asdict() for lot in found.lots]})
+
+
+@router.get("/residents/{resident}/movements", summary="A resident's history, each line with its reason")
+async def own_movements(
+    request: Request,
+    resident: Name,
+    before: Annotated[int | None, Query(description="`seq` to continue below")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Response:
+    """Newest first. Needs points:wallet and consent."""
+    caller, account = await _consented(request, resident)
+    async with gateway_of(request).database.transaction(caller.tenant) as tx:
+        found = await movements(tx, account, before, limit)
+    return answer({"movements": [line._asdict() for line in found]})
+
+
+@router.post("/residents/{resident}/codes", summary="A one-time code to show at a till")
+async def own_code(request: Request, resident: Name) -> Response:
+    """Good for three minutes and one payment. Needs points:wallet and consent."""
+    caller, account = await _consented(request, resident)
+    gateway = gateway_of(request)
+    code, expires = await issue_code(gateway.database, caller.tenant, account, town_of(request).clock())
+    return answer({"code": code, "expiresAt": expires})
+
+
+@router.post("/residents/{resident}/transfers", summary="Hand points on within the family, or donate them")
+async def hand_on(request: Request, resident: Name) -> Response:
+    """Without `to` the points go to the city's donation account. Needs points:wallet and consent."""
+    caller, account = await _consented(request, resident)
+    body, town = await asked(request, HandOn), town_of(request)
+    if body.to is None:
+        done = await town.donate(caller.tenant, body.id, account, body.points)
+    else:
+        done = await town.hand_on(caller.tenant, body.id, account, ACCOUNT + body.to, body.points)
+    return answer({"id": body.id, "points": done.amount, "at": done.at})
+
+
+async def shop_named(tx: Transaction, town: Town, id: str) -> Shop:
+    """A member shop. Raises `NotFound`."""
+    found = await town.find_shop(tx, id)
+    if found is None:
+        raise NotFound(f"there is no member shop {id!r}")
+    return found

@@ -1,0 +1,73 @@
+"""A person's session in the browser: its cookie, and the checks that keep other sites out."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api_gateway.context import gateway_of
+from api_gateway.errors import Unauthenticated
+from api_gateway.oauth.accounts import Accounts, Session, check_csrf
+from broker.errors import Forbidden
+
+
+class SignedIn(NamedTuple):
+    """A session, and the cookie that opened it."""
+
+    session: Session
+    cookie: str
+
+
+def accounts_of(request: Request) -> Accounts:
+    """The accounts of the application that serves this request."""
+    accounts: Accounts = request.app.state.accounts
+    return accounts
+
+
+async def find_session(request: Request) -> SignedIn | None:
+    """Who is logged in in this browser, or None."""
+    cookie = request.cookies.get(_name(request), "")
+    session = await accounts_of(request).session(cookie)
+    return None if session is None else SignedIn(session, cookie)
+
+
+async def signed_in(request: Request) -> SignedIn:
+    """Who is logged in. Raises `Unauthenticated`; for what changes something `Forbidden` without the CSRF token."""
+    found = await find_session(request)
+    if found is None:
+        raise Unauthenticated("log in first", error="login_required")
+    if request.method not in ("GET", "HEAD"):
+        refuse_other_sites(request)
+        check_csrf(found.session, request.headers.get("x-csrf-token"))
+    return found
+
+
+def refuse_other_sites(request: Request) -> None:
+    """Raises `Forbidden` for a request that a browser sends from another site's page (log-in CSRF among them)."""
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise Forbidden("this is only for the city's own pages")
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise Forbidden("this is only for the city's own pages")
+
+
+def set_cookie(request: Request, response: Response, cookie: str) -> None:
+    """Give the browser its session: unreadable to scripts, never sent from other sites' forms, https only."""
+    response.set_cookie(_name(request), cookie, path="/", secure=_secure(request), httponly=True, samesite="lax")
+
+
+def clear_cookie(request: Request, response: Response) -> None:
+    """Take it away."""
+    response.delete_cookie(_name(request), path="/", secure=_secure(request), httponly=True, samesite="lax")
+
+
+def _secure(request: Request) -> bool:
+    return gateway_of(request).settings.issuer.startswith("https")
+
+
+def _name(request: Request) -> str:
+    """With https the prefix makes browsers refuse a cookie that another host of the domain tries to plant."""
+    return "__Host-session" if _secure(request) else "session"

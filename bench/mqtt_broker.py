@@ -1,0 +1,123 @@
+"""How many QoS 1 messages a second come through a mosquitto with the shipped settings, and through stock ones.
+
+Devices publish from another process; our client takes from the broker and acknowledges in batches every two
+milliseconds, as the log does. Prints what arrived a second and the processor time of our side for each.
+Usage: python bench/mqtt_broker.py [--messages N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import os
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import uvloop
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from adapters.mqtt.client import BrokerClient
+from adapters.mqtt.settings import BrokerClientSettings
+from bench.mqtt_endpoint import Batched, load
+from broker.ingest.ports import Done, Inbound
+
+SHIPPED = Path(__file__).resolve().parent.parent / "deploy" / "mosquitto.conf"
+LOCAL = ("listener ", "password_file ", "persistence_location ", "allow_anonymous ")
+
+
+class Counting(Batched):
+    """Reports every two milliseconds, and counts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+        self._wanted = 0
+        self._there = asyncio.Event()
+
+    def offer(self, message: Inbound, done: Done) -> bool:
+        self.count += 1
+        if self.count == self._wanted:
+            self._there.set()
+        return super().offer(message, done)
+
+    async def until(self, count: int) -> None:
+        """Wait until so many messages have come."""
+        if self.count < count:
+            self._wanted = count
+            self._there.clear()
+            await self._there.wait()
+
+
+def start_broker(folder: Path, shipped: bool, autosave: str) -> tuple[subprocess.Popen[bytes], int]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    lines = []
+    if shipped:
+        lines = [line for line in SHIPPED.read_text().splitlines() if not line.startswith(LOCAL)]
+        lines = [f"autosave_interval {autosave}" if line.startswith("autosave_interval") else line for line in lines]
+        lines.append(f"persistence_location {folder}/")
+    else:
+        lines = ["max_queued_messages 0", "max_inflight_messages 200"]
+    lines += [f"listener {port} 127.0.0.1", "allow_anonymous true", f"user {folder.owner()}"]
+    (folder / "mosquitto.conf").write_text("\n".join(lines))
+    program = shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin")
+    if program is None:
+        sys.exit("mosquitto is not installed")
+    process = subprocess.Popen([program, "-c", str(folder / "mosquitto.conf")], stderr=subprocess.DEVNULL)
+    time.sleep(0.5)
+    return process, port
+
+
+async def run(name: str, shipped: bool, autosave: str, args: argparse.Namespace) -> dict[str, float | str]:
+    with tempfile.TemporaryDirectory() as name_of_folder:
+        process, port = start_broker(Path(name_of_folder), shipped, autosave)
+        intake = Counting()
+        settings = BrokerClientSettings(
+            host="127.0.0.1", port=port, client_id="b", tenant="t", device="d", subscriptions=("#",)
+        )
+        client = BrokerClient(intake, settings)
+        await client.start()
+        await client.connected.wait()
+        context = multiprocessing.get_context("spawn")
+        result = context.Queue()
+        each = args.messages // 20 // 20 * 20
+        worker = context.Process(target=load, args=(port, 5, 20, each, 20, result), daemon=True)
+        worker.start()
+        await intake.until(1)
+        before, start = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
+        await intake.until(each * 20)
+        seconds, used = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF)
+        worker.join()
+        await client.stop()
+        process.kill()
+        process.wait()
+    cpu = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
+    row = {"settings": name, "per_second": each * 20 / seconds, "cpu_us_each": cpu / (each * 20) * 1e6}
+    print(f"{name:34} {row['per_second']:9,.0f}/s {row['cpu_us_each']:6.1f} µs each on our side")
+    return row
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--messages", type=int, default=40_000)
+    args = parser.parse_args()
+    cases = (("shipped", True, "1"), ("shipped, saved every 100 changes", True, "100"), ("in memory only", False, ""))
+    rows = [uvloop.run(run(*case, args)) for case in cases]
+    out = Path("bench/out")
+    out.mkdir(parents=True, exist_ok=True)
+    about = {"cores": os.cpu_count(), "load": os.getloadavg()}
+    (out / "mqtt_broker.json").write_text(json.dumps(about | {"results": rows}, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""GeoJSON geometries (RFC 7946) as NGSI-LD's GeoProperty holds them (ETSI GS CIM 009, 4.7)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from broker.errors import Invalid
+
+_LEVELS = {
+    "Point": 0,
+    "MultiPoint": 1,
+    "LineString": 1,
+    "MultiLineString": 2,
+    "Polygon": 2,
+    "MultiPolygon": 3,
+}
+_AT_LEAST = {"LineString": 2, "MultiLineString": 2, "Polygon": 4, "MultiPolygon": 4}
+_RINGS = {"Polygon", "MultiPolygon"}
+
+GEOMETRIES = frozenset(_LEVELS)
+"""Geometry types that a GeoProperty may hold (4.7.1; no collections)."""
+
+
+def is_geometry_type(name: object) -> bool:
+    """Whether `name` is a geometry type that a GeoProperty may hold."""
+    return isinstance(name, str) and name in GEOMETRIES
+
+
+def check_geometry(value: object, path: str) -> dict[str, Any]:
+    """`value` as a geometry. Raises `Invalid` naming the coordinate that is wrong and why."""
+    if not isinstance(value, Mapping) or not is_geometry_type(value.get("type")):
+        raise Invalid(f"must be a GeoJSON geometry: {', '.join(_LEVELS)}", field=path)
+    kind = str(value["type"])
+    coordinates = value.get("coordinates")
+    _check(coordinates, _LEVELS[kind], kind, f"{path}.coordinates")
+    return {"type": kind, "coordinates": coordinates}
+
+
+def _check(coordinates: Any, level: int, kind: str, path: str) -> None:
+    if not isinstance(coordinates, list) or not coordinates:
+        raise Invalid("must be a list of numbers, nested as RFC 7946 says for its type", field=path)
+    if level == 0:
+        _check_position(coordinates, path)
+        return
+    if level == 1:
+        _check_line(coordinates, kind, path)
+    for index, part in enumerate(coordinates):
+        _check(part, level - 1, kind, f"{path}[{index}]")
+
+
+def _check_line(line: list[Any], kind: str, path: str) -> None:
+    least = _AT_LEAST.get(kind, 1)
+    if len(line) < least:
+        raise Invalid(f"a {kind} needs at least {least} positions here", field=path)
+    if kind in _RINGS and line[0] != line[-1]:
+        raise Invalid("a polygon's ring must end where it starts", field=path)
+
+
+def _check_position(position: list[Any], path: str) -> None:
+    numbers = [n for n in position if isinstance(n, int | float) and not isinstance(n, bool) and math.isfinite(n)]
+    if len(numbers) != len(position) or len(position) not in (2, 3):
+        raise Invalid("a position is [longitude, latitude] or [longitude, latitude, height]", field=path)
+    longitude, latitude = position[0], position[1]
+    if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
+        raise Invalid("longitude comes first (-180 to 180), then latitude (-90 to 90)", field=path)

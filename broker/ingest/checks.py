@@ -1,0 +1,47 @@
+"""What an observation must satisfy that its bytes cannot tell: the device's own range, and the city's clock."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from schemas.clock import iso
+from schemas.device import DeviceProfile
+from schemas.observation import Observation, Reason, Rejection
+
+
+def check(observation: Observation, *, now: datetime, profile: DeviceProfile) -> Rejection | None:
+    """Why `observation` is not acceptable from this device at the city's time `now` (aware), or None if it is.
+
+    Times may be ahead of `now` by the profile's `max_future_s` and behind it by its `max_age_s`. Numbers must lie
+    within the profile's `valid_range` of their property, ends included; a property without one is not checked.
+    """
+    at = observation.observed_at
+    if at > now + timedelta(seconds=profile.max_future_s):
+        detail = (
+            f"{iso(at)} is {_span(at - now)} ahead of the city's clock; at most {profile.max_future_s} s is accepted"
+        )
+        return _rejection(
+            Reason.TIME_IN_FUTURE, "observedAt", detail + ": check the device's clock and offset", observation
+        )
+    if at < now - timedelta(seconds=profile.max_age_s):
+        limit = _span(timedelta(seconds=profile.max_age_s))
+        detail = f"{iso(at)} is {_span(now - at)} old; at most {limit} is accepted: check the device's clock"
+        return _rejection(Reason.TIME_TOO_OLD, "observedAt", detail, observation)
+    bounds = profile.valid_range.get(observation.property)
+    value = observation.value
+    if bounds is None or isinstance(value, bool | str) or bounds[0] <= value <= bounds[1]:
+        return None
+    unit = f" {observation.unit}" if observation.unit else ""
+    detail = f"{value:g}{unit} is outside this device's range of {bounds[0]:g} to {bounds[1]:g}{unit}"
+    return _rejection(Reason.OUT_OF_RANGE, observation.property, detail, observation)
+
+
+def _rejection(reason: Reason, field: str, detail: str, observation: Observation) -> Rejection:
+    return Rejection(reason=reason, detail=detail, field=field, device=observation.device)
+
+
+def _span(span: timedelta) -> str:
+    seconds = int(span.total_seconds())
+    if seconds < 7_200:
+        return f"{seconds} s"
+    return f"{seconds // 3600} hours" if seconds < 172_800 else f"{seconds // 86_400} days"

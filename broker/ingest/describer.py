@@ -1,0 +1,88 @@
+"""Entities of registered devices: what a gauge is (name, place, river) is there before it has measured anything."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from broker.entities.merge import EntityUpdate
+from broker.errors import Conflict, Unavailable
+from broker.ports import Database, Transaction
+from broker.sql import load
+from broker.store.entities import EntityWriter
+from schemas.clock import Clock
+from schemas.device import parse_profile
+
+_SQL = load("broker.store", "devices")
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_OVERLAP = timedelta(minutes=10)
+_POLL_SECONDS = 300.0
+_SLICE = 500
+_log = logging.getLogger(__name__)
+
+
+class Describer:
+    """Writes the attributes in devices' profiles to their entities whenever a device was registered or changed.
+
+    Describing twice changes nothing, so the whole registry is gone through once at the start, and afterwards what
+    changed since, with an overlap for transactions that commit late.
+    """
+
+    def __init__(self, database: Database, entities: EntityWriter, clock: Clock) -> None:
+        self._database = database
+        self._entities = entities
+        self._clock = clock
+        self._since = _BEGINNING
+        self._described: dict[tuple[str, str], datetime] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Describe at every notice of the registry and every five minutes, until `stop`."""
+        async with self._database.notices("device") as noticed:
+            while not stop.is_set():
+                noticed.clear()
+                try:
+                    await self.describe_changed()
+                except (Conflict, Unavailable) as error:
+                    _log.warning("devices are described later: %s", error)
+                waiters = [asyncio.ensure_future(event.wait()) for event in (noticed, stop)]
+                _, pending = await asyncio.wait(waiters, timeout=_POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                for waiter in pending:
+                    waiter.cancel()
+
+    async def describe_changed(self) -> int:
+        """Describe the devices that changed since the last time; returns how many."""
+        async with self._database.transaction() as tx:
+            rows = await tx.fetch(_SQL["to_describe"], self._since - _OVERLAP)
+        fresh = [row for row in rows if self._described.get((row["tenant"], row["id"])) != row["updated_at"]]
+        for start in range(0, len(fresh), _SLICE):
+            part = fresh[start : start + _SLICE]
+            async with self._database.transaction() as tx:
+                await self._describe(tx, part)
+            self._described.update({(row["tenant"], row["id"]): row["updated_at"] for row in part})
+        if rows:
+            self._since = max(self._since, rows[-1]["updated_at"])
+            recent = self._since - _OVERLAP
+            self._described = {key: at for key, at in self._described.items() if at >= recent}
+        return len(fresh)
+
+    async def _describe(self, tx: Transaction, rows: Sequence[Any]) -> None:
+        updates: defaultdict[str, list[EntityUpdate]] = defaultdict(list)
+        for row in rows:
+            if attributes := _attributes(row):
+                update = EntityUpdate(row["entity_id"], (row["entity_type"],), attributes, frozenset(attributes))
+                updates[row["tenant"]].append(update)
+        for tenant, of_tenant in sorted(updates.items()):
+            await self._entities.write(tx, tenant, of_tenant, at=self._clock())
+
+
+def _attributes(row: Any) -> dict[str, Any]:
+    try:
+        return parse_profile(json.loads(row["profile"])).attributes
+    except ValueError:
+        _log.exception("device %s of %s is not described", row["id"], row["tenant"])
+        return {}

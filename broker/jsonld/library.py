@@ -1,0 +1,98 @@
+"""The contexts at hand: built in, hosted here, copied before, or fetched once within limits."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from broker.errors import CityError, Invalid
+from broker.jsonld.context import CORE, CORE_CONTEXT, Context, Source, is_core, sources_of
+from broker.ports import Database
+from broker.store import contexts as store
+
+Fetch = Callable[[str], Awaitable[bytes]]
+"""Gets a remote document within limits of size, time and host. Raises `ContextNotAvailable`."""
+
+_MAX_DEPTH = 8
+_MAX_KEPT = 512
+
+
+class ContextNotAvailable(CityError):
+    """A JSON-LD @context that cannot be had."""
+
+
+class ContextLibrary:
+    """One per process. Resolved chains are kept; a document that changed is seen after `forget`."""
+
+    def __init__(self, database: Database, fetch: Fetch, own_url: str) -> None:
+        self._database = database
+        self._fetch = fetch
+        self._own = f"{own_url}/ngsi-ld/v1/jsonldContexts/"
+        self._chains: OrderedDict[tuple[str, str], Context] = OrderedDict()
+        self._lock = asyncio.Lock()
+
+    async def resolve(self, tenant: str, sources: Sequence[Source]) -> Context:
+        """The context that `sources` name or give. Raises `ContextNotAvailable`, `Invalid`."""
+        wanted = [source for source in sources if not (isinstance(source, str) and is_core(source))]
+        if not wanted:
+            return CORE
+        key = (tenant, json.dumps(wanted, sort_keys=True))
+        if (known := self._chains.get(key)) is not None:
+            self._chains.move_to_end(key)
+            return known
+        definitions: list[Mapping[str, Any]] = []
+        for source in wanted:
+            await self._collect(tenant, source, definitions, 0)
+        uri = wanted[0] if len(wanted) == 1 and isinstance(wanted[0], str) else ""
+        given: Any = uri or [*wanted, CORE_CONTEXT]
+        self._chains[key] = context = Context(uri, definitions, given)
+        if len(self._chains) > _MAX_KEPT:
+            self._chains.popitem(last=False)
+        return context
+
+    def forget(self) -> None:
+        """Resolve everything anew."""
+        self._chains.clear()
+
+    async def renew(self, tenant: str, uri: str) -> None:
+        """Fetch a copy anew. Raises `ContextNotAvailable`; then the copy stays as it was."""
+        document = _context_of(await self._fetch(uri), uri)
+        async with self._database.transaction(tenant) as tx:
+            await store.keep_copy(tx, uri, orjson.dumps({"@context": document}).decode())
+
+    async def _collect(self, tenant: str, source: Source, into: list[Mapping[str, Any]], depth: int) -> None:
+        if depth > _MAX_DEPTH:
+            raise Invalid(f"contexts refer to each other deeper than {_MAX_DEPTH}", field="@context")
+        if isinstance(source, Mapping):
+            into.append(source)
+            return
+        if is_core(source):
+            return
+        for inner in sources_of(await self._document(tenant, source)):
+            await self._collect(tenant, inner, into, depth + 1)
+
+    async def _document(self, tenant: str, uri: str) -> Any:
+        async with self._database.transaction(tenant) as tx:
+            kept = await store.by_url(tx, uri, uri.removeprefix(self._own))
+        if kept is not None:
+            return orjson.loads(kept)["@context"]
+        if uri.startswith(self._own):
+            raise ContextNotAvailable(f"there is no context {uri} here")
+        async with self._lock:
+            document = _context_of(await self._fetch(uri), uri)
+        async with self._database.transaction(tenant) as tx:
+            await store.keep_copy(tx, uri, orjson.dumps({"@context": document}).decode())
+        return document
+
+
+def _context_of(body: bytes, uri: str) -> Any:
+    try:
+        document = orjson.loads(body)
+        return document["@context"]
+    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise ContextNotAvailable(f"what {uri} gives is no JSON-LD context") from error

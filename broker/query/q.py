@@ -1,0 +1,213 @@
+"""The language of `q` (4.9) as SQL/JSON path: the path travels as a parameter, and every literal in it is JSON-quoted.
+
+PostgreSQL evaluates a path without recursion in time linear in the document; its regular expressions are automata
+as long as there are neither back references nor look-around, which are refused here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from broker.errors import Invalid
+from broker.store.reading import Where
+
+MAX_LENGTH = 4096
+_MAX_TERMS = 64
+_MAX_DEPTH = 16
+_MAIN = ("value", "object", "languageMap", "vocab", "json", "valueList", "objectList")
+_TIMES = ("observedAt", "createdAt", "modifiedAt")
+_TOKEN = re.compile(
+    r"""\s*(?:(?P<string>"(?:[^"\\]|\\.)*")|(?P<op>!~=|~=|==|!=|>=|<=|>|<)|(?P<mark>[;&|(),!])|(?P<dots>\.\.)
+    |(?P<trail>\[[^\]"]*\])|(?P<word>(?:(?!\.\.|!~=|!=)[^;&|()<>=~,"\[\]\s!])+))""",
+    re.VERBOSE,
+)
+_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
+_UNSAFE = re.compile(r"\\[1-9]|\(\?")
+_OPERATORS = {"==": "==", "!=": "!=", ">=": ">=", "<=": "<=", ">": ">", "<": "<"}
+
+Expand = Callable[[str], str]
+
+
+def compile_q(text: str, expand: Expand, *, expand_values: frozenset[str] = frozenset()) -> Where:
+    """The condition that `text` states. Raises `Invalid` saying where it is no query."""
+    if len(text) > MAX_LENGTH or "\x00" in text:
+        raise Invalid(f"q is at most {MAX_LENGTH} characters", field="q")
+    parser = _Parser(_tokens(text), expand, expand_values)
+    return Where(*parser.whole())
+
+
+def _tokens(text: str) -> list[tuple[str, str]]:
+    tokens = []
+    position = 0
+    while position < len(text.rstrip()):
+        match = _TOKEN.match(text, position)
+        if match is None:
+            raise Invalid(f"q is not understood from {text[position : position + 20]!r} on", field="q")
+        kind = str(match.lastgroup)
+        tokens.append((kind, match[kind]))
+        position = match.end()
+    return tokens
+
+
+class _Parser:
+    """Recursive descent: `;` binds stronger than `|` (4.9)."""
+
+    def __init__(self, tokens: list[tuple[str, str]], expand: Expand, expand_values: frozenset[str]) -> None:
+        self._tokens = tokens
+        self._at = 0
+        self._expand = expand
+        self._expand_values = expand_values
+        self._values: list[str] = []
+
+    def whole(self) -> tuple[str, tuple[Any, ...]]:
+        sql = self._either(0)
+        if self._at < len(self._tokens):
+            raise Invalid(f"q is not understood from {self._tokens[self._at][1]!r} on", field="q")
+        return sql, tuple(self._values)
+
+    def _peek(self) -> tuple[str, str]:
+        return self._tokens[self._at] if self._at < len(self._tokens) else ("end", "")
+
+    def _take(self, *wanted: str) -> bool:
+        if self._peek()[1] in wanted and self._peek()[0] in ("mark", "dots"):
+            self._at += 1
+            return True
+        return False
+
+    def _either(self, depth: int) -> str:
+        if depth > _MAX_DEPTH:
+            raise Invalid(f"q nests deeper than {_MAX_DEPTH}", field="q")
+        parts = [self._both(depth)]
+        while self._take("|"):
+            parts.append(self._both(depth))
+        return "(" + " or ".join(parts) + ")" if len(parts) > 1 else parts[0]
+
+    def _both(self, depth: int) -> str:
+        parts = [self._term(depth)]
+        while self._take(";", "&"):
+            parts.append(self._term(depth))
+        return "(" + " and ".join(parts) + ")" if len(parts) > 1 else parts[0]
+
+    def _term(self, depth: int) -> str:
+        if self._take("!"):
+            return f"not {self._term(depth + 1)}"
+        if self._take("("):
+            inner = self._either(depth + 1)
+            if not self._take(")"):
+                raise Invalid("q lacks a closing parenthesis", field="q")
+            return inner
+        kind, word = self._peek()
+        if kind != "word":
+            raise Invalid(f"q needs an attribute's name, not {word!r}", field="q")
+        self._at += 1
+        trail = ""
+        if self._peek()[0] == "trail":
+            trail = self._peek()[1][1:-1]
+            self._at += 1
+        names = [self._expand(part) for part in _parts(word)]
+        if self._peek()[0] != "op":
+            return self._condition(_exists(names, trail))
+        operator = self._peek()[1]
+        self._at += 1
+        return self._compared(names, trail, operator)
+
+    def _compared(self, names: list[str], trail: str, operator: str) -> str:
+        if operator in ("~=", "!~="):
+            pattern = self._pattern()
+            test = f"@ like_regex {pattern}"
+            found = self._condition(_path(names, trail, test))
+            return found if operator == "~=" else f"({self._condition(_exists(names, trail))} and not {found})"
+        values = self._values_of(names)
+        equal = " || ".join(_test("==" if operator == "!=" else operator, low, high) for low, high in values)
+        found = self._condition(_path(names, trail, equal))
+        return found if operator != "!=" else f"({self._condition(_exists(names, trail))} and not {found})"
+
+    def _values_of(self, names: list[str]) -> list[tuple[Any, Any]]:
+        values = []
+        while True:
+            low = self._value(names)
+            high = self._value(names) if self._take("..") else None
+            values.append((low, high))
+            if not self._take(","):
+                return values
+
+    def _value(self, names: list[str]) -> Any:
+        kind, text = self._peek()
+        if kind not in ("string", "word"):
+            raise Invalid(f"q needs a value, not {text or 'its end'!r}", field="q")
+        self._at += 1
+        if kind == "string":
+            return self._maybe_expanded(names, _unquoted(text))
+        if text in ("true", "false"):
+            return text == "true"
+        return json.loads(text.lstrip("+")) if _NUMBER.fullmatch(text) else self._maybe_expanded(names, text)
+
+    def _maybe_expanded(self, names: list[str], text: str) -> str:
+        return self._expand(text) if names[-1] in self._expand_values else text
+
+    def _pattern(self) -> str:
+        kind, text = self._peek()
+        pieces = []
+        if kind == "string":
+            self._at += 1
+            pieces.append(_unquoted(text))
+        else:
+            while self._peek()[0] != "end" and self._peek()[1] not in (";", "|"):
+                pieces.append(self._peek()[1])
+                self._at += 1
+        pattern = "".join(pieces)
+        if not pattern or len(pattern) > 256 or _UNSAFE.search(pattern):
+            raise Invalid("a pattern is 1 to 256 characters, without back references and look-around", field="q")
+        return json.dumps(pattern)
+
+    def _condition(self, path: str) -> str:
+        if len(self._values) >= _MAX_TERMS:
+            raise Invalid(f"q has more than {_MAX_TERMS} conditions", field="q")
+        self._values.append(path)
+        return f"jsonb_path_exists(doc, {{{len(self._values) - 1}}}::text::jsonpath)"
+
+
+def _parts(word: str) -> list[str]:
+    """A path's names: dots part them, unless the word is an IRI."""
+    return [word] if "://" in word else [part for part in word.split(".") if part]
+
+
+def _steps(names: list[str]) -> str:
+    return "$" + "".join(f".{json.dumps(name)}" for name in names)
+
+
+def _exists(names: list[str], trail: str) -> str:
+    if not trail:
+        return _steps(names)
+    return f"{_steps(names)} ? ({' || '.join(f'exists({target})' for target in _targets(trail))})"
+
+
+def _path(names: list[str], trail: str, test: str) -> str:
+    """Where the attribute's value (or a value within it, or a time) passes the test. Lax: lists are looked into."""
+    if names[-1] in _TIMES:
+        return f"{_steps(names)} ? ({test})"
+    found = " || ".join(f"exists({target} ? ({test}))" for target in _targets(trail))
+    return f"{_steps(names)} ? ({found})"
+
+
+def _targets(trail: str) -> list[str]:
+    if trail == "*":
+        return ["@.languageMap.*"]
+    steps = "".join(f".{json.dumps(name)}" for name in trail.split(".")) if trail else ""
+    return [f"@.{main}{steps}" for main in _MAIN]
+
+
+def _test(operator: str, low: Any, high: Any) -> str:
+    if high is not None:
+        return f"(@ >= {json.dumps(low)} && @ <= {json.dumps(high)})"
+    return f"@ {_OPERATORS[operator]} {json.dumps(low)}"
+
+
+def _unquoted(text: str) -> str:
+    try:
+        return str(json.loads(text))
+    except ValueError:
+        return re.sub(r"\\(.)", r"\1", text[1:-1])

@@ -1,0 +1,1 @@
+"""The store: entities, history, accounting, and their migrations, in PostgreSQL."""

@@ -1,0 +1,161 @@
+"""The one registry of devices: rows in the database, and a copy in memory for whoever must ask at every message."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import msgspec
+
+from broker.errors import Unavailable
+from broker.ports import Database, Transaction
+from broker.sql import load
+from schemas.device import DeviceProfile, parse_profile
+
+_SQL = load("broker.store", "devices")
+_OVERLAP = timedelta(minutes=10)
+_POLL_SECONDS = 300.0
+_log = logging.getLogger(__name__)
+
+
+class Device(NamedTuple):
+    """A registered device: who it is, whether it may speak, and the entity that its values belong to."""
+
+    tenant: str
+    id: str
+    family: str
+    kind: str = "device"
+    status: str = "approved"
+    entity_id: str | None = None
+    entity_type: str | None = None
+    secret_hash: bytes | None = None
+    profile: DeviceProfile = DeviceProfile()
+
+
+def secret_hash(secret: str) -> bytes:
+    """SHA-256 of a device's secret. Enough because we make the secrets ourselves, with 128 random bits or more."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+async def register(
+    tx: Transaction, tenant: str, device: Device, profile: Mapping[str, Any], secret: str | None = None
+) -> None:
+    """Add the device or replace what is known of it; its secret stays where none is given."""
+    await tx.execute(
+        _SQL["register"],
+        tenant,
+        device.id,
+        device.family,
+        device.kind,
+        device.status,
+        device.entity_id,
+        device.entity_type,
+        secret_hash(secret) if secret is not None else None,
+        json.dumps(profile, ensure_ascii=False),
+    )
+
+
+async def quarantine(tx: Transaction, devices: Sequence[tuple[str, str, str]]) -> None:
+    """Note unknown devices as (tenant, id, family), to be approved or refused by a person."""
+    if devices:
+        await tx.execute(_SQL["quarantine"], *(list(column) for column in zip(*sorted(set(devices)), strict=True)))
+
+
+async def list_devices(tx: Transaction, tenant: str, status: str | None) -> list[dict[str, Any]]:
+    """The tenant's devices by id, all or those of one status."""
+    return [dict(row) for row in await tx.fetch(_SQL["list"], tenant, status)]
+
+
+async def set_status(tx: Transaction, tenant: str, device_id: str, status: str) -> bool:
+    """Approve, quarantine or suspend a device; False if there is none of that name."""
+    return await tx.execute(_SQL["set_status"], tenant, device_id, status) == "UPDATE 1"
+
+
+class DeviceRegistry:
+    """All devices in memory, kept fresh by the database's notices (and every five minutes whatever happens).
+
+    Of a profile only what is asked at every message is kept, and equal ones are kept once: fifty thousand devices
+    have a handful of different rules.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._devices: dict[tuple[str, str], Device] = {}
+        self._unknown_policy: dict[str, str] = {}
+        self._watermark = datetime(1970, 1, 1, tzinfo=UTC)
+        self._updated_at: dict[tuple[str, str], datetime] = {}
+        self._profiles: dict[bytes, DeviceProfile] = {}
+
+    def find(self, tenant: str, device_id: str) -> Device | None:
+        """The device, or None if nobody registered it."""
+        return self._devices.get((tenant, device_id))
+
+    def unknown_policy(self, tenant: str) -> str:
+        """What becomes of unknown devices' readings: `reject` or `quarantine`."""
+        return self._unknown_policy.get(tenant, "reject")
+
+    async def refresh(self) -> None:
+        """Read what changed since the last time, with an overlap for transactions that commit late."""
+        async with self._database.transaction() as tx:
+            rows = await tx.fetch(_SQL["since"], self._watermark - _OVERLAP)
+            tenants = await tx.fetch(_SQL["tenants"])
+        self._unknown_policy = {row["name"]: row["unknown_devices"] for row in tenants}
+        for row in rows:
+            key = (row["tenant"], row["id"])
+            if self._updated_at.get(key) != row["updated_at"]:
+                self._devices[key] = _device(row, self._shared(_profile(row["id"], row["profile"])))
+                self._updated_at[key] = row["updated_at"]
+        if rows:
+            self._watermark = max(self._watermark, rows[-1]["updated_at"])
+
+    def _shared(self, profile: DeviceProfile) -> DeviceProfile:
+        asked = DeviceProfile(
+            valid_range=profile.valid_range,
+            max_future_s=profile.max_future_s,
+            max_age_s=profile.max_age_s,
+            date_attribute=profile.date_attribute,
+            publish=profile.publish,
+        )
+        return self._profiles.setdefault(msgspec.json.encode(asked), asked)
+
+    async def keep_fresh(self, stop: asyncio.Event) -> None:
+        """Refresh at every notice and every five minutes, until `stop`."""
+        async with self._database.notices("device") as noticed:
+            while not stop.is_set():
+                try:
+                    await self.refresh()
+                except Unavailable as error:
+                    _log.warning("the registry of devices stays as it was: %s", error)
+                noticed.clear()
+                waiters = [asyncio.ensure_future(event.wait()) for event in (noticed, stop)]
+                _, pending = await asyncio.wait(waiters, timeout=_POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                for waiter in pending:
+                    waiter.cancel()
+
+
+def _device(row: Any, profile: DeviceProfile) -> Device:
+    return Device(
+        tenant=row["tenant"],
+        id=row["id"],
+        family=row["family"],
+        kind=row["kind"],
+        status=row["status"],
+        entity_id=row["entity_id"],
+        entity_type=row["entity_type"],
+        secret_hash=row["secret_hash"],
+        profile=profile,
+    )
+
+
+def _profile(device_id: str, text: str) -> DeviceProfile:
+    """The profile, or an empty one where somebody wrote nonsense: one wrong row must not stop the others."""
+    try:
+        return parse_profile(json.loads(text))
+    except ValueError:
+        _log.exception("the profile of device %s is ignored", device_id)
+        return DeviceProfile()

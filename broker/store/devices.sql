@@ -1,0 +1,38 @@
+-- name: register
+insert into device (tenant_id, id, family, kind, status, entity_id, entity_type, secret_hash, profile)
+select t.id, $2, $3, $4, $5, $6, $7, $8, $9::jsonb from tenant t where t.name = $1
+on conflict (tenant_id, id) do update set family = excluded.family, kind = excluded.kind, status = excluded.status,
+    entity_id = excluded.entity_id, entity_type = excluded.entity_type,
+    secret_hash = coalesce(excluded.secret_hash, device.secret_hash), profile = excluded.profile
+
+-- name: quarantine
+insert into device (tenant_id, id, family, status)
+select t.id, d.id, d.family, 'quarantined'
+from unnest($1::text[], $2::text[], $3::text[]) as d (tenant, id, family)
+join tenant t on t.name = d.tenant
+on conflict do nothing
+
+-- name: since
+select t.name as tenant, t.unknown_devices, d.id, d.family, d.kind, d.status, d.entity_id, d.entity_type,
+    d.secret_hash, d.profile::text as profile, d.updated_at
+from device d join tenant t on t.id = d.tenant_id
+where d.updated_at >= $1
+order by d.updated_at
+
+-- name: tenants
+select name, unknown_devices from tenant
+
+-- name: to_describe
+select t.name as tenant, d.id, d.entity_id, d.entity_type, d.profile::text as profile, d.updated_at
+from device d join tenant t on t.id = d.tenant_id
+where d.updated_at >= $1 and d.entity_id is not null and d.status = 'approved'
+order by d.updated_at
+
+-- name: list
+select d.id, d.family, d.kind, d.status, d.entity_id, d.updated_at
+from device d join tenant t on t.id = d.tenant_id
+where t.name = $1 and ($2::text is null or d.status = $2)
+order by d.id
+
+-- name: set_status
+update device d set status = $3 from tenant t where t.id = d.tenant_id and t.name = $1 and d.id = $2

@@ -1,0 +1,281 @@
+"""Writing entities: the current state, its history and the change events, in the caller's transaction."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from broker.entities.merge import EntityUpdate, Merged, merge
+from broker.entities.patch import instances
+from broker.ports import CHANGES, NewRecord, Outlet, Transaction
+from broker.sql import load
+from broker.store.history import History, Row, Series
+from schemas.change import Change, Sample, encode_change
+from schemas.clock import iso
+
+_SQL = load("broker.store", "entities")
+_EXACT_INTEGERS = 2**53
+_SAID_BY_SERIES = {"type", "value", "unitCode", "observedAt", "datasetId"}
+
+_encode = msgspec.json.encode
+_decode = msgspec.json.decode
+
+
+class Written(NamedTuple):
+    """What a write did: its changes, and for each update and timed attribute the version (None: a duplicate)."""
+
+    changes: list[Change]
+    versions: list[dict[str, int | None]]
+
+
+class _Stored(NamedTuple):
+    doc: dict[str, Any]
+    version: int
+
+
+class EntityWriter:
+    """Applies updates to entities. One per process: it remembers series numbers between transactions."""
+
+    def __init__(self, outlet: Outlet) -> None:
+        self._outlet = outlet
+        self._history = History()
+
+    async def write(
+        self,
+        tx: Transaction,
+        tenant: str,
+        updates: Sequence[EntityUpdate],
+        *,
+        at: datetime,
+        trace: str | None = None,
+    ) -> Written:
+        """`apply` and `announce`, for a transaction that ends with this."""
+        written = await self.apply(tx, tenant, updates, at=at, trace=trace)
+        await self.announce(tx, written.changes)
+        return written
+
+    async def apply(
+        self,
+        tx: Transaction,
+        tenant: str,
+        updates: Sequence[EntityUpdate],
+        *,
+        at: datetime,
+        trace: str | None = None,
+    ) -> Written:
+        """Apply `updates` in order, each entity's together; `at` is the time of the change (modifiedAt).
+
+        Values that history holds already change nothing. A change carries the trace of the last of its updates that
+        has one, else `trace`. `announce` the changes at the transaction's end.
+        """
+        number = await _tenant_number(tx, tenant)
+        stored = await _lock(tx, number, sorted({update.id for update in updates}))
+        versions = await self._append(tx, number, updates, at)
+        grouped: defaultdict[str, list[int]] = defaultdict(list)
+        for index, update in enumerate(updates):
+            grouped[update.id].append(index)
+        changes: list[Change] = []
+        inserts: list[dict[str, Any]] = []
+        alterations: list[dict[str, Any]] = []
+        stamps: list[dict[str, str]] = []
+        for entity_id, indexes in grouped.items():
+            before = stored.get(entity_id)
+            merged = _fold(before, (_without_duplicates(updates[i], versions[i], before) for i in indexes))
+            samples = tuple(s for i in indexes for s in _samples(updates[i], versions[i], at))
+            if not merged.changed and not samples:
+                continue
+            if merged.changed:
+                (alterations if before else inserts).append(merged.doc)
+                if before:
+                    stamps.append(_stamps(before.doc, merged, at))
+            own = next((updates[i].trace for i in reversed(indexes) if updates[i].trace), trace)
+            changes.append(_change(tenant, entity_id, before, merged, samples, at, own))
+        await _save(tx, "insert", number, inserts, at)
+        await _save(tx, "update", number, alterations, at, stamps)
+        return Written(changes, versions)
+
+    async def delete(
+        self, tx: Transaction, tenant: str, ids: Sequence[str], *, at: datetime, trace: str | None = None
+    ) -> list[Change]:
+        """Delete entities (their history stays, 5.6.6). Those that do not exist are passed over."""
+        number = await _tenant_number(tx, tenant)
+        changes = []
+        for record in await tx.fetch(_SQL["delete"], number, sorted(set(ids))):
+            doc = _decode(record["doc"])
+            changes.append(
+                Change(
+                    tenant=tenant,
+                    entity=record["id"],
+                    type=_types(doc),
+                    op="delete",
+                    version=record["version"] + 1,
+                    at=at,
+                    previous={name: value for name, value in doc.items() if name not in ("id", "type")},
+                    trace=trace,
+                )
+            )
+        await self.announce(tx, changes)
+        return changes
+
+    async def _append(
+        self, tx: Transaction, tenant: int, updates: Sequence[EntityUpdate], at: datetime
+    ) -> list[dict[str, int | None]]:
+        places: list[tuple[int, str]] = []
+        rows: list[Row] = []
+        for index, update in enumerate(updates):
+            for name, attribute in update.attributes.items():
+                if attribute is not None and name not in update.untimed and name != "scope":
+                    for instance in instances(attribute):
+                        places.append((index, name))
+                        rows.append(_row(update, name, instance, at))
+        versions: list[dict[str, int | None]] = [{} for _ in updates]
+        kept = await self._history.append(tx, tenant, rows)
+        for (index, name), version in zip(places, kept, strict=True):
+            versions[index][name] = version if version is not None else versions[index].get(name)
+        return versions
+
+    async def announce(self, tx: Transaction, changes: Iterable[Change]) -> None:
+        """Put the changes on the log: they appear if and only if the transaction commits.
+
+        The transaction's last act, once: it holds the log's partitions until it ends.
+        """
+        records = [NewRecord(f"{c.tenant}/{c.entity}".encode(), encode_change(c)) for c in changes]
+        if records:
+            await self._outlet.put(tx, CHANGES, records)
+
+
+async def _tenant_number(tx: Transaction, tenant: str) -> int:
+    return int(await tx.fetchval("select id from tenant where name = $1", tenant))
+
+
+async def _lock(tx: Transaction, tenant: int, ids: Sequence[str]) -> dict[str, _Stored]:
+    """The entities as they stand, locked in order of id so that two batches never wait for each other in a ring."""
+    records = await tx.fetch(_SQL["lock"], tenant, list(ids))
+    return {record["id"]: _Stored(_decode(record["doc"]), record["version"]) for record in records}
+
+
+def _stamps(before: dict[str, Any], merged: Merged, at: datetime) -> dict[str, str]:
+    """When the attributes changed (4.8): "c:" for those that are new, "m:" for all."""
+    time = iso(at)
+    changed = [name for name, value in merged.attributes.items() if value is not None and name != "type"]
+    return {f"m:{name}": time for name in changed} | {f"c:{name}": time for name in changed if name not in before}
+
+
+async def _save(
+    tx: Transaction,
+    statement: str,
+    tenant: int,
+    docs: Sequence[dict[str, Any]],
+    at: datetime,
+    stamps: Sequence[dict[str, str]] = (),
+) -> None:
+    if not docs:
+        return
+    order = sorted(range(len(docs)), key=lambda index: str(docs[index]["id"]))
+    ordered = [docs[index] for index in order]
+    marks = [[_encode(stamps[index]).decode() for index in order]] if stamps else []
+    places = [_place(doc) for doc in ordered]
+    await tx.execute(
+        _SQL[statement],
+        tenant,
+        [doc["id"] for doc in ordered],
+        [" ".join(_types(doc)) for doc in ordered],
+        [_encode(doc).decode() for doc in ordered],
+        [place[0] for place in places],
+        [place[1] for place in places],
+        at,
+        *marks,
+    )
+
+
+def _fold(before: _Stored | None, updates: Iterable[EntityUpdate]) -> Merged:
+    """Merge one entity's updates of a batch in order, remembering what stood there at the start."""
+    doc = before.doc if before else None
+    attributes: dict[str, Any] = {}
+    previous: dict[str, Any] = {}
+    for update in updates:
+        merged = merge(doc, update)
+        doc = merged.doc
+        for name, old in merged.previous.items():
+            if name not in attributes:
+                previous[name] = old
+        attributes.update(merged.attributes)
+    return Merged(doc or {}, attributes, previous, before is None)
+
+
+def _without_duplicates(update: EntityUpdate, versions: dict[str, int | None], before: _Stored | None) -> EntityUpdate:
+    """A value that history already holds must not come back over a later correction of the same time."""
+    present = before.doc if before else {}
+    repeated = {name for name, version in versions.items() if version is None and name in present}
+    if not repeated or update.decided:
+        return update
+    rest = {name: value for name, value in update.attributes.items() if name not in repeated}
+    if all(name in update.untimed for name in rest):
+        rest = {}
+    return update._replace(attributes=rest)
+
+
+def _samples(update: EntityUpdate, versions: dict[str, int | None], at: datetime) -> Iterable[Sample]:
+    for name, version in versions.items():
+        if version is not None:
+            for instance in instances(update.attributes[name]):
+                yield Sample(
+                    attribute=name, value=instance.get("value"), observed_at=_time(instance, at), version=version
+                )
+
+
+def _change(
+    tenant: str,
+    entity_id: str,
+    before: _Stored | None,
+    merged: Merged,
+    samples: tuple[Sample, ...],
+    at: datetime,
+    trace: str | None,
+) -> Change:
+    return Change(
+        tenant=tenant,
+        entity=entity_id,
+        type=_types(merged.doc),
+        op="update" if before else "create",
+        version=(before.version if before else 0) + (1 if merged.changed else 0),
+        at=at,
+        attributes=merged.attributes,
+        previous=merged.previous,
+        samples=samples,
+        trace=trace,
+    )
+
+
+def _row(update: EntityUpdate, name: str, attribute: dict[str, Any], at: datetime) -> Row:
+    unit, dataset = attribute.get("unitCode", ""), attribute.get("datasetId", "")
+    series, time, received = Series(update.id, name, dataset, unit), _time(attribute, at), update.received_at or at
+    value: Any = attribute.get("value")
+    plain = attribute.keys() <= _SAID_BY_SERIES
+    if plain and type(value) in (int, float) and abs(value) < _EXACT_INTEGERS:
+        return Row(series, time, float(value), None, received)
+    return Row(series, time, None, _encode(attribute).decode(), received)
+
+
+def _time(attribute: dict[str, Any], at: datetime) -> datetime:
+    text = attribute.get("observedAt")
+    return datetime.fromisoformat(text) if text else at
+
+
+def _types(doc: dict[str, Any]) -> tuple[str, ...]:
+    return (doc["type"],) if isinstance(doc["type"], str) else tuple(doc["type"])
+
+
+def _place(doc: dict[str, Any]) -> tuple[float | None, float | None]:
+    """The first position of `location`, for the index; exact geometry is compared afterwards (4.7)."""
+    geometry = next((instance.get("value") for instance in instances(doc.get("location"))), None)
+    coordinates = geometry.get("coordinates") if isinstance(geometry, dict) else None
+    while isinstance(coordinates, list) and coordinates and isinstance(coordinates[0], list):
+        coordinates = coordinates[0]
+    if isinstance(coordinates, list) and len(coordinates) >= 2:
+        return float(coordinates[0]), float(coordinates[1])
+    return None, None

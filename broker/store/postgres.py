@@ -1,0 +1,143 @@
+"""The one file that imports asyncpg: pools, transactions seen as a tenant, notices, and errors in our own tree."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from broker.errors import Conflict, Forbidden, Invalid, Unavailable, UnknownTenant
+from broker.ports import Transaction
+
+_GONE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection told that it ends, used before its end was seen
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.DiskFullError,
+    asyncpg.OutOfMemoryError,
+    asyncpg.QueryCanceledError,
+    asyncpg.LockNotAvailableError,
+)
+_COLLISIONS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.UniqueViolationError)
+
+
+class PostgresDatabase:
+    """A pool of connections as one database role. `system` roles see every tenant, the others one per transaction."""
+
+    def __init__(self, pool: asyncpg.Pool, url: str, *, system: bool) -> None:
+        self._pool = pool
+        self._url = url
+        self._system = system
+        self._tenants: dict[str, int] = {}
+
+    @asynccontextmanager
+    async def transaction(self, tenant: str | None = None) -> AsyncIterator[Transaction]:
+        """See `broker.ports.Database.transaction`."""
+        with _translated():
+            async with self._pool.acquire(timeout=10) as connection, connection.transaction():
+                await self._become(connection, tenant)
+                yield connection
+
+    async def _become(self, connection: Any, tenant: str | None) -> None:
+        if tenant is None:
+            if not self._system:
+                raise Forbidden("this role reads and writes only as a tenant")
+            return
+        number = self._tenants.get(tenant)
+        if number is None:
+            number = await connection.fetchval("select id from tenant where name = $1", tenant)
+            if number is None:
+                raise UnknownTenant(f"there is no tenant named {tenant!r}")
+            self._tenants[tenant] = number
+        await connection.execute(f"set local cityos.tenant_id = {number:d}")
+
+    @asynccontextmanager
+    async def notices(self, channel: str) -> AsyncIterator[asyncio.Event]:
+        """See `broker.ports.Database.notices`. A lost connection is made again, at most once a second."""
+        event = asyncio.Event()
+        keeper = asyncio.create_task(self._listen(channel, event))
+        try:
+            yield event
+        finally:
+            keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await keeper
+
+    async def _listen(self, channel: str, event: asyncio.Event) -> None:
+        while True:
+            try:
+                connection = await asyncpg.connect(self._url, timeout=10)
+                try:
+                    lost = asyncio.Event()
+                    connection.add_termination_listener(lambda _connection, lost=lost: lost.set())
+                    await connection.add_listener(channel, lambda *_: event.set())
+                    event.set()
+                    await lost.wait()
+                finally:
+                    connection.terminate()
+            except _GONE:
+                pass  # the database is away: what it would have told is read on reconnection, which sets the event
+            await asyncio.sleep(1)
+
+    async def close(self) -> None:
+        """Close the pool, giving statements under way five seconds."""
+        try:
+            await asyncio.wait_for(self._pool.close(), 5)
+        except TimeoutError:
+            self._pool.terminate()
+
+
+async def open_database(
+    url: str, *, system: bool = False, size: int = 8, statement_seconds: float = 60
+) -> PostgresDatabase:
+    """Connect as the role in `url`. Raises `Unavailable` when the server does not answer.
+
+    A statement that takes longer than `statement_seconds` is cancelled and counts as no answer.
+    """
+    with _translated():
+        pool = await asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=size,
+            timeout=10,
+            command_timeout=statement_seconds,
+            reset=_leave_clean,
+            server_settings={"timezone": "UTC"},
+        )
+    return PostgresDatabase(pool, url, system=system)
+
+
+async def _leave_clean(_connection: Any) -> None:
+    """Nothing to reset: settings are local to a transaction, and no session state is ever set on these pools."""
+
+
+@contextlib.contextmanager
+def _translated() -> Any:
+    try:
+        yield
+    except _COLLISIONS as error:
+        raise Conflict(f"changed by somebody else at the same time: {error}") from error
+    except asyncpg.CheckViolationError as error:
+        if error.constraint_name is not None:
+            raise
+        # Only a partition's bounds have no name: the month was made while this transaction was on its way into
+        # the default partition, and the next attempt finds it.
+        raise Conflict(f"the table was divided at the same time: {error}") from error
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise Forbidden(f"the database's own rules refuse this: {error}") from error
+    except asyncpg.InvalidRegularExpressionError as error:
+        raise Invalid(f"not a regular expression that can be used: {error}") from error
+    except (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError) as error:
+        raise Invalid("text must not hold the character U+0000") from error
+    except _GONE as error:
+        raise Unavailable(f"the database does not answer: {error or type(error).__name__}") from error

@@ -1,0 +1,168 @@
+"""Reading entities and their history as one tenant (row-level security shows no other's)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from broker.ports import Transaction
+from broker.sql import load
+from schemas.clock import iso
+
+_SQL = load("broker.store", "reading")
+
+
+class Document(NamedTuple):
+    """An entity as it is stored: `text` is the normalized NGSI-LD JSON, ready to be sent."""
+
+    id: str
+    type: list[str]
+    text: str
+    created_at: datetime
+    modified_at: datetime
+    stamps: str = "{}"
+    """When attributes changed, as JSON (see the column)."""
+
+
+class Where(NamedTuple):
+    """A further condition: SQL with {0}, {1} … for its parameters. What a stranger sent is only in `values`."""
+
+    sql: str
+    values: tuple[Any, ...]
+
+
+class Selection(NamedTuple):
+    """Which entities: every condition that is not None must hold.
+
+    `types`, `ids` and `attributes` each mean any of them. `id_pattern` is a POSIX extended regular expression found
+    anywhere in the id (ETSI GS CIM 009, 4.9). `only_types` are the types that may be seen: all of an
+    entity's types must be among them; none may be in `never_types`.
+    """
+
+    types: tuple[str, ...] | None = None
+    ids: tuple[str, ...] | None = None
+    id_pattern: str | None = None
+    attributes: tuple[str, ...] | None = None
+    only_types: tuple[str, ...] | None = None
+    never_types: tuple[str, ...] = ()
+    where: tuple[Where, ...] = ()
+    order: str = "id"
+    order_values: tuple[Any, ...] = ()
+
+    def parameters(self) -> list[Any]:
+        # "(?e)" makes PostgreSQL read a POSIX ERE: no back references, no look-around, so it runs as an automaton.
+        pattern = None if self.id_pattern is None else f"(?e){self.id_pattern}"
+        return [self.types, self.ids, pattern, self.attributes, self.only_types, self.never_types]
+
+
+class Span(NamedTuple):
+    """From `start` on, until before `end`. `last` asks for the newest of each attribute, newest first."""
+
+    start: datetime
+    end: datetime
+    last: int | None = None
+
+
+class Point(NamedTuple):
+    """One value in time: a number in a unit, or a whole attribute as JSON text."""
+
+    entity_id: str
+    attribute: str
+    dataset_id: str
+    unit_code: str
+    at: datetime
+    number: float | None
+    value: str | None
+
+
+async def documents(tx: Transaction, ids: Sequence[str], *, lock: bool = False) -> dict[str, Document]:
+    """The entities among `ids` that exist; with `lock` nobody else changes them until the transaction ends."""
+    rows = await tx.fetch(_SQL["lock" if lock else "documents"], list(ids))
+    return {row["id"]: Document(*row.values()) for row in rows}
+
+
+async def select(tx: Transaction, selection: Selection, *, limit: int, offset: int) -> list[Document]:
+    """A page of the entities selected, in order of id. Raises `Invalid` for a pattern that is none."""
+    name = "of_any_type" if selection.types is None else "of_types"
+    if selection.order != "id":
+        name = "ordered"
+    statement, values = _statement(name, selection, 8)
+    rows = await tx.fetch(statement, *selection.parameters(), limit, offset, *values)
+    return [Document(*row.values()) for row in rows]
+
+
+async def count(tx: Transaction, selection: Selection) -> int:
+    """How many entities are selected."""
+    name = "count_of_any_type" if selection.types is None else "count_of_types"
+    statement, values = _statement(name, selection, 6)
+    return int(await tx.fetchval(statement, *selection.parameters(), *values))
+
+
+async def candidates(tx: Transaction, selection: Selection, attribute: str) -> list[tuple[str, str]]:
+    """Of every entity selected that has the attribute: its id and the attribute as JSON text."""
+    name = "candidates_of_any_type" if selection.types is None else "candidates_of_types"
+    there = Where("doc ? {0}::text", (attribute,))
+    statement, values = _statement(name, selection._replace(where=(*selection.where, there)), 6)
+    rows = await tx.fetch(statement, *selection.parameters(), *values)
+    return [(row["id"], row["value"]) for row in rows]
+
+
+class AttributeUse(NamedTuple):
+    """An attribute as entities of these types have it: its kinds (Property …) and in how many entities."""
+
+    types: list[str]
+    name: str
+    kinds: list[str]
+    entities: int
+
+
+async def attributes(tx: Transaction, type_: str | None) -> list[AttributeUse]:
+    """The attributes present, of entities of one type or of all."""
+    rows = await tx.fetch(_SQL["attributes"], type_)
+    return [AttributeUse(row["type"], row["name"], row["kinds"], row["count"]) for row in rows]
+
+
+async def count_of_type(tx: Transaction, type_: str) -> int:
+    """How many entities have the type."""
+    return int(await tx.fetchval(_SQL["count_of_type"], type_))
+
+
+async def types(tx: Transaction) -> list[str]:
+    """The names of all entity types present."""
+    return [row["name"] for row in await tx.fetch(_SQL["types"])]
+
+
+async def devices(tx: Transaction, *, after: str, limit: int) -> list[dict[str, Any]]:
+    """Registered devices in order of id, after the id `after`; without their secrets."""
+    rows = await tx.fetch(_SQL["devices"], after, limit)
+    return [{**row, "profile": json.loads(row["profile"]), "createdAt": iso(row["createdAt"])} for row in rows]
+
+
+async def points(
+    tx: Transaction, ids: Sequence[str], attributes: Sequence[str] | None, span: Span, *, limit: int
+) -> list[Point]:
+    """What history holds of `ids` in the span, at most `limit` values, in order of time; of corrections the last."""
+    statement = _SQL["samples"].format(order="desc" if span.last else "asc")
+    wanted = None if attributes is None else list(attributes)
+    each = min(span.last or limit, limit)
+    rows = await tx.fetch(statement, list(ids), wanted, span.start, span.end, each, limit)
+    return [Point(*row.values()) for row in rows]
+
+
+def _statement(name: str, selection: Selection, used: int) -> tuple[str, list[Any]]:
+    """The named statement with the selection's further conditions, and their parameters in order."""
+    values: list[Any] = []
+    conditions = []
+    for condition in selection.where:
+        names = [f"${used + len(values) + index + 1}" for index in range(len(condition.values))]
+        conditions.append(f"and ({condition.sql.format(*names)})")
+        values += condition.values
+    order = selection.order
+    if name == "ordered":
+        order = order.format(*(f"${used + len(values) + index + 1}" for index in range(len(selection.order_values))))
+        values += selection.order_values
+    filters = _SQL["filters"].format(more="\n    ".join(conditions))
+    attribute = f"${used + len(values)}" if values else ""
+    return _SQL[name].format(filters=filters, order=order, attribute=attribute), values

@@ -1,0 +1,186 @@
+"""Subscription (5.2.12) and CsourceRegistration (5.2.9) documents: checked, with names as in the store. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from broker.entities.parse import NULL, check_name, is_uri, parse_time
+from broker.errors import Invalid
+from broker.jsonld.context import Context
+from broker.query.geo import geo_query
+from broker.query.q import compile_q
+from broker.query.scope import compile_scope
+
+Rename = Callable[[str], str]
+
+SUBSCRIPTION, REGISTRATION = "Subscription", "ContextSourceRegistration"
+FORMATS = ("normalized", "concise", "simplified", "keyValues")
+TRIGGERS = (
+    "entityCreated",
+    "entityUpdated",
+    "entityDeleted",
+    "attributeCreated",
+    "attributeUpdated",
+    "attributeDeleted",
+)
+MODES = ("inclusive", "exclusive", "redirect", "auxiliary")
+_SUBSCRIPTION_MEMBERS = frozenset(
+    {"id", "type", "subscriptionName", "description", "entities", "watchedAttributes", "notificationTrigger",
+     "timeInterval", "q", "geoQ", "csf", "isActive", "notification", "expiresAt", "throttling", "temporalQ", "scopeQ",
+     "lang", "jsonldContext", "datasetId", "splitEntities", "localOnly", "jsonKeys", "expandValues", "@context"}
+)  # fmt: skip
+_OURS = frozenset({"status", "createdAt", "modifiedAt", "deletedAt"})
+_NAME_LISTS = ("watchedAttributes", "propertyNames", "relationshipNames", "attributes", "pick", "omit")
+_WORDS = re.compile(r"[^(),;|\s]+")
+
+
+def parse_subscription(document: Any, context: Context, now: datetime) -> dict[str, Any]:
+    """The subscription with names as in the store. Raises `Invalid` naming the member that is wrong."""
+    given = _object(document, SUBSCRIPTION)
+    _lifetime(given, now)
+    for name in ("timeInterval", "throttling"):
+        if name in given and not _positive(given[name]):
+            raise Invalid(f"{name} is a number of seconds greater than 0", field=name)
+    if "timeInterval" in given and ("throttling" in given or "watchedAttributes" in given):
+        raise Invalid("timeInterval excludes throttling and watchedAttributes", field="timeInterval")
+    if not any(given.get(name) for name in ("entities", "watchedAttributes")):
+        raise Invalid("a subscription needs entities or watchedAttributes", field="entities")
+    for name in ("entities", "watchedAttributes"):
+        if name in given and (not isinstance(given[name], list) or not given[name]):
+            raise Invalid(f"{name} must be a list that is not empty", field=name)
+    for name in given.get("notificationTrigger", ()):
+        if name not in TRIGGERS:
+            raise Invalid(f"a trigger is one of {', '.join(TRIGGERS)}", field="notificationTrigger")
+    if not isinstance(given.get("isActive", True), bool):
+        raise Invalid("isActive is true or false", field="isActive")
+    _entities(given.get("entities", ()), "entities")
+    _queries(given, context)
+    _notification(given.get("notification"))
+    return renamed(given, context.expand)
+
+
+def parse_registration(document: Any, context: Context, now: datetime) -> dict[str, Any]:
+    """The registration with names as in the store. Raises `Invalid` naming the member that is wrong."""
+    given = _object(document, REGISTRATION)
+    _lifetime(given, now)
+    information = given.get("information")
+    if not isinstance(information, list) or not information:
+        raise Invalid("information must be a list that is not empty", field="information")
+    for index, part in enumerate(information):
+        path = f"information[{index}]"
+        if not isinstance(part, Mapping) or not any(
+            part.get(n) for n in ("entities", "propertyNames", "relationshipNames")
+        ):
+            raise Invalid("needs entities, propertyNames or relationshipNames", field=path)
+        _entities(part.get("entities", ()), f"{path}.entities")
+    if not is_uri(given.get("endpoint")):
+        raise Invalid("endpoint must be the URI of the context source", field="endpoint")
+    if given.get("mode", "inclusive") not in MODES:
+        raise Invalid(f"mode is one of {', '.join(MODES)}", field="mode")
+    return renamed(given, context.expand)
+
+
+def patched(stored: Mapping[str, Any], fragment: Any) -> dict[str, Any]:
+    """`stored` with the fragment's members (5.8.2.4, 5.9.3.4); null removes one. Raises `Invalid`."""
+    if not isinstance(fragment, Mapping):
+        raise Invalid("a fragment is a JSON object", field="$")
+    result = dict(stored)
+    for name, value in fragment.items():
+        if name in ("id", "type") and value != stored.get(name):
+            raise Invalid(f"{name} cannot be changed", field=name)
+        if value is None or value == NULL:
+            result.pop(name, None)
+        elif name == "notification" and isinstance(value, Mapping):
+            result[name] = {**stored.get(name, {}), **value}
+        else:
+            result[name] = value
+    return result
+
+
+def renamed(document: Mapping[str, Any], rename: Rename) -> dict[str, Any]:
+    """The document with each entity type and attribute name as `rename` says."""
+    result: dict[str, Any] = {}
+    for name, value in document.items():
+        if value is None or value == NULL:
+            result[name] = value
+        elif name in _NAME_LISTS and isinstance(value, list):
+            result[name] = [rename(check_name(item, name)) for item in value]
+        elif name == "entities":
+            result[name] = [{**e, **({"type": _selection(e["type"], rename)} if "type" in e else {})} for e in value]
+        elif name == "information":
+            result[name] = [renamed(part, rename) for part in value]
+        elif name == "notification":
+            result[name] = renamed(value, rename)
+        else:
+            result[name] = value
+    return result
+
+
+def _selection(types: Any, rename: Rename) -> Any:
+    """A type, a list of them, or a selection such as (A,B);C (4.17)."""
+    if isinstance(types, list):
+        return [rename(name) for name in types]
+    return _WORDS.sub(lambda word: rename(word[0]), types)
+
+
+def _object(document: Any, kind: str) -> dict[str, Any]:
+    if not isinstance(document, Mapping):
+        raise Invalid(f"a {kind} is a JSON object", field="$")
+    given = {name: value for name, value in document.items() if name not in _OURS and name != "@context"}
+    if given.get("type") != kind:
+        raise Invalid(f"type must be {kind}", field="type")
+    if "id" in given and not is_uri(given["id"]):
+        raise Invalid("id must be a URI", field="id")
+    return given
+
+
+def _lifetime(given: Mapping[str, Any], now: datetime) -> None:
+    if (text := given.get("expiresAt")) is not None and datetime.fromisoformat(parse_time(text, "expiresAt")) <= now:
+        raise Invalid("expiresAt lies in the past", field="expiresAt")
+
+
+def _positive(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+
+
+def _entities(entities: Any, path: str) -> None:
+    for index, entity in enumerate(entities):
+        if not isinstance(entity, Mapping) or not isinstance(entity.get("type"), str | list):
+            raise Invalid("an entity selector is an object with at least type", field=f"{path}[{index}].type")
+        for one in entity.get("id", ()) if isinstance(entity.get("id"), list) else [entity.get("id", "urn:x:y")]:
+            if not is_uri(one):
+                raise Invalid("id must be a URI", field=f"{path}[{index}].id")
+
+
+def _queries(given: Mapping[str, Any], context: Context) -> None:
+    if (q := given.get("q")) is not None:
+        if not isinstance(q, str):
+            raise Invalid("q is a string", field="q")
+        compile_q(q, context.expand)
+    if (scope := given.get("scopeQ")) is not None:
+        compile_scope(str(scope))
+    if (geo := given.get("geoQ")) is not None:
+        if not isinstance(geo, Mapping):
+            raise Invalid("geoQ is an object with georel, geometry and coordinates", field="geoQ")
+        geo_query(geo.get("georel"), geo.get("geometry"), geo.get("coordinates"), "location")
+
+
+def _notification(notification: Any) -> None:
+    if not isinstance(notification, Mapping):
+        raise Invalid("notification must be an object with an endpoint", field="notification")
+    endpoint = notification.get("endpoint")
+    if not isinstance(endpoint, Mapping) or not is_uri(endpoint.get("uri")):
+        raise Invalid("endpoint must be an object with the URI of the receiver", field="notification.endpoint.uri")
+    if notification.get("format", "normalized") not in FORMATS:
+        raise Invalid(f"format is one of {', '.join(FORMATS)}", field="notification.format")
+    if "attributes" in notification and not notification["attributes"]:
+        raise Invalid("attributes must not be empty", field="notification.attributes")
+    if "attributes" in notification and ("pick" in notification or "omit" in notification):
+        raise Invalid("attributes excludes pick and omit", field="notification.attributes")
+    if set(notification.get("pick", ())) & set(notification.get("omit", ())):
+        raise Invalid("pick and omit name the same member", field="notification.omit")
+    if notification.get("showChanges") and notification.get("format") in ("simplified", "keyValues"):
+        raise Invalid("showChanges is not for the simplified format", field="notification.showChanges")

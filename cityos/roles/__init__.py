@@ -1,0 +1,38 @@
+"""What each role runs, one file for each. A role holds no state that the log or the database does not.
+
+Any may be killed at any time, and most may run several times side by side. A role's file is imported only by the
+process that runs it, so that each process holds no more than it needs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from importlib import import_module
+
+from broker.errors import Invalid
+from cityos.settings import Settings
+
+Role = Callable[[Settings, asyncio.Event], Awaitable[None]]
+"""Runs until the event is set."""
+
+ROLES = {
+    "endpoint": "the city's own MQTT endpoint",
+    "bridge": "takes from an existing MQTT broker",
+    "writer": "from observations to entities, history and accounting",
+    "relay": "from the outbox to a log outside the database",
+    "alerting": "stages, quality and alerts of river gauges",
+    "notifier": "deliveries to webhooks, by mail and over MQTT",
+    "dispatch": "the plans of demand-responsive buses, improved within every promise",
+    "points": "the points' books by the clock: time-outs, expiry, seals, closings",
+    "gateway": "the open API, the event streams and the pages",
+}
+"""Every role by the name that `cityos run` takes, which is its file's name here."""
+
+
+def load_role(name: str) -> Role:
+    """The function of role `name`. Raises `Invalid` where there is none."""
+    if name not in ROLES:
+        raise Invalid(f"{name!r} is not a role; choose one of {', '.join(sorted(ROLES))}", field="role")
+    role: Role = import_module(f"cityos.roles.{name}").run
+    return role

@@ -1,0 +1,78 @@
+"""The role `gateway`: the open API, the event streams and the pages."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from functools import partial
+
+import httpx
+
+from api_gateway.app import create_app
+from api_gateway.context import BusDesk, Gateway
+from api_gateway.oauth.keys import open_keys
+from api_gateway.serve import listen, serve
+from broker.log.wake import channel_of
+from broker.ports import CHANGES, Database
+from broker.store.postgres import open_database
+from cityos.commands.policy import read_policy
+from cityos.metrics_page import METRICS_FOLDER, scrape_all
+from cityos.settings import Settings, naming_the_variable
+from cityos.wiring import gateway_settings, open_log
+from services.alerting.reading import FloodReading, StoredRules, city_now
+from services.alerting.role import default_rules
+from services.points.ledger import Ledger
+from services.points.town import Town
+
+
+def metrics_of(settings: Settings) -> Callable[[], str] | None:
+    """The page of all processes where one machine runs them; elsewhere a collector asks each by name."""
+    return partial(scrape_all, settings.city.folder / METRICS_FOLDER) if settings.telemetry.metrics_port == 0 else None
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve until `stop`. Holds only the passwords of two database users: one tenant at a time, and the log's tail."""
+    async with AsyncExitStack() as stack:
+        database = await open_database(settings.database.app_url, size=8)
+        stack.push_async_callback(database.close)
+        tail = await open_database(settings.database.tail_url, system=True, size=2)
+        stack.push_async_callback(tail.close)
+        log, outlet = await open_log(settings, tail)
+        stack.push_async_callback(log.close)
+        gateway = Gateway(
+            database,
+            log,
+            outlet,
+            await open_keys(database, settings.city.tenant),
+            gateway_settings(settings),
+            read_policy(settings.gateway.policy_file),
+            city_now=city_now,
+            flood=FloodReading(public_url=settings.gateway.public_url),
+            rules=StoredRules(default_rules(settings.alerting)),
+            points=await _points(settings, database, stack),
+            buses=await _buses(settings, database, stack),
+            appended=partial(tail.notices, channel_of(CHANGES)) if settings.log.driver == "postgres" else None,
+            other_metrics=metrics_of(settings),
+        )
+        with naming_the_variable("gateway"):
+            sock = listen(gateway.settings)
+        await serve(create_app(gateway), gateway.settings, stop, sock)
+
+
+async def _points(settings: Settings, database: Database, stack: AsyncExitStack) -> Town | None:
+    """The town's points where the city runs them."""
+    if not settings.points.enabled:
+        return None
+    return Town(database, await stack.enter_async_context(Ledger(database, settings.points).running()))
+
+
+async def _buses(settings: Settings, database: Database, stack: AsyncExitStack) -> BusDesk | None:
+    """The booking desk where the city runs buses. Its engine is compiled and large: nobody else loads it."""
+    if not settings.dispatch.enabled:
+        return None
+    from services.dispatch.desk import BookingDesk
+    from services.dispatch.role import travel_times
+
+    client = await stack.enter_async_context(httpx.AsyncClient())
+    return BookingDesk(database, travel_times(settings.dispatch, client), settings.dispatch)

@@ -1,0 +1,49 @@
+"""The role `notifier`: deliveries to webhooks, by mail and over MQTT, and NGSI-LD subscriptions."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+
+from api_gateway.ngsi_ld.fetching import fetcher
+from broker.jsonld.library import ContextLibrary
+from cityos.settings import Settings
+from cityos.wiring import open_parts
+from schemas.clock import utc_now
+from services.notify import role, subscriptions
+from services.notify.mqtt import Publish
+from services.notify.sender import Sender
+from services.notify.settings import NotifySettings
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Deliver until `stop`."""
+    async with AsyncExitStack() as stack:
+        parts = await stack.enter_async_context(open_parts(settings))
+        publish = await open_publisher(settings.notify, stack) if settings.notify.mqtt_host else None
+        private = settings.gateway.private_hosts
+        contexts = ContextLibrary(parts.database, fetcher(allow_private=private), settings.gateway.issuer)
+        sender = Sender(parts.database, utc_now, default_tenant=settings.city.tenant, allow_private=private)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(subscriptions.run(parts.log, parts.database, contexts, sender, stop))
+            await role.run(parts.database, settings.notify, stop, publish=publish)
+
+
+async def open_publisher(settings: NotifySettings, stack: AsyncExitStack) -> Publish:
+    """What publishes at the MQTT server that the settings name, until the stack is closed."""
+    # Imported where it is needed: a city without such a server holds no MQTT client here.
+    from adapters.mqtt.lasting import LastingPublisher
+    from adapters.mqtt.publisher import PublisherSettings
+
+    named = PublisherSettings(
+        host=settings.mqtt_host,
+        port=settings.mqtt_port,
+        username=settings.mqtt_username or None,
+        password=settings.mqtt_password if settings.mqtt_username else None,
+        tls=settings.mqtt_tls,
+        ca_file=settings.mqtt_ca_file,
+        connect_timeout_s=settings.timeout_s * 0.9,
+        # Sooner than the channel loses patience, so that it is told why.
+        stall_timeout_s=settings.timeout_s * 0.9,
+    )
+    return (await stack.enter_async_context(LastingPublisher(named))).publish

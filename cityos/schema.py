@@ -1,0 +1,10 @@
+"""Which packages own tables, in the order in which they are migrated."""
+
+MIGRATED_PACKAGES = (
+    "broker.store",
+    "broker.delivery",
+    "services.alerting",
+    "services.dispatch",
+    "services.points",
+    "api_gateway.oauth",
+)

@@ -1,0 +1,82 @@
+"""From settings to parts: which driver stands behind which port."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from adapters.river_gauge.routes import ROUTES as RIVER_GAUGE_ROUTES
+from api_gateway.settings import GatewaySettings
+from broker.ingest.intake import LogIntake
+from broker.ingest.judge import Judge
+from broker.ingest.ports import AdapterRoute
+from broker.log.postgres import PostgresLog, PostgresOutlet
+from broker.ports import CHANGES, OBSERVATIONS, Database, Log, Outlet
+from broker.store.devices import DeviceRegistry
+from broker.store.postgres import open_database
+from cityos.settings import Settings
+
+_STREAM_POLL_ON_KAFKA = 0.05
+_BUILT_PAGES = Path(__file__).resolve().parent.parent / "web" / "dist"
+
+ROUTES: tuple[AdapterRoute, ...] = (*RIVER_GAUGE_ROUTES,)
+"""Which adapter takes which topics; a new family adds its routes here."""
+
+
+class Parts(NamedTuple):
+    """The open drivers of one process."""
+
+    database: Database
+    log: Log
+    outlet: Outlet
+
+
+def partitions_of(settings: Settings) -> Mapping[str, int]:
+    """How many partitions each topic has."""
+    return {OBSERVATIONS: settings.log.partitions, CHANGES: settings.log.partitions}
+
+
+@asynccontextmanager
+async def open_parts(settings: Settings, *, size: int = 6) -> AsyncIterator[Parts]:
+    """Open database and log as the system (writer, services)."""
+    async with AsyncExitStack() as stack:
+        database = await open_database(settings.database.system_url, system=True, size=size)
+        stack.push_async_callback(database.close)
+        log, outlet = await open_log(settings, database)
+        stack.push_async_callback(log.close)
+        yield Parts(database, log, outlet)
+
+
+async def open_log(settings: Settings, database: Database) -> tuple[Log, Outlet]:
+    """The log that the settings name, and what puts change events on it in a transaction. Only its driver is loaded."""
+    partitions = partitions_of(settings)
+    if settings.log.driver == "kafka":
+        from broker.log.kafka import KafkaLog
+        from broker.log.outbox import OutboxOutlet
+
+        return KafkaLog(partitions=partitions, settings=settings.kafka), OutboxOutlet(partitions)
+    return PostgresLog(database, partitions=partitions), PostgresOutlet(partitions)
+
+
+async def open_intake(parts: Parts, settings: Settings) -> tuple[DeviceRegistry, LogIntake]:
+    """The registry as it stands, and the entrance that every way in shares."""
+    registry = DeviceRegistry(parts.database)
+    await registry.refresh()
+
+    def is_network(tenant: str, device_id: str) -> bool:
+        device = registry.find(tenant, device_id)
+        return device is not None and device.kind == "network"
+
+    return registry, LogIntake(parts.log, Judge(ROUTES, registry), is_network, settings.intake)
+
+
+def gateway_settings(settings: Settings) -> GatewaySettings:
+    """The gateway's settings with what other groups say: the default tenant, the map, and the pages that are built."""
+    pages = settings.gateway.web_folder or (_BUILT_PAGES if _BUILT_PAGES.is_dir() else None)
+    changes = {"default_tenant": settings.city.tenant, "map": settings.map, "web_folder": pages}
+    if settings.log.driver == "kafka":
+        # Kafka tells nobody that it has grown: event streams must ask, and often enough for people who watch.
+        changes["stream_poll_seconds"] = min(settings.gateway.stream_poll_seconds, _STREAM_POLL_ON_KAFKA)
+    return settings.gateway.model_copy(update=changes)

@@ -1,0 +1,54 @@
+"""What changed in an entity: the one stream of events that services, subscriptions and the live map share."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+
+class Sample(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One value that history gained. Late values are samples too, though they do not change the current state.
+
+    `version` above 0 is a correction: the same device and time, another value.
+    """
+
+    attribute: str
+    value: Any
+    observed_at: datetime
+    version: int = 0
+
+
+class Change(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One entity's change in one transaction, on the log's topic `changes`, keyed by entity.
+
+    `attributes` holds the new normalized NGSI-LD attribute for each that changed in the current state (None
+    for one deleted); `previous` what stood there before. `samples` holds all that history gained, in order
+    of arrival. `version` counts the entity's changes from 1. `at` is the time of the transaction.
+    """
+
+    tenant: str
+    entity: str
+    type: tuple[str, ...]
+    op: Literal["create", "update", "delete"]
+    version: int
+    at: datetime
+    attributes: dict[str, Any] = {}
+    previous: dict[str, Any] = {}
+    samples: tuple[Sample, ...] = ()
+    trace: str | None = None
+
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Change] = msgspec.json.Decoder(Change)
+
+
+def encode_change(change: Change) -> bytes:
+    """The bytes kept in the log's topic `changes` (JSON, so that any Kafka consumer can read it)."""
+    return _encoder.encode(change)
+
+
+def decode_change(value: bytes) -> Change:
+    """The inverse of `encode_change`. Raises `msgspec.DecodeError` on anything else."""
+    return _decoder.decode(value)

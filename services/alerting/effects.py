@@ -1,0 +1,66 @@
+"""What a batch has led to, gathered gauge by gauge before any of it is written."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from schemas.river import Stage
+from services.alerting.memory import Held
+from services.alerting.state import Decision, Judged, Kind, Outcome
+
+
+class Move(NamedTuple):
+    """A gauge and a decision that moved its stage."""
+
+    gauge: Held
+    decision: Decision
+
+
+class Effects:
+    """Decisions and marks in order, and the gauges whose assessment or stored state is another one now."""
+
+    def __init__(self) -> None:
+        self.decisions: list[tuple[str, Decision]] = []
+        self.marks: list[tuple[str, Judged]] = []
+        self.moves: list[Move] = []
+        self.suspects: list[Move] = []
+        self.changed: dict[str, Held] = {}
+        self.to_save: dict[str, Held] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.to_save)
+
+    def add(self, gauge: Held, outcome: Outcome) -> None:
+        """Take note of what one reading of `gauge` led to."""
+        entity_id = gauge.key.entity_id
+        if outcome.changed:
+            self.changed[entity_id] = gauge
+        if outcome.changed or outcome.marks:
+            self.to_save[entity_id] = gauge
+        self.marks.extend((entity_id, mark) for mark in outcome.marks)
+        for decision in outcome.decisions:
+            self.decisions.append((entity_id, decision))
+            if decision.kind in (Kind.RAISE, Kind.LOWER):
+                self.moves.append(Move(gauge, decision))
+            elif decision.kind is Kind.SUSPECT:
+                self.suspects.append(Move(gauge, decision))
+
+    def show(self, gauge: Held) -> None:
+        """Rules or thresholds have changed: the gauge's entity and its stored state show them."""
+        self.changed[gauge.key.entity_id] = gauge
+        self.to_save[gauge.key.entity_id] = gauge
+
+    def returned(self, gauge: Held) -> None:
+        """A gauge that was silent has reported: its entity shows its stage again."""
+        head = gauge.state.head
+        decision = Decision(
+            kind=Kind.RETURNED,
+            at=head.at,
+            before=Stage.UNKNOWN,
+            after=head.stage,
+            why="reported-again",
+            rules=gauge.rules.version,
+            inputs={"level": head.level},
+        )
+        self.decisions.append((gauge.key.entity_id, decision))
+        self.show(gauge)

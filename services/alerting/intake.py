@@ -1,0 +1,99 @@
+"""From records of the topic `changes` to readings. Pure, and lean: most records concern no gauge."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from broker.ports import Record
+from services.alerting.state import Reading
+
+OBSERVED = "WaterObserved"
+LEVEL = "waterLevel"
+_log = logging.getLogger(__name__)
+
+
+class _Sample(msgspec.Struct):
+    attribute: str
+    value: Any
+    observed_at: datetime
+    version: int = 0
+
+
+class _Change(msgspec.Struct):
+    """The part of `schemas.change.Change` that matters here."""
+
+    tenant: str
+    entity: str
+    type: tuple[str, ...]
+    at: datetime
+    samples: tuple[_Sample, ...] = ()
+    trace: str | None = None
+
+
+class GaugeKey(NamedTuple):
+    """A gauge: a tenant's name and the id of its WaterObserved entity."""
+
+    tenant: str
+    entity_id: str
+
+    @property
+    def station(self) -> str:
+        """The station id: the last part of the entity id."""
+        return self.entity_id.rsplit(":", 1)[-1]
+
+    def sibling(self, kind: str) -> str:
+        """The id of the entity of another type that belongs to the same gauge."""
+        return f"urn:ngsi-ld:{kind}:{self.entity_id.removeprefix('urn:ngsi-ld:').removeprefix(OBSERVED + ':')}"
+
+
+class Arrivals(NamedTuple):
+    """What a batch brought: readings by gauge in order of arrival, and the newest trace of each tenant."""
+
+    readings: dict[GaugeKey, list[Reading]]
+    traces: dict[str, str]
+
+
+_decoder = msgspec.json.Decoder(_Change)
+
+
+def readings_in(records: Sequence[Record]) -> Arrivals:
+    """The water levels in `records`. A record or a value that is no level is logged and passed over."""
+    found: dict[GaugeKey, list[Reading]] = {}
+    traces: dict[str, str] = {}
+    for record in records:
+        try:
+            change = _decoder.decode(record.value)
+        except msgspec.DecodeError as error:
+            _log.warning("change %s/%d@%d is unreadable: %s", record.topic, record.partition, record.offset, error)
+            continue
+        if OBSERVED not in change.type or not change.samples:
+            continue
+        arrived = change.at.timestamp()
+        for sample in change.samples:
+            if sample.attribute != LEVEL:
+                continue
+            if not is_level(sample.value):
+                _log.warning("%s of %s is %r, no level in metres", LEVEL, change.entity, sample.value)
+                continue
+            found.setdefault(GaugeKey(change.tenant, change.entity), []).append(
+                reading_of(sample.observed_at.timestamp(), sample.value, sample.version, arrived)
+            )
+            if change.trace:
+                traces[change.tenant] = change.trace
+    return Arrivals(found, traces)
+
+
+def is_level(value: Any) -> bool:
+    """Whether a value of the attribute is a finite number."""
+    return type(value) in (int, float) and math.isfinite(value)
+
+
+def reading_of(at: float, level: float, version: int, arrived: float) -> Reading:
+    """A reading observed at `at` that arrived at `arrived` (both POSIX seconds)."""
+    return Reading(at, float(level), version, at - arrived if at > arrived else 0.0)

@@ -1,0 +1,1 @@
+"""Demand-responsive buses (デマンドバス): rides asked for, promised, shared between vehicles and kept."""

@@ -1,0 +1,268 @@
+"""From bookings to the engine's problem and back. Pure: a town and bookings in; a plan, or offers, out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from broker.errors import Conflict, Invalid
+from services.dispatch.engine.arrays import Floats
+from services.dispatch.engine.planner import Plan, Planner
+from services.dispatch.engine.problem import Fleet, Objective, Problem, Rides
+from services.dispatch.settings import DispatchSettings
+from services.dispatch.values import Ask, Booking, BookingState, Promise, Stop, StopTime, Tour, Vehicle
+
+SEARCH_FOR_ROOM = 300
+"""Moves tried for each booking that does not fit without moving others within their promises."""
+
+
+@dataclass(frozen=True)
+class Town:
+    """Stops and vehicles, and (P, P) minutes between the stops in their order."""
+
+    stops: tuple[Stop, ...]
+    vehicles: tuple[Vehicle, ...]
+    minutes: Floats
+
+    def place(self, stop: str) -> int:
+        """The stop's index. Raises `Invalid` when there is no such stop."""
+        if stop in self._index:
+            return self._index[stop]
+        raise Invalid(f"there is no stop {stop!r} in the area; choose one of its {len(self.stops)} stops", field="stop")
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {stop.id: i for i, stop in enumerate(self.stops)}
+
+    def drive(self, ask: Ask) -> float:
+        """The direct drive's minutes."""
+        return float(self.minutes[self.place(ask.origin), self.place(ask.destination)])
+
+
+class Day:
+    """One day's bookings and plan, being worked on. `lost` are bookings that no vehicle can serve any more."""
+
+    def __init__(
+        self,
+        town: Town,
+        bookings: Sequence[Booking],
+        tours: Mapping[str, Tour],
+        settings: DispatchSettings,
+        *,
+        now: float,
+        seed: int = 1,
+        only: int | None = None,
+    ) -> None:
+        """`only`: so many of the bookings are to be in the plan, those behind are not (yet)."""
+        self.town, self.settings, self.now, self._seed = town, settings, now, seed
+        self.bookings = [b for b in bookings if b.state is BookingState.BOOKED]
+        self._stranded = stranded(town, self.bookings, tours)
+        self._planner = self._plan(tours)
+        self._planner.depart(now)
+        self._planner.pass_time(now)
+        self.lost = self._take_in(len(self.bookings) if only is None else only)
+
+    def offers(self, ask: Ask) -> list[Promise]:
+        """Up to `settings.offers` promises that could be kept if one were taken now, the soonest first.
+
+        Raises `Invalid` (which field, and what would do) for what cannot be asked, `Conflict` when no vehicle has room
+        in time.
+        """
+        check(self.town, ask, self.settings)
+        begin = math.ceil(max(ask.earliest, self.now))
+        steps = max(1, int(self.settings.look_ahead // self.settings.window))
+        windows = (self.promise(ask, begin + step * self.settings.window) for step in range(steps))
+        possible = [promise for promise in windows if promise is not None]
+        found = self._at_once(ask, possible)
+        if not found:
+            found = [promise for promise in possible if self._with(ask, promise) is not None]
+        if not found:
+            raise Conflict(
+                f"no bus has room within {self.settings.look_ahead:g} minutes of {clock(begin)}; "
+                "ask for an earlier or later time, or for fewer seats"
+            )
+        return found[: self.settings.offers]
+
+    def promise(self, ask: Ask, pickup_from: float) -> Promise | None:
+        """What would be promised for a pickup from then on; None when that is too late for the wished arrival."""
+        settings, direct = self.settings, self.town.drive(ask)
+        latest = pickup_from + settings.window
+        arrive = latest + boarding(ask, settings) + longest_ride(direct, settings)
+        if ask.arrive_by is not None:
+            arrive = min(arrive, ask.arrive_by)
+            latest = min(latest, ask.arrive_by - direct - boarding(ask, settings))
+        return Promise(pickup_from, latest, arrive) if latest >= pickup_from else None
+
+    def take(self, booking: Booking) -> Day:
+        """The day with the booking in it. Raises `Conflict` when no vehicle can keep its promise beside the others."""
+        day = self._with(booking.ask, booking.promise, booking.id, booking.rider)
+        if day is None:
+            raise Conflict("the last seat for that time has just been taken; ask again for other times")
+        return day
+
+    def improve(self, moves: int) -> float:
+        """Search for a better plan that keeps every promise; by how much the price fell."""
+        before = self._planner.price()
+        placed = [r for r in range(len(self.bookings)) if not self._planner.left_out([r])]
+        self._planner.improve(placed, moves=moves, promised=placed)
+        return before - self._planner.price()
+
+    def tours(self) -> dict[str, Tour]:
+        """The plan, by vehicle."""
+        plan, n, found = self._planner.plan(), len(self.bookings), {}
+        for v, vehicle in enumerate(self.town.vehicles):
+            starts = self._planner.starts(v)
+            stops = tuple(
+                StopTime(self.bookings[node % n].id, node < n, float(at))
+                for node, at in zip(plan.tours[v], starts[1:-1], strict=True)
+            )
+            found[vehicle.id] = Tour(float(starts[0]), plan.fixed[v], stops)
+        return found
+
+    def _at_once(self, ask: Ask, possible: Sequence[Promise]) -> list[Promise]:
+        """Those of the promises that can be kept without moving anybody, found in one look."""
+        wishes = [Booking("", "", ask, promise) for promise in possible]
+        count = len(self.bookings)
+        looked = Day(self.town, [*self.bookings, *wishes], self.tours(), self.settings, now=self.now, only=count)
+        planner = looked._planner
+        return [promise for i, promise in enumerate(possible) if planner.find(count + i) is not None]
+
+    def _with(self, ask: Ask, promise: Promise, name: str = "", rider: str = "") -> Day | None:
+        more = [*self.bookings, Booking(name, rider, ask, promise)]
+        day = Day(self.town, more, self.tours(), self.settings, now=self.now, seed=self._seed)
+        return day if not day.lost or {b.id for b in day.lost} <= {b.id for b in self.lost} else None
+
+    def _plan(self, tours: Mapping[str, Tour]) -> Planner:
+        """The stored plan without the stops of bookings that are no longer; an empty one when it cannot be driven."""
+        problem = self._problem()
+        row = {booking.id: r for r, booking in enumerate(self.bookings)}
+        n, nodes, fixed, starts = len(self.bookings), [], [], []
+        shut = self._shut()
+        for vehicle in self.town.vehicles:
+            tour = tours.get(vehicle.id, Tour(0.0, 0, ()))
+            gone = self._stranded | unserved(vehicle, shut, tour)
+            kept = [(i, s) for i, s in enumerate(tour.stops) if s.booking in row and s.booking not in gone]
+            nodes.append(tuple(row[s.booking] + (0 if s.boards else n) for _, s in kept))
+            fixed.append(sum(1 for i, _ in kept if i < tour.fixed))
+            starts.append([tour.left, *(s.at for i, s in kept if i < tour.fixed)])
+        try:
+            planner = Planner(problem, Plan(tuple(nodes), (0,) * len(nodes)), seed=self._seed)
+            for v, count in enumerate(fixed):
+                if count:
+                    planner.fix(v, starts[v])
+        except Invalid:
+            return Planner(problem, seed=self._seed)
+        return planner
+
+    def _take_in(self, count: int) -> list[Booking]:
+        """Place what is not in the plan yet: by insertion, else by a search that moves others."""
+        planner = self._planner
+        for r in planner.left_out(range(count)):
+            place = planner.find(r)
+            if place is not None:
+                planner.put(r, place)
+        missing = planner.left_out(range(count))
+        if missing:
+            placed = [r for r in range(count) if r not in missing]
+            planner.improve([*placed, *missing], moves=SEARCH_FOR_ROOM * len(missing), promised=placed)
+        return [self.bookings[r] for r in planner.left_out(range(count))]
+
+    def _problem(self) -> Problem:
+        town, settings, bookings = self.town, self.settings, self.bookings
+        asks, promises = [b.ask for b in bookings], [b.promise for b in bookings]
+        whole = [(town.place(a.origin), town.place(a.destination), a.seats, a.wheelchairs) for a in asks]
+        columns = np.array(whole, np.int32).reshape(-1, 4)
+        stop_time = np.array([boarding(a, settings) for a in asks], np.float64)
+        rides = Rides(
+            origin=columns[:, 0],
+            destination=columns[:, 1],
+            pickup=np.array([(p.pickup_from, p.pickup_until) for p in promises], np.float64).reshape(-1, 2),
+            delivery=np.array([(0.0, p.arrive_by) for p in promises], np.float64).reshape(-1, 2),
+            service=np.stack([stop_time, stop_time], axis=1),
+            load=columns[:, 2:],
+            longest=np.array([longest_ride(town.drive(a), settings) for a in asks], np.float64),
+        )
+        return Problem(town.minutes, town.minutes, rides, self._fleet(), Objective(), self._allowed())
+
+    def _shut(self) -> set[str]:
+        """Bookings from or to a stop that closed."""
+        closed = {stop.id for stop in self.town.stops if stop.closed_because}
+        return {b.id for b in self.bookings if {b.ask.origin, b.ask.destination} & closed} if closed else set()
+
+    def _allowed(self) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+        """A vehicle that broke down takes nobody; a closed stop is served by none."""
+        barred = self._stranded | self._shut()
+        open_rides = np.array([b.id not in barred for b in self.bookings], np.bool_)
+        running = np.array([vehicle.broken_because is None for vehicle in self.town.vehicles], np.bool_)
+        return np.outer(running, open_rides)
+
+    def _fleet(self) -> Fleet:
+        vehicles = self.town.vehicles
+        depot = np.array([self.town.place(v.depot) for v in vehicles], np.int32)
+        shift = np.array([(v.shift_from, v.shift_until) for v in vehicles], np.float64).reshape(-1, 2)
+        room = np.array([(v.seats, v.wheelchairs) for v in vehicles], np.int32).reshape(-1, 2)
+        return Fleet(depot, depot, shift, room, shift[:, 1] - shift[:, 0])
+
+
+def stranded(town: Town, bookings: Sequence[Booking], tours: Mapping[str, Tour]) -> set[str]:
+    """Bookings fetched or driven to, whose vehicle broke down or whose destination closed before they arrived."""
+    closed = {stop.id for stop in town.stops if stop.closed_because}
+    bound_for = {booking.id: booking.ask.destination for booking in bookings}
+    found: set[str] = set()
+    for vehicle in town.vehicles:
+        tour = tours.get(vehicle.id, Tour(0.0, 0, ()))
+        done, ahead = tour.stops[: tour.fixed], tour.stops[tour.fixed :]
+        on_board = {s.booking for s in done} & {s.booking for s in ahead}
+        found |= {b for b in on_board if vehicle.broken_because or bound_for.get(b) in closed}
+    return found
+
+
+def unserved(vehicle: Vehicle, shut: set[str], tour: Tour) -> set[str]:
+    """Bookings not fetched yet that the vehicle can no longer serve: it broke down, or they are `shut` out."""
+    ahead = {s.booking for s in tour.stops} - {s.booking for s in tour.stops[: tour.fixed]}
+    return ahead if vehicle.broken_because else ahead & shut
+
+
+def boarding(ask: Ask, settings: DispatchSettings) -> float:
+    """Minutes that getting on (or off) takes."""
+    return settings.boarding_wheelchair if ask.wheelchairs else settings.boarding
+
+
+def longest_ride(direct: float, settings: DispatchSettings) -> float:
+    """The longest ride promised for a direct drive of so many minutes."""
+    return direct * settings.ride_factor + settings.ride_extra
+
+
+def check(town: Town, ask: Ask, settings: DispatchSettings) -> None:
+    """Raise `Invalid` for what no plan could ever serve: which field, why, and what would do."""
+    for name, stop in (("origin", ask.origin), ("destination", ask.destination)):
+        closed = town.stops[town.place(stop)].closed_because
+        if closed:
+            raise Invalid(f"nobody gets on or off at {stop!r} now: {closed}; choose another stop near it", field=name)
+    if ask.origin == ask.destination:
+        raise Invalid("the ride ends where it begins; choose another stop", field="destination")
+    if ask.seats < 0 or ask.wheelchairs < 0 or ask.seats + ask.wheelchairs < 1:
+        raise Invalid("at least one person must ride", field="seats")
+    running = [v for v in town.vehicles if v.broken_because is None]
+    if not any(v.seats >= ask.seats and v.wheelchairs >= ask.wheelchairs for v in running):
+        raise Invalid(
+            f"no running bus has room for {ask.seats} seats and {ask.wheelchairs} wheelchairs; split the group",
+            field="seats",
+        )
+    if ask.arrive_by is not None:
+        needed = town.drive(ask) + boarding(ask, settings)
+        if ask.arrive_by - needed < ask.earliest:
+            raise Invalid(
+                f"the drive alone takes {needed:.0f} minutes: from {clock(ask.earliest)} the earliest arrival is "
+                f"{clock(ask.earliest + needed)}; leave before {clock(ask.arrive_by - needed)}, or arrive later",
+                field="arriveBy",
+            )
+
+
+def clock(minutes: float) -> str:
+    """Minutes after midnight as people write them."""
+    return f"{int(minutes) // 60}:{int(minutes) % 60:02d}"

@@ -1,0 +1,30 @@
+"""Settings of the role `dispatch`, as `CITYOS_DISPATCH_…`."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class DispatchSettings(BaseModel):
+    """What the buses promise, and how hard the planner works."""
+
+    model_config = ConfigDict(frozen=True)
+
+    enabled: bool = Field(default=False, description="whether this city runs demand-responsive buses")
+    window: float = Field(default=15.0, gt=0, description="minutes between the earliest and the latest pickup promised")
+    offers: int = Field(default=3, ge=1, le=5, description="how many pickup windows a quote offers at most")
+    look_ahead: float = Field(
+        default=120.0, gt=0, description="minutes after the wish within which windows are offered"
+    )
+    boarding: float = Field(default=1.0, ge=0, description="minutes a stop takes")
+    boarding_wheelchair: float = Field(default=4.0, ge=0, description="minutes a stop takes with a wheelchair")
+    ride_factor: float = Field(default=1.5, ge=1, description="the longest ride, as a multiple of the direct drive …")
+    ride_extra: float = Field(default=10.0, ge=0, description="… plus these minutes")
+    speed: float = Field(default=25.0, gt=0, description="km/h along roads, where travel times come from distances")
+    detour: float = Field(default=1.3, ge=1, description="how much longer roads are than the straight line")
+    matrix: str = Field(default="", description="a CSV file of driving minutes (hour,from,to,minutes); empty: none")
+    osrm: str = Field(default="", description="the address of an OSRM server; empty: none")
+    osrm_timeout_s: float = Field(default=2.0, gt=0, description="after which the straight line answers instead")
+    improve_every_s: float = Field(default=2.0, gt=0, description="how often plans are improved in the background")
+    improve_moves: int = Field(default=2000, ge=1, description="moves of improvement each time")
+    days_ahead: int = Field(default=7, ge=1, description="how many days, today included, are kept improving")

@@ -1,0 +1,103 @@
+"""The buses' tables: loading and saving, in the caller's transaction, which is set to its tenant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import astuple
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+
+from broker.errors import Conflict, NotFound
+from broker.ports import Transaction
+from broker.sql import load
+from services.dispatch.values import Ask, Booking, BookingState, Promise, Stop, Tour, Vehicle
+
+SQL = load("services.dispatch", "store")
+
+
+async def load_stops(tx: Transaction) -> tuple[Stop, ...]:
+    """Every stop, closed ones with their reason."""
+    return tuple(Stop(*row) for row in await tx.fetch(SQL["stops"]))
+
+
+async def load_vehicles(tx: Transaction) -> tuple[Vehicle, ...]:
+    """Every vehicle, broken ones with their reason."""
+    return tuple(Vehicle(*row) for row in await tx.fetch(SQL["vehicles"]))
+
+
+async def save_stop(tx: Transaction, stop: Stop) -> None:
+    """Add the stop, or give it these values."""
+    await tx.execute(SQL["add_stop"], *astuple(stop))
+
+
+async def save_vehicle(tx: Transaction, vehicle: Vehicle) -> None:
+    """Add the vehicle, or give it these values."""
+    await tx.execute(SQL["add_vehicle"], *astuple(vehicle))
+
+
+async def lock_day(tx: Transaction, day: date) -> tuple[int, dict[str, Tour]]:
+    """The day's revision and plan; nobody else promises anything for this day until the transaction ends."""
+    await tx.execute(SQL["open_day"], day)
+    row = await tx.fetchrow(SQL["lock_day"], day)
+    return row["revision"], msgspec.json.decode(row["plan"], type=dict[str, Tour])
+
+
+async def read_day(tx: Transaction, day: date) -> tuple[int, dict[str, Tour]]:
+    """The day's revision and plan as they stand; revision -1 for a day without any."""
+    row = await tx.fetchrow(SQL["read_day"], day)
+    return (row["revision"], msgspec.json.decode(row["plan"], type=dict[str, Tour])) if row else (-1, {})
+
+
+async def save_day(tx: Transaction, day: date, tours: Mapping[str, Tour], revision: int) -> None:
+    """Store the plan made from `revision`. Raises `Conflict` when the day has a newer one."""
+    done = await tx.execute(SQL["save_day"], day, msgspec.json.encode(dict(tours)).decode(), revision)
+    if done != "UPDATE 1":
+        raise Conflict(f"the plan of {day} has changed since it was read")
+
+
+async def load_bookings(tx: Transaction, day: date) -> list[Booking]:
+    """Every booking of the day, in the order of booking, in whatever state."""
+    return [_booking(row) for row in await tx.fetch(SQL["bookings"], day)]
+
+
+async def load_booking(tx: Transaction, booking: str) -> Booking:
+    """One booking. Raises `NotFound`."""
+    row = await tx.fetchrow(SQL["booking"], booking)
+    if row is None:
+        raise NotFound(f"there is no booking {booking!r}")
+    return _booking(row)
+
+
+async def asked_before(tx: Transaction, asked_as: str) -> Booking | None:
+    """The booking made for the same request, if any; others with this key wait until the transaction ends."""
+    await tx.execute(SQL["lock_booking_key"], asked_as)
+    row = await tx.fetchrow(SQL["asked_as"], asked_as)
+    return _booking(row) if row else None
+
+
+async def add_booking(tx: Transaction, booking: Booking, asked_as: str | None, at: datetime) -> None:
+    """Store a promise."""
+    ask, promise = booking.ask, booking.promise
+    where = (ask.origin, ask.destination, ask.seats, ask.wheelchairs)
+    await tx.execute(SQL["add_booking"], booking.id, ask.day, booking.rider, *where, *astuple(promise), asked_as, at)
+
+
+async def set_state(tx: Transaction, booking: str, state: BookingState, because: str | None, at: datetime) -> None:
+    """End a booking: `because` says which breakdown or closure broke it, else None."""
+    await tx.execute(SQL["set_state"], booking, state.value, because, at)
+
+
+async def days_to_improve(tx: Transaction, first: date, last: date) -> list[tuple[str, date]]:
+    """(tenant, day) of every plan there is from `first` to `last`; needs the system's transaction."""
+    return [(row["tenant"], row["day"]) for row in await tx.fetch(SQL["days_to_improve"], first, last)]
+
+
+def _booking(row: Any) -> Booking:
+    promise = Promise(row["pickup_from"], row["pickup_until"], row["arrive_by"])
+    ask = Ask(
+        row["day"], row["origin"], row["destination"], promise.pickup_from, row["seats"], row["wheelchairs"],
+        promise.arrive_by,
+    )  # fmt: skip
+    return Booking(row["id"], row["rider"], ask, promise, BookingState(row["state"]), row["broken_because"])

@@ -1,0 +1,43 @@
+-- name: stops
+select id, name, longitude, latitude, closed_because from bus_stop where tenant_id = current_setting('cityos.tenant_id')::int order by id
+-- name: vehicles
+select id, name, seats, wheelchairs, depot, shift_from, shift_until, broken_because from bus_vehicle where tenant_id = current_setting('cityos.tenant_id')::int order by id
+-- name: open_day
+insert into bus_day (tenant_id, day) values (current_setting('cityos.tenant_id')::int, $1) on conflict do nothing
+-- name: lock_day
+select revision, plan::text as plan from bus_day where tenant_id = current_setting('cityos.tenant_id')::int and day = $1 for update
+-- name: read_day
+select revision, plan::text as plan from bus_day where tenant_id = current_setting('cityos.tenant_id')::int and day = $1
+-- name: save_day
+update bus_day set plan = $2::jsonb, revision = revision + 1 where tenant_id = current_setting('cityos.tenant_id')::int and day = $1 and revision = $3
+-- name: bookings
+select id, day, rider, origin, destination, seats, wheelchairs, pickup_from, pickup_until, arrive_by, state, broken_because
+from ride_booking where tenant_id = current_setting('cityos.tenant_id')::int and day = $1 order by booked_at, id
+-- name: booking
+select id, day, rider, origin, destination, seats, wheelchairs, pickup_from, pickup_until, arrive_by, state, broken_because
+from ride_booking where tenant_id = current_setting('cityos.tenant_id')::int and id = $1
+-- name: asked_as
+select id, day, rider, origin, destination, seats, wheelchairs, pickup_from, pickup_until, arrive_by, state, broken_because
+from ride_booking where tenant_id = current_setting('cityos.tenant_id')::int and asked_as = $1
+-- name: add_booking
+insert into ride_booking (tenant_id, id, day, rider, origin, destination, seats, wheelchairs, pickup_from, pickup_until,
+    arrive_by, state, asked_as, booked_at, changed_at)
+values (current_setting('cityos.tenant_id')::int, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'booked', $11, $12, $12)
+-- name: set_state
+update ride_booking set state = $2, broken_because = $3, changed_at = $4 where tenant_id = current_setting('cityos.tenant_id')::int and id = $1
+-- name: add_stop
+insert into bus_stop (tenant_id, id, name, longitude, latitude, closed_because)
+values (current_setting('cityos.tenant_id')::int, $1, $2, $3, $4, $5)
+on conflict (tenant_id, id) do update
+set name = excluded.name, longitude = excluded.longitude, latitude = excluded.latitude, closed_because = excluded.closed_because
+-- name: add_vehicle
+insert into bus_vehicle (tenant_id, id, name, seats, wheelchairs, depot, shift_from, shift_until, broken_because)
+values (current_setting('cityos.tenant_id')::int, $1, $2, $3, $4, $5, $6, $7, $8)
+on conflict (tenant_id, id) do update
+set name = excluded.name, seats = excluded.seats, wheelchairs = excluded.wheelchairs, depot = excluded.depot,
+    shift_from = excluded.shift_from, shift_until = excluded.shift_until, broken_because = excluded.broken_because
+-- name: lock_booking_key
+select pg_advisory_xact_lock(current_setting('cityos.tenant_id')::int, hashtext($1))
+-- name: days_to_improve
+select t.name as tenant, d.day from bus_day d join tenant t on t.id = d.tenant_id
+where d.day between $1 and $2 order by d.day, t.name

@@ -1,0 +1,44 @@
+"""An HTTP POST to the very address that was checked, under the name that was asked for (Host and TLS)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx
+
+_MOST_OF_AN_ANSWER = 65_536
+
+
+async def post(
+    client: httpx.AsyncClient, url: str, address: str, body: bytes, headers: Mapping[str, str]
+) -> httpx.Response:
+    """Post and return the answer, read as far as is needed to use the connection again.
+
+    `address` is what `guard.resolve` said of the host in `url`: looking the name up again could give another one.
+    """
+    parts = urlsplit(url)
+    host = f"[{address}]" if ":" in address else address
+    netloc = host if parts.port is None else f"{host}:{parts.port}"
+    request = client.build_request(
+        "POST",
+        urlunsplit((parts.scheme, netloc, parts.path or "/", parts.query, "")),
+        content=body,
+        headers={"user-agent": "city-os", **headers, "host": parts.netloc.rpartition("@")[2]},
+        extensions={"sni_hostname": parts.hostname or ""},
+    )
+    response = await client.send(request, stream=True)
+    try:
+        await _drain(response)
+    finally:
+        await response.aclose()
+    return response
+
+
+async def _drain(response: httpx.Response) -> None:
+    """Read a short answer, so that the connection can be used again; a long one is not ours to read."""
+    size = 0
+    async for part in response.aiter_raw():
+        size += len(part)
+        if size > _MOST_OF_AN_ANSWER:
+            return

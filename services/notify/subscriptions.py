@@ -1,0 +1,42 @@
+"""NGSI-LD subscriptions: consumes changes, keeps time for `timeInterval`, and delivers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+
+from broker.consume import Consumption, Subscription
+from broker.errors import Conflict, Unavailable
+from broker.jsonld.library import ContextLibrary
+from broker.ports import CHANGES, Database, Log
+from broker.subscriptions.handler import SubscriptionHandler
+from schemas.clock import Clock, utc_now
+from services.notify.sender import Sender
+
+GROUP = "subscriptions"
+_EVERY = 0.5
+_log = logging.getLogger(__name__)
+
+
+async def run(
+    log: Log, database: Database, contexts: ContextLibrary, sender: Sender, stop: asyncio.Event, clock: Clock = utc_now
+) -> None:
+    """Run until `stop` is set. `database` is the system's: it sees every tenant."""
+    handler = SubscriptionHandler(contexts, clock)
+    consumption = Consumption(log, database, Subscription(CHANGES, GROUP, 500, 0.2), handler.handle)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(sender.run(stop))
+        tasks.create_task(_keep_time(database, handler, stop))
+        await consumption.run(stop)
+
+
+async def _keep_time(database: Database, handler: SubscriptionHandler, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        try:
+            async with database.transaction() as tx:
+                await handler.tell_due(tx)
+        except (Conflict, Unavailable) as error:
+            _log.warning("subscriptions by time wait: %s", error)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _EVERY)

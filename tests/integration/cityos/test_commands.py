@@ -1,0 +1,141 @@
+"""The commands that look after subscribers, tenants and keys, against a real database."""
+
+from __future__ import annotations
+
+import base64
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from broker.delivery.notice import Notice
+from broker.delivery.queue import RetryRules, claim, enqueue, failed, release
+from schemas.clock import utc_now
+from schemas.river import Mode
+from tests.conftest import CityDatabase
+
+Said = subprocess.CompletedProcess[str]
+Command = Callable[..., Said]
+
+
+@pytest.fixture
+def cityos(database: CityDatabase, tmp_path: Path) -> Command:
+    """Runs `cityos …` against the test's database."""
+    environment = {
+        "CITYOS_DATABASE_SYSTEM_URL": database.system_url,
+        "CITYOS_CITY_FOLDER": str(tmp_path / "none"),
+        "PATH": "/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+    }
+
+    def run(*arguments: str, status: int = 0) -> Said:
+        command = [sys.executable, "-m", "cityos", *arguments]
+        said = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+        assert said.returncode == status, said.stderr + said.stdout
+        return said
+
+    return run
+
+
+def table(said: Said) -> list[dict[str, str]]:
+    head, *lines = (line.split("\t") for line in said.stdout.splitlines())
+    return [dict(zip(head, line, strict=True)) for line in lines]
+
+
+def notice(**more: object) -> Notice:
+    common = {"id": "n-1", "kind": "flood.alert", "mode": Mode.EXERCISE, "subject": "訓練", "text": "", "body": {}}
+    return Notice(**{**common, **more})  # type: ignore[arg-type]
+
+
+async def test_a_webhook_is_added_with_a_secret_that_only_this_command_shows(
+    cityos: Command, database: CityDatabase
+) -> None:
+    river = ("--about", "river=天王川", "--mode", "exercise", "--grade", "2")
+    said = cityos("subscriber", "add", "webhook", "https://city.example/hook", "--name", "防災課", *river)
+    number, secret = re.findall(r"^(?:number|secret): (\S+)$", said.stdout, re.MULTILINE)
+    [row] = table(cityos("subscriber", "list"))
+    assert (row["id"], row["channel"], row["name"], row["status"]) == (number, "webhook", "防災課", "active")
+    assert secret not in cityos("subscriber", "list").stdout
+    async with database.system.transaction() as tx:
+        assert await tx.fetchval("select secret from subscriber") == base64.b64decode(secret.removeprefix("whsec_"))
+        wanted = notice(about={"river": "天王川"}, grade=2)
+        others = [notice(about={"river": "足羽川"}, grade=2), notice(about={"river": "天王川"}, grade=1)]
+        assert await enqueue(tx, "fukui", [wanted], at=utc_now()) == 1
+        assert await enqueue(tx, "fukui", others, at=utc_now()) == 0
+
+
+async def test_mail_and_mqtt_have_no_secret_and_the_same_one_is_refused(cityos: Command) -> None:
+    assert "secret" not in cityos("subscriber", "add", "mail", "bosai@city.example").stdout
+    assert "secret" not in cityos("subscriber", "add", "mqtt", "signs/east").stdout
+    again = cityos("subscriber", "add", "mail", "bosai@city.example", status=2)
+    assert again.stderr.startswith("cityos: ")
+    assert cityos("subscriber", "list", "--tenant", "neighbour").stdout.strip() == "no subscribers"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("webhook", "http://city.example/"), "not https"),
+        (("webhook", "https://city.example:99999/"), "is no address"),
+        (("mail", "nobody"), "is no mail address"),
+        (("mqtt", "signs/#"), "is no topic level"),
+        (("pigeon", "roof"), "choose one of webhook, mail, mqtt"),
+        (("mqtt", "signs", "--about", "river"), "write LABEL=VALUE"),
+        (("mqtt", "signs", "--tenant", "atlantis"), "no tenant named 'atlantis'"),
+    ],
+)
+def test_a_slip_is_told_in_one_line(cityos: Command, arguments: tuple[str, ...], words: str) -> None:
+    said = cityos("subscriber", "add", *arguments, status=2)
+    assert words in said.stderr
+    assert len(said.stderr.splitlines()) == 1
+
+
+async def test_one_that_failed_is_revived_with_its_dead_letters(cityos: Command, database: CityDatabase) -> None:
+    cityos("subscriber", "add", "mqtt", "signs", "--mode", "exercise")
+    async with database.system.transaction() as tx:
+        await enqueue(tx, "fukui", [notice()], at=utc_now())
+        [held] = await claim(tx, now=utc_now(), lease=60, subscribers=1, each=1, channels=["mqtt"])
+        rules = RetryRules()
+        await failed(tx, held.subscriber, held.deliveries[0], "away", now=utc_now(), rules=rules, final=True)
+        await release(tx, held.subscriber, healthy=False, gone=True)
+    [row] = table(cityos("subscriber", "list"))
+    assert (row["status"], row["waiting"], row["dead"], row["last_error"]) == ("gone", "0", "1", "away")
+    assert cityos("subscriber", "revive", row["id"]).stdout == "1 notices are tried again\n"
+    [row] = table(cityos("subscriber", "list"))
+    assert (row["status"], row["waiting"], row["dead"]) == ("active", "1", "0")
+    assert "signs is removed" in cityos("subscriber", "remove", row["id"]).stdout
+    assert cityos("subscriber", "list").stdout.strip() == "no subscribers"
+    for command in ("remove", "revive"):
+        assert "has no subscriber" in cityos("subscriber", command, row["id"], status=2).stderr
+
+
+async def test_another_citys_subscriber_is_not_touched(cityos: Command) -> None:
+    cityos("subscriber", "add", "mqtt", "signs", "--tenant", "neighbour")
+    [row] = table(cityos("subscriber", "list", "--tenant", "neighbour"))
+    cityos("subscriber", "remove", row["id"], status=2)
+    assert len(table(cityos("subscriber", "list", "--tenant", "neighbour"))) == 1
+
+
+async def test_tenants_are_made_and_listed(cityos: Command) -> None:
+    cityos("tenant", "add", "sabae", "--title", "鯖江市", "--code", "182079", "--reject-unknown")
+    rows = {row["name"]: row for row in table(cityos("tenant", "list"))}
+    assert set(rows) == {"fukui", "neighbour", "sabae"}
+    assert (rows["sabae"]["title"], rows["sabae"]["code"], rows["sabae"]["unknown_devices"]) == (
+        "鯖江市",
+        "182079",
+        "reject",
+    )
+    assert "already" in cityos("tenant", "add", "sabae", status=2).stderr
+    assert "is no name" in cityos("tenant", "add", "Sabae", status=2).stderr
+    assert "six digits" in cityos("tenant", "add", "echizen", "--code", "12", status=2).stderr
+
+
+async def test_keys_are_rotated_and_the_old_one_still_verifies(cityos: Command, database: CityDatabase) -> None:
+    ids = [cityos("keys", "rotate").stdout.split()[4] for _ in range(2)]
+    async with database.system.transaction() as tx:
+        rows = await tx.fetch("select id, retired_at from signing_key order by created_at")
+    assert [row["id"] for row in rows] == ids
+    assert [row["retired_at"] is None for row in rows] == [False, True]

@@ -1,0 +1,128 @@
+"""From records to the store: every observation has one outcome, and the books balance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from broker.ingest.writer import ObservationWriter
+from broker.ports import NewRecord, Record, Transaction
+from broker.store.accounting import fold, summary
+from broker.store.devices import Device, DeviceRegistry, register
+from broker.store.entities import EntityWriter
+from schemas.observation import Arrival, Observation, Reason, Received, Rejection, Tally, encode_arrival
+from tests.conftest import CityDatabase
+
+NOW = datetime(2023, 7, 13, 1, 0, tzinfo=UTC)
+ENTITY = "urn:ngsi-ld:WaterObserved:180009:1"
+
+
+class Discard:
+    async def put(self, tx: Transaction, topic: str, records: Sequence[NewRecord]) -> None:
+        return None
+
+
+def reading(minutes: int, value: float, key: str | None = None, device: str = "gauge-1") -> Observation:
+    at = NOW + timedelta(minutes=minutes)
+    return Observation(device=device, property="waterLevel", value=value, observed_at=at, unit="MTR", message_key=key)
+
+
+def received(*items: Observation | Rejection, payload: bytes = b"{}") -> Received:
+    return Received(
+        tenant="fukui",
+        device="telemetry",
+        topic="city/river/gauge-1/up",
+        payload=payload,
+        received_at=NOW,
+        way="endpoint",
+        family="river_gauge",
+        observations=tuple(i for i in items if isinstance(i, Observation)),
+        rejections=tuple(i for i in items if isinstance(i, Rejection)),
+    )
+
+
+class Bench:
+    def __init__(self, database: CityDatabase, writer: ObservationWriter) -> None:
+        self._database = database.system
+        self._writer = writer
+
+    async def handle(self, *arrivals: Arrival) -> None:
+        records = [Record("observations", 0, i, b"k", encode_arrival(a), NOW) for i, a in enumerate(arrivals)]
+        async with self._database.transaction() as tx:
+            await self._writer.handle(tx, records)
+
+    async def books(self) -> dict[str, dict[str, Any]]:
+        async with self._database.transaction() as tx:
+            lines = await summary(tx, tenant="fukui", device=None, since=date(2023, 7, 1))
+        return {line["device"]: line for line in lines}
+
+    async def rows(self, query: str) -> list[Any]:
+        async with self._database.transaction() as tx:
+            return [tuple(row.values()) for row in await tx.fetch(query)]
+
+
+@pytest.fixture
+async def bench(database: CityDatabase) -> Bench:
+    gauge = Device("fukui", "gauge-1", "river_gauge", entity_id=ENTITY, entity_type="WaterObserved")
+    async with database.system.transaction() as tx:
+        await register(tx, "fukui", gauge, {"date_attribute": "dateObserved"})
+    registry = DeviceRegistry(database.system)
+    await registry.refresh()
+    return Bench(database, ObservationWriter(EntityWriter(Discard()), registry, lambda: NOW))
+
+
+async def test_a_reading_becomes_its_devices_entity(bench: Bench) -> None:
+    await bench.handle(received(reading(0, 1.5)))
+    rows = await bench.rows("select id, type, doc -> 'waterLevel' ->> 'value', doc ? 'dateObserved' from entity")
+    assert rows == [(ENTITY, ["WaterObserved"], "1.5", True)]
+
+
+async def test_every_kind_of_outcome_is_counted_and_the_books_balance(bench: Bench) -> None:
+    fault = Rejection(reason=Reason.SENSOR_FAULT, detail="out of order", device="gauge-1")
+    await bench.handle(
+        received(reading(0, 1.0)),
+        received(reading(0, 1.0)),
+        received(reading(0, 1.2), fault),
+        Tally(tenant="fukui", device="gauge-1", reason=Reason.RATE_LIMITED, count=7, received_at=NOW),
+    )
+    line = (await bench.books())["gauge-1"]
+    assert line["received"] == 11
+    assert (line["stored"], line["duplicate"]) == (2, 1)
+    assert line["rejected"] == {"sensor-fault": 1, "rate-limited": 7}
+    assert line["balanced"]
+
+
+async def test_folding_the_books_changes_no_sum(bench: Bench, database: CityDatabase) -> None:
+    await bench.handle(received(reading(0, 1.0)))
+    await bench.handle(received(reading(0, 1.0)))
+    before = await bench.books()
+    async with database.system.transaction() as tx:
+        await fold(tx)
+    assert await bench.books() == before
+    await bench.handle(received(reading(10, 1.0)))
+    assert (await bench.books())["gauge-1"]["stored"] == 2
+
+
+async def test_copies_of_one_transmission_count_once_though_their_times_differ(bench: Bench) -> None:
+    await bench.handle(received(reading(0, 1.0, key="dev:7")), received(reading(1, 1.0, key="dev:7")))
+    await bench.handle(received(reading(2, 1.0, key="dev:7")))
+    line = (await bench.books())["gauge-1"]
+    assert (line["stored"], line["duplicate"], line["balanced"]) == (1, 2, True)
+
+
+async def test_rejected_bytes_are_kept_with_reason_and_sender(bench: Bench) -> None:
+    why = Rejection(reason=Reason.NOT_JSON, detail="no JSON at byte 3", field=None)
+    await bench.handle(received(why, payload=b"\xff{{"))
+    rows = await bench.rows("select sender, device, reason, detail, payload from rejected")
+    assert rows == [("telemetry", "telemetry", "not-json", "no JSON at byte 3", b"\xff{{")]
+
+
+async def test_an_unknown_device_waits_in_quarantine(bench: Bench) -> None:
+    why = Rejection(reason=Reason.QUARANTINED, detail="waits", device="newcomer", field="device")
+    await bench.handle(received(why), received(why))
+    rows = await bench.rows("select id, family, status from device where id = 'newcomer'")
+    assert rows == [("newcomer", "river_gauge", "quarantined")]
+    assert (await bench.books())["newcomer"]["rejected"] == {"quarantined": 2}

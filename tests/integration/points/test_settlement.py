@@ -1,0 +1,86 @@
+"""A shop's month: settled once, with fees, late refunds and statements that a person can read."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from broker.errors import Invalid
+from services.points.settlement import lines, settle
+from services.points.statement import as_csv, as_pdf
+from services.points.town import Checkout
+from tests.integration.points.conftest import BUS, CAFE, Scene
+
+JULY = date(2026, 7, 15)
+AUGUST = datetime(2026, 8, 1, 1, tzinfo=UTC)
+
+
+async def trade(scene: Scene, points: int, id: str = "r1", yen: int = 10_000) -> str:
+    receipt = await scene.town.checkout("fukui", CAFE, Checkout(id, await scene.shown(), yen, points))
+    assert receipt.payment is not None
+    return receipt.payment
+
+
+async def test_a_month_is_settled_once(scene: Scene) -> None:
+    await scene.town.sell("fukui", "s", "resident/a", 8000, 2000, scene.now + timedelta(days=300), "premium")
+    payment = await trade(scene, 9000)
+    await scene.town.refund("fukui", CAFE, "f", payment, 500)
+    with pytest.raises(Invalid, match="2026-07 can be settled from 2026-08-01 00:01"):
+        await settle(scene.database.app, scene.ledger, "fukui", CAFE, JULY, scene.now)
+    scene.now = AUGUST
+    await trade(scene, 700, "august")
+    made = await asyncio.gather(
+        *(settle(scene.database.app, scene.ledger, "fukui", CAFE, JULY, scene.now) for _ in range(4))
+    )
+    assert made[1:] == made[:-1]
+    july = made[0]
+    assert (july.received, july.refunded, july.payments, july.issued) == (9000, 500, 1, 10 + 300)
+    assert july.given + july.bought == 8500
+    assert (july.monthly_fee, july.issuing_fee, july.deducted, july.invoiced) == (3000, 310, 3310, 0)
+    assert july.payout == 8500 - 3310
+    assert await scene.balance("shop/kissa") == 700
+    assert await scene.balance("fees") == 3310
+
+
+async def test_refunds_after_a_settlement_are_carried_over_and_fees_invoiced(scene: Scene) -> None:
+    await scene.town.sell("fukui", "s", "resident/a", 9000, 0, scene.now + timedelta(days=300), "premium")
+    payment = await trade(scene, 9000)
+    scene.now = AUGUST
+    await settle(scene.database.app, scene.ledger, "fukui", CAFE, JULY, scene.now)
+    await scene.town.refund("fukui", CAFE, "late", payment, 9000)
+    scene.now = datetime(2026, 9, 1, 1, tzinfo=UTC)
+    august = await settle(scene.database.app, scene.ledger, "fukui", CAFE, date(2026, 8, 1), scene.now)
+    assert (august.refunded, august.carried, august.payout, august.deducted, august.invoiced) == (9000, 0, 0, 0, 3000)
+    scene.now = datetime(2026, 10, 1, 1, tzinfo=UTC)
+    september = await settle(scene.database.app, scene.ledger, "fukui", CAFE, date(2026, 9, 1), scene.now)
+    assert (september.carried, september.payout) == (-9000, 0)
+    with pytest.raises(Invalid, match="earlier month"):
+        await settle(scene.database.app, scene.ledger, "fukui", CAFE, date(2026, 6, 1), scene.now)
+
+
+async def test_a_shop_without_trade_or_fees_moves_nothing(scene: Scene) -> None:
+    scene.now = AUGUST
+    made = await settle(scene.database.app, scene.ledger, "fukui", BUS, JULY, scene.now)
+    assert (made.payout, made.deducted, made.invoiced) == (0, 0, 0)
+
+
+async def test_the_statement_reads_as_csv_and_pdf(scene: Scene) -> None:
+    await scene.town.sell("fukui", "s", "resident/a", 9000, 0, scene.now + timedelta(days=300), "premium")
+    await trade(scene, 9000)
+    scene.now = AUGUST
+    made = await settle(scene.database.app, scene.ledger, "fukui", CAFE, JULY, scene.now)
+    async with scene.database.app.transaction("fukui") as tx:
+        table = list(csv.reader(io.StringIO(as_csv(made, await lines(tx, CAFE, JULY)).decode("utf-8-sig"))))
+    assert table[0] == ["加盟店", "喫茶ひまわり", "kissa"]
+    assert ["お支払い額", str(made.payout), "円"] in table
+    assert table[-1] == ["2026-07-10 12:00:00", "pay:kissa:r1", "お支払い", "9000", "10000"]
+    pdf = as_pdf(made, "福井県")
+    assert pdf.startswith(b"%PDF-")
+    assert b"/Count 1 " in pdf
+    assert b"/HeiseiKakuGo-W5" in pdf
+    (Path("test-output") / "points-statement.pdf").write_bytes(pdf)

@@ -1,0 +1,158 @@
+"""The portal in a real browser, against a whole running city: from finding the API to the first data, and the staff."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import secrets
+from collections.abc import Iterator
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import httpx
+import pyotp
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.city import WholeCity
+from tests.integration.web.flood_server import DIST
+from tests.integration.web.visitor import PHONE, overflow, shoot, violations
+from tests.requirements import need
+
+pytestmark = pytest.mark.browser
+
+PASSWORD = "water rises quickly"
+
+
+@pytest.fixture(scope="module")
+def whole_city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeCity]:
+    need((DIST / "developer.html").is_file(), "the built pages (make web)")
+    city = WholeCity(tmp_path_factory.mktemp("portal"))
+    city.start()
+    yield city
+    city.stop()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A phone, with Japanese pages."""
+    context = browser.new_context(viewport={"width": PHONE[0], "height": PHONE[1]}, locale="ja-JP")
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert errors == []
+
+
+def sign_up(page: Page, city: WholeCity, login: str) -> None:
+    page.goto(f"{city.url}/developer.html")
+    form = page.locator("#signup")
+    form.get_by_label("メールアドレス").fill(login)
+    form.get_by_label("お名前").fill("開発 太郎")
+    form.get_by_label(re.compile("パスワード")).fill(PASSWORD)
+    form.get_by_role("button").click()
+    expect(page).to_have_url(f"{city.url}/developer.html")
+    expect(page.locator("#who")).to_have_text("開発 太郎")
+
+
+def fits_and_is_accessible(page: Page) -> None:
+    """Nothing sticks out at 360 px, and axe finds no fault."""
+    assert overflow(page) == 0
+    assert violations(page) == []
+
+
+def test_from_sign_up_to_the_first_data(page: Page, whole_city: WholeCity) -> None:
+    page.goto(f"{whole_city.url}/login.html")
+    expect(page.locator("#login")).to_be_visible()
+    fits_and_is_accessible(page)
+    sign_up(page, whole_city, "first@example.jp")
+    page.get_by_label("アプリの名前").fill("避難ナビ")
+    page.get_by_role("button", name="アプリを登録する").click()
+    shown = page.locator("#secret").inner_text()
+    client_id, secret = re.findall(r": (\S+)", shown)
+    answer = httpx.post(
+        f"{whole_city.url}/oauth/token", data={"grant_type": "client_credentials"}, auth=(client_id, secret)
+    )
+    assert answer.json()["scope"] == "opendata:read"
+    headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+    assert httpx.get(f"{whole_city.url}/api/v1/flood/gauges", headers=headers).status_code == 200
+    page.locator("#console").get_by_role("button", name="実行").click()
+    expect(page.locator("#said")).to_contain_text("状態 200")
+    expect(page.locator("#answer")).to_contain_text("EntityTypeList")
+    fits_and_is_accessible(page)
+    page.get_by_role("button", name="English").click()
+    expect(page.locator("#title")).to_have_text("Developer portal")
+    page.get_by_role("button", name="Log out").click()
+    expect(page).to_have_url(f"{whole_city.url}/login.html")
+
+
+def test_a_person_allows_an_app(page: Page, whole_city: WholeCity) -> None:
+    sign_up(page, whole_city, "second@example.jp")
+    callback = f"{whole_city.url}/callback"
+    page.get_by_label("アプリの名前").fill("川の散歩")
+    page.get_by_label("種類").select_option("public")
+    page.get_by_label(re.compile("戻り先")).fill(callback)
+    page.get_by_role("checkbox", name="openid").check()
+    page.get_by_role("button", name="アプリを登録する").click()
+    client_id = page.locator("#secret").inner_text().removeprefix("client_id: ").strip()
+    verifier = secrets.token_urlsafe(48)
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    query = {"response_type": "code", "client_id": client_id, "redirect_uri": callback, "scope": "openid",
+             "state": "s", "code_challenge": challenge, "code_challenge_method": "S256"}  # fmt: skip
+    page.goto(f"{whole_city.url}/oauth/authorize?{urlencode(query)}")
+    expect(page.get_by_role("heading", name="「川の散歩」が次のことを求めています。")).to_be_visible()
+    fits_and_is_accessible(page)
+    page.get_by_role("button", name="許可する", exact=True).click()
+    page.wait_for_url(f"{callback}?*")
+    code = parse_qs(urlsplit(page.url).query)["code"][0]
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": callback, "client_id": client_id,
+            "code_verifier": verifier}  # fmt: skip
+    tokens = httpx.post(f"{whole_city.url}/oauth/token", data=form).json()
+    about = httpx.get(f"{whole_city.url}/oauth/userinfo", headers={"Authorization": f"Bearer {tokens['access_token']}"})
+    assert about.json()["tenant"] == "fukui"
+
+
+def test_the_login_page_leads_to_no_other_site(page: Page, whole_city: WholeCity) -> None:
+    sign_up(page, whole_city, "third@example.jp")
+    for evil in ("https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)"):
+        page.goto(f"{whole_city.url}/login.html?{urlencode({'next': evil})}")
+        expect(page).to_have_url(f"{whole_city.url}/developer.html")
+
+
+def test_staff_log_in_with_two_factors_and_decide(page: Page, whole_city: WholeCity) -> None:
+    made = whole_city.command("user", "add", "chief@city.example", "--role", "administrator")
+    password = re.findall(r"password: (\S+)", made.stdout)[0]
+    stranger = {"client_name": "統計アプリ", "grant_types": ["client_credentials"], "scope": "entities:read"}
+    httpx.post(f"{whole_city.url}/oauth/register", json=stranger).raise_for_status()
+    page.goto(f"{whole_city.url}/staff.html")
+    form = page.locator("#login")
+    form.get_by_label("メールアドレス").fill("chief@city.example")
+    form.get_by_label("パスワード").fill(password)
+    form.get_by_role("button").click()
+    page.get_by_role("button", name="始める").click()
+    page.get_by_label(re.compile("6桁")).fill(pyotp.TOTP(page.locator("#totp-key").inner_text()).now())
+    page.get_by_role("button", name="確かめる").click()
+    expect(page).to_have_url(f"{whole_city.url}/staff.html")
+    page.locator("#devices").get_by_label("番号").fill("gauge-9")
+    page.get_by_role("button", name="機器を登録する").click()
+    expect(page.locator("#secret")).to_contain_text("fukui/gauge-9")
+    page.locator("#devices").get_by_role("button", name="停止").click()
+    expect(page.locator("#devices")).to_contain_text("suspended")
+    page.locator("#apps").get_by_role("button", name="承認").click()
+    expect(page.locator("#apps")).to_contain_text("ありません。")
+    page.reload()
+    expect(page.locator("#audit")).to_contain_text("device.status")
+    expect(page.locator("#audit")).to_contain_text("app.approve")
+    fits_and_is_accessible(page)
+    page.set_viewport_size({"width": 1200, "height": 900})
+    shoot(page, "staff")
+
+
+def test_a_wrong_password_says_so(page: Page, whole_city: WholeCity) -> None:
+    page.goto(f"{whole_city.url}/login.html")
+    form = page.locator("#login")
+    form.get_by_label("メールアドレス").fill("nobody@example.jp")
+    form.get_by_label("パスワード").fill("not the password")
+    form.get_by_role("button").click()
+    expect(page.locator("#said")).to_contain_text("wrong")

@@ -1,0 +1,25 @@
+// Writes a gzip twin beside every text file of the build, so that a server sends it without any work of its own.
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+
+const TEXT = /\.(html|js|css|svg|geojson)$/;
+
+/** A Vite plugin; runs when all files of the build have been written. */
+export function precompress() {
+  let folder = "";
+  return {
+    name: "precompress",
+    apply: "build",
+    configResolved(config) {
+      folder = config.build.outDir;
+    },
+    async closeBundle() {
+      for (const name of await readdir(folder, { recursive: true })) {
+        if (!TEXT.test(name)) continue;
+        const path = join(folder, name);
+        await writeFile(`${path}.gz`, gzipSync(await readFile(path), { level: 9 }));
+      }
+    },
+  };
+}

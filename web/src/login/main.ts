@@ -1,0 +1,105 @@
+/** Logging in, signing up, and registering an authenticator. */
+import { openDesk } from "../shared/account/desk";
+import { type Account, Refused, request, type Session, safeNext } from "../shared/account/session";
+import type { Words } from "../shared/account/words";
+import { h } from "../shared/dom/h";
+import { renderButton, renderForm, say } from "../shared/form/form";
+
+function goOn(session: Session): void {
+  const home = session.person?.roles.length ? "/staff.html" : "/developer.html";
+  location.assign(safeNext(location.search, home, location.origin));
+}
+
+async function logIn(values: Record<string, string>, words: Words): Promise<void> {
+  const body = { login: values.login, password: values.password, code: values.code || null };
+  try {
+    const session = await request<Session>("POST", "/account/login", body);
+    if (session.secondFactorDue) location.reload();
+    else goOn(session);
+  } catch (error) {
+    if (error instanceof Refused && error.code === "code_needed") throw new Error(words.codeNeeded);
+    throw error;
+  }
+}
+
+function drawLogIn(main: HTMLElement, words: Words): void {
+  const login = {
+    name: "login",
+    label: words.email,
+    type: "email",
+    autocomplete: "username",
+    required: true,
+  };
+  const enter = renderForm(
+    [
+      login,
+      {
+        name: "password",
+        label: words.password,
+        type: "password",
+        autocomplete: "current-password",
+        required: true,
+      },
+      { name: "code", label: words.code, autocomplete: "one-time-code" },
+    ],
+    words.login,
+    (values) => logIn(values, words),
+  );
+  const begin = renderForm(
+    [
+      login,
+      { name: "name", label: words.name, autocomplete: "name" },
+      {
+        name: "password",
+        label: words.newPassword,
+        type: "password",
+        autocomplete: "new-password",
+        required: true,
+      },
+    ],
+    words.signup,
+    async (values) => {
+      await request("POST", "/account/signup", values);
+      say(words.signupDone);
+      await logIn(values, words);
+    },
+  );
+  main.append(
+    h("section", { class: "card", id: "login" }, h("h2", {}, words.login), enter),
+    h("section", { class: "card", id: "signup" }, h("h2", {}, words.signup), begin),
+  );
+}
+
+function drawSecondFactor(main: HTMLElement, account: Account, words: Words): void {
+  const place = h("div", {});
+  const start = renderButton(words.start, async () => {
+    const { address } = await account.post<{ address: string }>("/account/second-factor");
+    const key = new URL(address).searchParams.get("secret") ?? "";
+    const confirm = renderForm(
+      [{ name: "code", label: words.code, required: true }],
+      words.confirm,
+      async (values) => {
+        await account.post("/account/second-factor/confirm", { code: values.code });
+        say(words.confirmed);
+        goOn(account.session);
+      },
+    );
+    place.replaceChildren(h("p", { class: "secret", id: "totp-key" }, key), confirm);
+  });
+  main.append(
+    h(
+      "section",
+      { class: "card" },
+      h("h2", {}, words.secondFactor),
+      h("p", {}, words.secondFactorNote),
+      start,
+      place,
+    ),
+  );
+}
+
+openDesk("pageLogin", async (main, account, words) => {
+  if (account.session.person === null) drawLogIn(main, words);
+  else if (account.session.secondFactorDue) drawSecondFactor(main, account, words);
+  else goOn(account.session);
+});

@@ -1,0 +1,52 @@
+/** The frame of every page with an account: language, who is logged in, logging out. */
+import { byId, setText } from "../dom/h";
+import { attempt } from "../form/form";
+import {
+  chooseLanguage,
+  type LanguageCode,
+  rememberedLanguage,
+  rememberLanguage,
+} from "../language/language";
+import { Account } from "./session";
+import { type Words, wordsOf } from "./words";
+
+type Title = "pageLogin" | "pageAuthorize" | "pageDeveloper" | "pageStaff";
+
+/** Opens the session and draws the page, again whenever the language changes. */
+export function openDesk(
+  title: Title,
+  draw: (main: HTMLElement, account: Account, words: Words) => Promise<void>,
+): void {
+  let code: LanguageCode = chooseLanguage(location.search, rememberedLanguage()).code;
+  const main = byId("main", HTMLElement);
+  const render = () =>
+    attempt(async () => {
+      const words = wordsOf(code);
+      document.documentElement.lang = code;
+      document.title = words[title];
+      setText(byId("title", HTMLElement), words[title]);
+      setText(byId("skip", HTMLElement), words.skip);
+      const switcher = byId("language", HTMLButtonElement);
+      setText(switcher, words.other);
+      switcher.lang = code === "ja" ? "en" : "ja";
+      const account = await Account.open();
+      const { person } = account.session;
+      setText(byId("who", HTMLElement), person ? person.name || person.login : "");
+      const logout = byId("logout", HTMLButtonElement);
+      logout.hidden = person === null;
+      setText(logout, words.logout);
+      logout.onclick = () =>
+        void attempt(async () => {
+          await account.post("/account/logout");
+          location.assign("/login.html");
+        });
+      main.replaceChildren();
+      await draw(main, account, words);
+    });
+  byId("language", HTMLButtonElement).addEventListener("click", () => {
+    code = code === "ja" ? "en" : "ja";
+    rememberLanguage(code);
+    void render();
+  });
+  void render();
+}

@@ -1,0 +1,116 @@
+/** Talks to the gateway as the person logged in: the session's cookie for the account, a token for everything else. */
+
+const TIMEOUT_MS = 15_000;
+
+export interface Person {
+  readonly id: string;
+  readonly login: string;
+  readonly name: string;
+  readonly roles: readonly string[];
+  readonly hasSecondFactor: boolean;
+}
+
+export interface Session {
+  readonly person: Person | null;
+  readonly csrf?: string;
+  readonly secondFactorDue?: boolean;
+  readonly scopes?: readonly string[];
+}
+
+/** The gateway said no, with its reason in words and, where it names one, the field and its short name of the error. */
+export class Refused extends Error {
+  override name = "Refused";
+  constructor(
+    readonly status: number,
+    message: string,
+    readonly code: string = "",
+  ) {
+    super(message);
+  }
+}
+
+function reasonOf(body: unknown, status: number): { text: string; code: string } {
+  const said = (typeof body === "object" && body !== null ? body : {}) as Record<string, unknown>;
+  const text = said.detail ?? said.error_description ?? said.error ?? `status ${status}`;
+  const field = typeof said.field === "string" ? `${said.field}: ` : "";
+  return { text: field + String(text), code: typeof said.error === "string" ? said.error : "" };
+}
+
+/** Sends JSON and gives the answer's JSON. Rejects with `Refused`, or `Refused` of status 0 where no answer came. */
+export async function request<T>(
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<T> {
+  const form = typeof body === "string" ? "text/csv" : "application/json";
+  let response: Response;
+  try {
+    response = await fetch(path, {
+      method,
+      headers: {
+        Accept: "application/json",
+        ...(body === undefined ? {} : { "Content-Type": form }),
+        ...headers,
+      },
+      body: body === undefined ? null : typeof body === "string" ? body : JSON.stringify(body),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+  } catch (error) {
+    throw new Refused(0, String(error));
+  }
+  const answer: unknown = await response.json().catch(() => null);
+  if (!response.ok) {
+    const { text, code } = reasonOf(answer, response.status);
+    throw new Refused(response.status, text, code);
+  }
+  return answer as T;
+}
+
+/** One person's session on this page. The token stays in memory and is asked for again a minute before it ends. */
+export class Account {
+  private token: { text: string; until: number } | null = null;
+
+  constructor(readonly session: Session) {}
+
+  static async open(): Promise<Account> {
+    return new Account(await request<Session>("GET", "/account/session"));
+  }
+
+  post<T>(path: string, body: unknown = {}): Promise<T> {
+    return request<T>("POST", path, body, { "X-CSRF-Token": this.session.csrf ?? "" });
+  }
+
+  async bearer(): Promise<string> {
+    if (this.token === null || this.token.until < performance.now()) {
+      const made = await this.post<{ access_token: string; expires_in: number }>("/account/token");
+      this.token = { text: made.access_token, until: performance.now() + (made.expires_in - 60) * 1000 };
+    }
+    return this.token.text;
+  }
+
+  /** A request to the API with the person's own token. */
+  async api<T>(method: string, path: string, body?: unknown): Promise<T> {
+    return request<T>(method, path, body, { Authorization: `Bearer ${await this.bearer()}` });
+  }
+
+  may(scope: string): boolean {
+    return this.session.scopes?.includes(scope) ?? false;
+  }
+}
+
+/** Where to go after logging in: a path of this site, whatever the address bar says. */
+export function safeNext(search: string, fallback: string, origin: string): string {
+  const asked = new URLSearchParams(search).get("next") ?? fallback;
+  try {
+    const url = new URL(asked, origin);
+    return url.origin === origin && asked.startsWith("/") ? url.pathname + url.search + url.hash : fallback;
+  } catch {
+    return fallback;
+  }
+}
+
+/** The log-in page, which comes back here. */
+export function loginAddress(): string {
+  return `/login.html?next=${encodeURIComponent(location.pathname + location.search)}`;
+}

@@ -1,0 +1,26 @@
+import { resolve } from "node:path";
+import { defineConfig } from "vitest/config";
+import { basemap } from "./scripts/basemap.mjs";
+import { precompress } from "./scripts/precompress.mjs";
+
+const PAGES = ["index", "login", "authorize", "developer", "staff"];
+
+// One HTML entry per audience; relative addresses, so that the gateway may serve the folder at any path.
+export default defineConfig({
+  base: "./",
+  plugins: [basemap(), precompress()],
+  build: {
+    target: "es2020",
+    outDir: "dist",
+    emptyOutDir: true,
+    // A data: address would need a wider Content-Security-Policy than 'self'.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 1200,
+    rollupOptions: {
+      input: Object.fromEntries(PAGES.map((page) => [page, resolve(import.meta.dirname, `${page}.html`)])),
+    },
+  },
+  server: { proxy: { "/api": process.env.CITYOS_WEB_API ?? "http://127.0.0.1:8080" } },
+  test: { include: ["tests/**/*.test.ts"] },
+});
