@@ -19,6 +19,7 @@ help: ## この一覧 / this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 up: runtime web ## 都市を一台で動かし、実際の洪水を再生する / run the whole city and replay a real flood (flood=2021-08 speed=60)
+	@[ "$$CITYOS_DISPATCH_ENABLED" != true ] || .venv/bin/cityos buses compile
 	@.venv/bin/cityos up --demo --flood $(flood) --speed $(speed)
 
 test: dev web ## すべての試験 / all tests (make test tests="tests/unit -k river")

@@ -16,6 +16,7 @@ from cityos.commands import (
     alerts,
     audit,
     backups,
+    buses,
     clients,
     contexts,
     devices,
@@ -47,6 +48,7 @@ app.command("log-replay")(rejected.log_replay)
 app.command()(backups.backup)
 app.command()(backups.restore)
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(buses.app, name="buses")
 app.add_typer(points.app, name="points")
 app.add_typer(rejected.app, name="rejected")
 app.add_typer(contexts.app, name="context")

@@ -20,6 +20,7 @@ from services.dispatch.planning import Day, Town, check, clock
 from services.dispatch.settings import DispatchSettings
 from services.dispatch.travel import TravelTimes
 from services.dispatch.values import Ask, Booking, BookingState, Promise, Stop, Tour, Vehicle
+from services.dispatch.warm import Known, WarmDays
 
 
 class BookingDesk:
@@ -29,13 +30,19 @@ class BookingDesk:
         self, database: Database, travel: TravelTimes, settings: DispatchSettings, now: Clock = utc_now
     ) -> None:
         self._database, self._travel, self._settings, self._now = database, travel, settings, now
+        self._warm = WarmDays()
 
     async def quote(self, tenant: str, ask: Ask) -> list[Promise]:
         """Promises that could be kept as things stand; nothing is held. Raises as `Day.offers`."""
         self._not_past(ask)
         async with self._database.transaction(tenant) as tx:
-            day, _ = await self._open(tx, ask.day)
-        return await asyncio.to_thread(day.offers, ask)
+            revision, tours = await store.read_day(tx, ask.day)
+            stops, vehicles = await store.load_stops(tx), await store.load_vehicles(tx)
+            known = Known(revision, stops, vehicles, self._now().astimezone(JST).hour)
+            warm = self._warm.get(tenant, ask.day, known)
+            if warm is None:
+                warm = self._warm.put(tenant, ask.day, known, await self._day(tx, ask.day, tours))
+        return await asyncio.to_thread(warm.offers, ask, minutes_into(self._now(), ask.day))
 
     async def book(
         self, tenant: str, ask: Ask, promise: Promise, rider: str, *, asked_as: str | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 
 import numpy as np
@@ -18,6 +19,9 @@ from services.dispatch.values import Ask, Booking, BookingState, Promise, Stop, 
 
 SEARCH_FOR_ROOM = 300
 """Moves tried for each booking that does not fit without moving others within their promises."""
+
+SEARCH_IN_QUOTE = 60
+"""Moves tried in all for a quote when nothing fits at once: somebody is on the telephone."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,11 @@ class Town:
 
 
 class Day:
-    """One day's bookings and plan, being worked on. `lost` are bookings that no vehicle can serve any more."""
+    """One day's bookings and plan, being worked on. `lost` are bookings that no vehicle can serve any more.
+
+    Behind the bookings the engine's problem has one row more, which no vehicle serves: a wish is written into it to
+    see whether it fits, so that a quote does not build the problem anew.
+    """
 
     def __init__(
         self,
@@ -62,9 +70,14 @@ class Day:
         self.bookings = [b for b in bookings if b.state is BookingState.BOOKED]
         self._stranded = stranded(town, self.bookings, tours)
         self._planner = self._plan(tours)
+        self.pass_time(now)
+        self.lost = self._take_in(len(self.bookings) if only is None else only)
+
+    def pass_time(self, now: float) -> None:
+        """It is `now`, no earlier than before. Raises `Invalid` when a vehicle should have left for its next stop."""
+        self.now = now
         self._planner.depart(now)
         self._planner.pass_time(now)
-        self.lost = self._take_in(len(self.bookings) if only is None else only)
 
     def offers(self, ask: Ask) -> list[Promise]:
         """Up to `settings.offers` promises that could be kept if one were taken now, the soonest first.
@@ -77,9 +90,7 @@ class Day:
         steps = max(1, int(self.settings.look_ahead // self.settings.window))
         windows = (self.promise(ask, begin + step * self.settings.window) for step in range(steps))
         possible = [promise for promise in windows if promise is not None]
-        found = self._at_once(ask, possible)
-        if not found:
-            found = [promise for promise in possible if self._with(ask, promise) is not None]
+        found = self._at_once(ask, possible) or self._by_moving_others(ask, possible[: self.settings.offers])
         if not found:
             raise Conflict(
                 f"no bus has room within {self.settings.look_ahead:g} minutes of {clock(begin)}; "
@@ -113,7 +124,7 @@ class Day:
 
     def tours(self) -> dict[str, Tour]:
         """The plan, by vehicle."""
-        plan, n, found = self._planner.plan(), len(self.bookings), {}
+        plan, n, found = self._planner.plan(), len(self._planner.problem.rides), {}
         for v, vehicle in enumerate(self.town.vehicles):
             starts = self._planner.starts(v)
             stops = tuple(
@@ -124,12 +135,29 @@ class Day:
         return found
 
     def _at_once(self, ask: Ask, possible: Sequence[Promise]) -> list[Promise]:
-        """Those of the promises that can be kept without moving anybody, found in one look."""
-        wishes = [Booking("", "", ask, promise) for promise in possible]
-        count = len(self.bookings)
-        looked = Day(self.town, [*self.bookings, *wishes], self.tours(), self.settings, now=self.now, only=count)
-        planner = looked._planner
-        return [promise for i, promise in enumerate(possible) if planner.find(count + i) is not None]
+        """Those of the promises that can be kept without moving anybody."""
+        return [promise for promise in possible if self._planner.find(self._wish(ask, promise)) is not None]
+
+    def _by_moving_others(self, ask: Ask, possible: Sequence[Promise]) -> list[Promise]:
+        """Those that a short search, on a plan of its own, finds room for within the promises made."""
+        if not possible:
+            return []
+        tried = Day(self.town, self.bookings, self.tours(), self.settings, now=self.now, seed=self._seed)
+        planner, found = tried._planner, []
+        placed = [r for r in range(len(tried.bookings)) if not planner.left_out([r])]
+        for promise in possible:
+            row = tried._wish(ask, promise)
+            planner.improve([*placed, row], moves=SEARCH_IN_QUOTE // len(possible), promised=placed)
+            if not planner.left_out([row]):
+                found.append(promise)
+                planner.remove(row)
+        return found
+
+    def _wish(self, ask: Ask, promise: Promise) -> int:
+        """Write the wish into the row that is kept for it; which row that is."""
+        row = len(self.bookings)
+        self._planner.write(row, self._rides([Booking("", "", ask, promise)]))
+        return row
 
     def _with(self, ask: Ask, promise: Promise, name: str = "", rider: str = "") -> Day | None:
         more = [*self.bookings, Booking(name, rider, ask, promise)]
@@ -140,7 +168,7 @@ class Day:
         """The stored plan without the stops of bookings that are no longer; an empty one when it cannot be driven."""
         problem = self._problem()
         row = {booking.id: r for r, booking in enumerate(self.bookings)}
-        n, nodes, fixed, starts = len(self.bookings), [], [], []
+        n, nodes, fixed, starts = len(problem.rides), [], [], []
         shut = self._shut()
         for vehicle in self.town.vehicles:
             tour = tours.get(vehicle.id, Tour(0.0, 0, ()))
@@ -172,12 +200,19 @@ class Day:
         return [self.bookings[r] for r in planner.left_out(range(count))]
 
     def _problem(self) -> Problem:
-        town, settings, bookings = self.town, self.settings, self.bookings
+        nobody = Promise(0.0, 0.0, 1e6)
+        somewhere = self.town.stops[0].id
+        blank = Booking("", "", Ask(date.min, somewhere, somewhere, 0.0), nobody)
+        rides = self._rides([*self.bookings, blank])
+        return Problem(self.town.minutes, self.town.minutes, rides, self._fleet(), Objective(), self._allowed())
+
+    def _rides(self, bookings: Sequence[Booking]) -> Rides:
+        town, settings = self.town, self.settings
         asks, promises = [b.ask for b in bookings], [b.promise for b in bookings]
         whole = [(town.place(a.origin), town.place(a.destination), a.seats, a.wheelchairs) for a in asks]
         columns = np.array(whole, np.int32).reshape(-1, 4)
         stop_time = np.array([boarding(a, settings) for a in asks], np.float64)
-        rides = Rides(
+        return Rides(
             origin=columns[:, 0],
             destination=columns[:, 1],
             pickup=np.array([(p.pickup_from, p.pickup_until) for p in promises], np.float64).reshape(-1, 2),
@@ -186,7 +221,6 @@ class Day:
             load=columns[:, 2:],
             longest=np.array([longest_ride(town.drive(a), settings) for a in asks], np.float64),
         )
-        return Problem(town.minutes, town.minutes, rides, self._fleet(), Objective(), self._allowed())
 
     def _shut(self) -> set[str]:
         """Bookings from or to a stop that closed."""
@@ -196,7 +230,7 @@ class Day:
     def _allowed(self) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
         """A vehicle that broke down takes nobody; a closed stop is served by none."""
         barred = self._stranded | self._shut()
-        open_rides = np.array([b.id not in barred for b in self.bookings], np.bool_)
+        open_rides = np.array([*(b.id not in barred for b in self.bookings), True], np.bool_)
         running = np.array([vehicle.broken_because is None for vehicle in self.town.vehicles], np.bool_)
         return np.outer(running, open_rides)
 

@@ -12,7 +12,7 @@ from broker.errors import Invalid
 from services.dispatch.engine import insertion, labels, search
 from services.dispatch.engine.arrays import Floats, Task, Tours
 from services.dispatch.engine.compiled import NEVER
-from services.dispatch.engine.problem import Problem
+from services.dispatch.engine.problem import Problem, Rides, narrowed
 
 MOST_STOPS = 400
 HEAT = 1.0
@@ -137,6 +137,19 @@ class Planner:
         """The cheapest place for the request that moves no stop and breaks no promise; None when there is none."""
         price, v, i, j = insertion.cheapest(self.task, self.tours, request, self._state, 0.0, self._everyone)
         return Place(float(price), int(v), int(i), int(j)) if v >= 0 else None
+
+    def write(self, request: int, ride: Rides) -> None:
+        """Ask for another ride (one) in the place of a request that is not in the plan."""
+        if self.tours.vehicle[request] >= 0:
+            raise Invalid(f"request {request} is in the plan; it cannot become another")
+        task, both = self.task, [request, len(self.problem.rides) + request]
+        pickup, delivery = narrowed(task.time, ride)
+        task.place[both] = ride.origin[0], ride.destination[0]
+        task.earliest[both] = pickup[0, 0], delivery[0, 0]
+        task.latest[both] = pickup[0, 1], delivery[0, 1]
+        task.service[both] = ride.service[0]
+        task.load[both[0]], task.load[both[1]] = ride.load[0], -ride.load[0]
+        task.ride[request] = ride.longest[0]
 
     def put(self, request: int, place: Place) -> None:
         """Take the request into the plan at a place that `find` gave for the plan as it stands."""

@@ -132,16 +132,7 @@ class Problem:
         )
 
     def _narrowed(self) -> tuple[Floats, Floats]:
-        rides = self.rides
-        pickup, delivery = rides.pickup.astype(np.float64), rides.delivery.astype(np.float64)
-        direct = rides.service[:, 0] + self.time[rides.origin, rides.destination]
-        most = rides.service[:, 0] + rides.longest
-        for _ in range(2):
-            pickup[:, 0] = np.maximum(pickup[:, 0], delivery[:, 0] - most)
-            pickup[:, 1] = np.minimum(pickup[:, 1], delivery[:, 1] - direct)
-            delivery[:, 0] = np.maximum(delivery[:, 0], pickup[:, 0] + direct)
-            delivery[:, 1] = np.minimum(delivery[:, 1], pickup[:, 1] + most)
-        return pickup, delivery
+        return narrowed(self.time, self.rides)
 
     def near(self) -> Ints:
         """`Task.near`: requests that go from and to like places at like times are worth exchanging."""
@@ -158,3 +149,16 @@ class Problem:
             apart[r] = np.inf
             near[r] = np.argsort(apart, kind="stable")[:width]
         return near
+
+
+def narrowed(time: Floats, rides: Rides) -> tuple[Floats, Floats]:
+    """The windows (n, 2) of pickups and deliveries, less what the other end of the ride does not leave of them."""
+    pickup, delivery = rides.pickup.astype(np.float64), rides.delivery.astype(np.float64)
+    direct = rides.service[:, 0] + time[rides.origin, rides.destination]
+    most = rides.service[:, 0] + rides.longest
+    for _ in range(2):
+        pickup[:, 0] = np.maximum(pickup[:, 0], delivery[:, 0] - most)
+        pickup[:, 1] = np.minimum(pickup[:, 1], delivery[:, 1] - direct)
+        delivery[:, 0] = np.maximum(delivery[:, 0], pickup[:, 0] + direct)
+        delivery[:, 1] = np.minimum(delivery[:, 1], pickup[:, 1] + most)
+    return pickup, delivery
