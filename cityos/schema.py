@@ -3,6 +3,7 @@
 MIGRATED_PACKAGES = (
     "broker.store",
     "broker.delivery",
+    "broker.consent",
     "services.alerting",
     "services.dispatch",
     "services.points",
