@@ -19,6 +19,8 @@ SCOPES = {
     "points:staff": "enrol residents and shops, change earning rules, hand out grants",
     "points:treasury": "fund campaigns, sell points, close days, settle shops, prove the books",
     "buses:read": "see the buses' plans and ask what could be promised",
+    "buses:drive": "see what a bus has to do, with its riders' names, and report what happened",
+    "buses:ride": "book and cancel your own rides on the buses",
     "buses:write": "book and cancel rides, and report breakdowns and closed stops",
     "devices:read": "read the registry of devices",
     "accounting:read": "read the accounting of what arrived",
@@ -40,7 +42,7 @@ SCOPES = {
 }
 """The scopes that a client can be granted, and what each is for."""
 
-GRANTED_AT_ONCE = frozenset({"opendata:read", "openid", "profile", "email", "offline_access"})
+GRANTED_AT_ONCE = frozenset({"opendata:read", "openid", "profile", "email", "offline_access", "buses:ride"})
 """What an app gets by asking: open data, and what each person allows it about themselves. All else needs approval."""
 
 _OFFICER = frozenset({"entities:read", "flood:staff", "rules:read", "devices:read", "accounting:read", "rejected:read"})
@@ -49,6 +51,9 @@ ROLES: dict[str, frozenset[str]] = {
     "administrator": frozenset(SCOPES) - GRANTED_AT_ONCE,
     "flood-officer": _OFFICER | {"rules:write"},
     "device-officer": _OFFICER | {"devices:write", "devices:command"},
+    "bus-operator": frozenset({"buses:read", "buses:write", "buses:drive"}),
+    "bus-driver": frozenset({"buses:drive"}),
+    "bus-manager": frozenset({"buses:read"}),
     "auditor": frozenset({"audit:read", "usage:read", "users:read", "apps:read", "policies:read"}),
 }
 """The municipality's roles, and the scopes that each brings. Whoever has none of them is a resident or a developer."""
@@ -183,6 +188,17 @@ DEFAULT_POLICY = Policy(
         _service("points-treasury", Action.WRITE, "points:treasury"),
         _service("buses", Action.READ),
         _service("buses", Action.WRITE),
+        _service("bus-driving", Action.READ, "buses:drive"),
+        _service("bus-driving", Action.WRITE, "buses:drive"),
+        _service("bus-rides", Action.READ, "buses:ride"),
+        _service("bus-rides", Action.WRITE, "buses:ride"),
+        Rule(
+            name="bus-stops",
+            explanation="where the buses stop and what a ride costs is open",
+            allow=True,
+            actions=_READ,
+            types=frozenset({"service:bus-stops"}),
+        ),
         _service("subscriptions", Action.WRITE),
         _service("registrations", Action.WRITE),
         _service("contexts", Action.WRITE),

@@ -33,6 +33,9 @@ from api_gateway.oauth.server import OAuthServer
 from api_gateway.openapi import DESCRIPTION, TAGS, document
 from api_gateway.routes import (
     account,
+    bus_crew,
+    bus_managing,
+    bus_people,
     buses,
     city,
     data,
@@ -145,7 +148,7 @@ def _routers(services: Gateway) -> list[APIRouter]:
     if services.points is not None:
         routers += [points.router, points_staff.router]
     if services.buses is not None:
-        routers.append(buses.router)
+        routers += [buses.router, bus_people.router, bus_crew.router, bus_managing.router]
     return routers
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import Any, Protocol
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
 
 from prometheus_client import CollectorRegistry
 from starlette.requests import Request
@@ -17,8 +17,10 @@ from api_gateway.oauth.keys import SigningKeys
 from api_gateway.settings import GatewaySettings
 from broker.ports import Database, Log, Outlet, Transaction
 from schemas.clock import Clock, utc_now
-from services.dispatch.values import Ask, Booking, Promise, Stop, Tour, Vehicle
 from services.points.town import Town
+
+if TYPE_CHECKING:
+    from services.dispatch.service import BusService
 
 CityNow = Callable[[Transaction], Awaitable[datetime | None]]
 """The city's present as the data sees it: the newest observation's time, or None where there is none."""
@@ -50,30 +52,6 @@ class RuleStore(Protocol):
     async def replace(self, tx: Transaction, tenant: str, document: Any, author: str) -> Mapping[str, Any]: ...
 
 
-class BusDesk(Protocol):
-    """What the buses' routes ask of the service (`services.dispatch.desk.BookingDesk`)."""
-
-    async def quote(self, tenant: str, ask: Ask) -> list[Promise]: ...
-
-    async def book(
-        self, tenant: str, ask: Ask, promise: Promise, rider: str, *, asked_as: str | None = None
-    ) -> Booking: ...
-
-    async def change(self, tenant: str, booking: str, ask: Ask, promise: Promise) -> Booking: ...
-
-    async def cancel(self, tenant: str, booking: str) -> None: ...
-
-    async def report_breakdown(self, tenant: str, day: date, vehicle: str, because: str) -> list[Booking]: ...
-
-    async def close_stop(self, tenant: str, day: date, stop: str, because: str) -> list[Booking]: ...
-
-    async def plan(self, tenant: str, day: date) -> dict[str, Tour]: ...
-
-    async def set_stop(self, tenant: str, stop: Stop) -> None: ...
-
-    async def set_vehicle(self, tenant: str, vehicle: Vehicle) -> None: ...
-
-
 @dataclass(frozen=True)
 class Gateway:
     """The ports that the composition root passes in.
@@ -95,7 +73,7 @@ class Gateway:
     flood: FloodViews | None = None
     rules: RuleStore | None = None
     points: Town | None = None
-    buses: BusDesk | None = None
+    buses: BusService | None = None
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
     appended: Appended | None = None
     other_metrics: Callable[[], str] | None = None

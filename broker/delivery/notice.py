@@ -14,7 +14,8 @@ class Notice(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     `kind` names what it is (``flood.alert``), `body` is what a program reads, `subject` and `text` what a person
     reads. `about` labels it for filters (``{"gauge": "124", "river": "天王川"}``); `grade` is its gravity, higher is
-    graver. `staff` notices go only to subscribers that are staff. `topic` is where it goes under an MQTT prefix.
+    graver. `staff` notices go only to subscribers that are staff, `private` ones only to those whose filter names their
+    kind and every label of `about`. `topic` is where it goes under an MQTT prefix.
     `trace` is the W3C trace context of what it came from, handed on to the receiver.
     """
 
@@ -27,6 +28,7 @@ class Notice(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     about: dict[str, str] = {}
     grade: int = 0
     staff: bool = False
+    private: bool = False
     topic: str = ""
     trace: str | None = None
 
@@ -51,6 +53,7 @@ class Filter(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
             and (self.kinds is None or notice.kind in self.kinds)
             and notice.grade >= self.grade
             and (self.staff or not notice.staff)
+            and (not notice.private or (self.kinds is not None and notice.about.keys() <= self.about.keys()))
             and all(notice.about.get(label) in wanted for label, wanted in self.about.items())
         )
 

@@ -1,4 +1,4 @@
-"""The role `dispatch`: improves the buses' plans in the background."""
+"""The role `dispatch`: improves the buses' plans, follows buses and rivers, and has riders told."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from services.dispatch import role
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
-    """Improve plans until `stop`."""
+    """Keep the buses until `stop`."""
     async with open_parts(settings) as parts:
-        await role.run(parts.database, settings.dispatch, stop)
+        await role.run(parts.log, parts.database, parts.outlet, settings.dispatch, stop)

@@ -6,15 +6,16 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
+from typing import TYPE_CHECKING
 
 import httpx
 
 from api_gateway.app import create_app
-from api_gateway.context import BusDesk, Gateway
+from api_gateway.context import Gateway
 from api_gateway.oauth.keys import open_keys
 from api_gateway.serve import listen, serve
 from broker.log.wake import channel_of
-from broker.ports import CHANGES, Database
+from broker.ports import CHANGES, Database, Outlet
 from broker.store.postgres import open_database
 from cityos.commands.policy import read_policy
 from cityos.metrics_page import METRICS_FOLDER, scrape_all
@@ -24,6 +25,9 @@ from services.alerting.reading import FloodReading, StoredRules, city_now
 from services.alerting.role import default_rules
 from services.points.ledger import Ledger
 from services.points.town import Town
+
+if TYPE_CHECKING:
+    from services.dispatch.service import BusService
 
 
 def metrics_of(settings: Settings) -> Callable[[], str] | None:
@@ -51,7 +55,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             flood=FloodReading(public_url=settings.gateway.public_url),
             rules=StoredRules(default_rules(settings.alerting)),
             points=await _points(settings, database, stack),
-            buses=await _buses(settings, database, stack),
+            buses=await _buses(settings, database, outlet, stack),
             appended=partial(tail.notices, channel_of(CHANGES)) if settings.log.driver == "postgres" else None,
             other_metrics=metrics_of(settings),
         )
@@ -67,12 +71,12 @@ async def _points(settings: Settings, database: Database, stack: AsyncExitStack)
     return Town(database, await stack.enter_async_context(Ledger(database, settings.points).running()))
 
 
-async def _buses(settings: Settings, database: Database, stack: AsyncExitStack) -> BusDesk | None:
-    """The booking desk where the city runs buses. Its engine is compiled and large: nobody else loads it."""
+async def _buses(settings: Settings, database: Database, outlet: Outlet, stack: AsyncExitStack) -> BusService | None:
+    """The buses where the city runs them. Their engine is compiled and large: nobody else loads it."""
     if not settings.dispatch.enabled:
         return None
-    from services.dispatch.desk import BookingDesk
     from services.dispatch.role import travel_times
+    from services.dispatch.service import BusService
 
     client = await stack.enter_async_context(httpx.AsyncClient())
-    return BookingDesk(database, travel_times(settings.dispatch, client), settings.dispatch)
+    return BusService(database, travel_times(settings.dispatch, client), settings.dispatch, outlet)

@@ -7,19 +7,21 @@ without harm: whatever of it cannot be read or driven is worked out again from t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import astuple, replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from uuid import uuid4
 
-from broker.errors import Conflict, Invalid
+from broker.errors import Conflict, Invalid, NotFound
 from broker.ports import Database, Transaction
-from schemas.clock import JST, Clock, utc_now
-from services.dispatch import store
-from services.dispatch.planning import Day, Town, check, clock
+from schemas.clock import Clock, utc_now
+from services.dispatch import people, store
+from services.dispatch.days import Days
+from services.dispatch.fares import fare
+from services.dispatch.planning import check
 from services.dispatch.settings import DispatchSettings
 from services.dispatch.travel import TravelTimes
-from services.dispatch.values import Ask, Booking, BookingState, Promise, Stop, Tour, Vehicle
+from services.dispatch.values import Ask, Booking, BookingState, Promise, Stop, Tour, Vehicle, Wish, clock
 from services.dispatch.warm import Known, WarmDays
 
 
@@ -29,7 +31,8 @@ class BookingDesk:
     def __init__(
         self, database: Database, travel: TravelTimes, settings: DispatchSettings, now: Clock = utc_now
     ) -> None:
-        self._database, self._travel, self._settings, self._now = database, travel, settings, now
+        self._database, self._settings, self._now = database, settings, now
+        self._days = Days(travel, settings, now)
         self._warm = WarmDays()
 
     async def quote(self, tenant: str, ask: Ask) -> list[Promise]:
@@ -38,14 +41,26 @@ class BookingDesk:
         async with self._database.transaction(tenant) as tx:
             revision, tours = await store.read_day(tx, ask.day)
             stops, vehicles = await store.load_stops(tx), await store.load_vehicles(tx)
-            known = Known(revision, stops, vehicles, self._now().astimezone(JST).hour)
+            known = Known(revision, stops, vehicles, self._days.hour())
             warm = self._warm.get(tenant, ask.day, known)
             if warm is None:
-                warm = self._warm.put(tenant, ask.day, known, await self._day(tx, ask.day, tours))
-        return await asyncio.to_thread(warm.offers, ask, minutes_into(self._now(), ask.day))
+                warm = self._warm.put(tenant, ask.day, known, await self._days.day(tx, ask.day, tours))
+        return await asyncio.to_thread(warm.offers, ask, self._days.minute(ask.day))
+
+    async def price(self, tenant: str, ask: Ask, promises: Sequence[Promise], rider: str | None = None) -> list[int]:
+        """What the ride costs for each of the promises, in yen."""
+        async with self._database.transaction(tenant) as tx:
+            return [await self._fare(tx, ask, promise, rider or "") for promise in promises]
 
     async def book(
-        self, tenant: str, ask: Ask, promise: Promise, rider: str, *, asked_as: str | None = None
+        self,
+        tenant: str,
+        ask: Ask,
+        promise: Promise,
+        rider: str,
+        *,
+        asked_as: str | None = None,
+        payment: str = "cash",
     ) -> Booking:
         """Promise the ride; durable when this returns. The same `asked_as` again returns the booking made then.
 
@@ -56,17 +71,40 @@ class BookingDesk:
         async with self._database.transaction(tenant) as tx:
             if asked_as is not None and (before := await store.asked_before(tx, asked_as)):
                 return before
-            return await self._book(tx, ask, promise, rider, asked_as)
+            return await self._book(tx, Wish(ask, promise, payment), rider, asked_as)
+
+    async def arrange(self, tenant: str, wishes: Sequence[Wish], rider: str, *, series: str) -> list[Booking]:
+        """Book all of the rides (there and back) or none. The same `series` again returns what was booked then."""
+        async with self._database.transaction(tenant) as tx:
+            before = await store.load_series(tx, series)
+            return before or await self.arrange_in(tx, wishes, rider, series=series)
+
+    async def arrange_in(
+        self, tx: Transaction, wishes: Sequence[Wish], rider: str, *, series: str, instead_of: Sequence[str] = ()
+    ) -> list[Booking]:
+        """Book all of the rides, giving up others for them, in the caller's transaction. Raises as `book`, `cancel`."""
+        old = [await store.load_booking(tx, booking) for booking in instead_of]
+        for day in sorted({wish.ask.day for wish in wishes} | {booking.ask.day for booking in old}):
+            await store.lock_day(tx, day)
+        for booking in old:
+            await self._end(tx, booking, BookingState.CANCELLED)
+        made = []
+        for number, wish in enumerate(wishes):
+            self._not_past(wish.ask)
+            made.append(await self._book(tx, wish, rider, f"{series}:{number}", series))
+        return made
 
     async def change(self, tenant: str, booking: str, ask: Ask, promise: Promise) -> Booking:
         """Give the booking up for a new one, both or neither. Raises as `book` and `cancel`."""
         self._not_past(ask)
         async with self._database.transaction(tenant) as tx:
             old = await store.load_booking(tx, booking)
+            if old.state is not BookingState.BOOKED:
+                raise Conflict(f"this booking is {old.state.value} already; make a new one")
             for day in sorted({old.ask.day, ask.day}):
                 await store.lock_day(tx, day)
-            await self._end(tx, old, BookingState.CANCELLED)
-            return await self._book(tx, ask, promise, old.rider, None)
+            await self._end(tx, old, BookingState.CANCELLED, tell=False)
+            return await self._book(tx, Wish(ask, promise, old.payment), old.rider, None)
 
     async def cancel(self, tenant: str, booking: str) -> None:
         """Give the booking up; again is no error. Raises `NotFound`, or `Conflict` when the bus is on its way."""
@@ -76,24 +114,37 @@ class BookingDesk:
             await self._end(tx, await store.load_booking(tx, booking), BookingState.CANCELLED)
 
     async def report_breakdown(self, tenant: str, day: date, vehicle: str, because: str) -> list[Booking]:
-        """The vehicle drives no further: plan anew; returns those whose promise is broken, who must be told."""
+        """The vehicle drives no further: plan anew; returns those whose promise is broken, who are told."""
         async with self._database.transaction(tenant) as tx:
-            tours = await self._so_far(tx, day)
+            _, tours = await self._so_far(tx, day)
             known = {v.id: v for v in await store.load_vehicles(tx)}
             if vehicle not in known:
                 raise Invalid(f"there is no vehicle {vehicle!r}; there are {', '.join(sorted(known))}", field="vehicle")
             await store.save_vehicle(tx, replace(known[vehicle], broken_because=because))
             return await self._plan_anew(tx, day, tours, because)
 
-    async def close_stop(self, tenant: str, day: date, stop: str, because: str) -> list[Booking]:
-        """Nobody gets on or off there any more: plan anew; returns those whose promise is broken, who must be told."""
+    async def close_stop(
+        self, tenant: str, day: date, stop: str, because: str, *, by: str | None = None
+    ) -> list[Booking]:
+        """Nobody gets on or off there any more: plan anew; returns those whose promise is broken, who are told.
+
+        `by` is the gauge that closed it, None for a person.
+        """
         async with self._database.transaction(tenant) as tx:
-            tours = await self._so_far(tx, day)
+            _, tours = await self._so_far(tx, day)
             known = {s.id: s for s in await store.load_stops(tx)}
             if stop not in known:
                 raise Invalid(f"there is no stop {stop!r}", field="stop")
-            await store.save_stop(tx, replace(known[stop], closed_because=because))
+            await store.save_stop(tx, replace(known[stop], closed_because=because, closed_by=by))
             return await self._plan_anew(tx, day, tours, because)
+
+    async def open_stop(self, tenant: str, stop: str) -> None:
+        """Riders get on and off there again. Raises `NotFound`."""
+        async with self._database.transaction(tenant) as tx:
+            known = {s.id: s for s in await store.load_stops(tx)}
+            if stop not in known:
+                raise NotFound(f"there is no stop {stop!r}")
+            await store.save_stop(tx, replace(known[stop], closed_because=None, closed_by=None))
 
     async def improve(self, tenant: str, day: date) -> float:
         """Improve the day's plan in the background, outside any lock; how much was saved.
@@ -101,7 +152,7 @@ class BookingDesk:
         A plan that changed meanwhile stays, and this one is dropped.
         """
         async with self._database.transaction(tenant) as tx:
-            known, revision = await self._open(tx, day)
+            known, revision = await self._days.open(tx, day)
         saved = await asyncio.to_thread(known.improve, self._settings.improve_moves)
         if revision < 0 or saved <= 0 or known.lost:
             return 0.0
@@ -129,64 +180,73 @@ class BookingDesk:
     async def plan(self, tenant: str, day: date) -> dict[str, Tour]:
         """Who drives what, by vehicle."""
         async with self._database.transaction(tenant) as tx:
-            known, _ = await self._open(tx, day)
+            known, _ = await self._days.open(tx, day)
         return known.tours()
 
-    async def _book(self, tx: Transaction, ask: Ask, promise: Promise, rider: str, asked_as: str | None) -> Booking:
-        revision, tours = await store.lock_day(tx, ask.day)
-        day = await self._day(tx, ask.day, tours)
+    async def _book(
+        self, tx: Transaction, wish: Wish, rider: str, asked_as: str | None, series: str | None = None
+    ) -> Booking:
+        ask = wish.ask
+        day, revision = await self._days.locked(tx, ask.day)
         check(day.town, ask, self._settings)
+        promise = wish.promise or (await asyncio.to_thread(day.offers, ask))[0]
         given = day.promise(ask, promise.pickup_from)
         if given is None or not _same(given, promise):
             raise Invalid("this is not a promise that a quote for this ride gives; ask for a quote", field="promise")
         if promise.pickup_from < day.now:
             raise Invalid(f"{clock(promise.pickup_from)} is past; ask for a quote again", field="promise")
-        booking = Booking(uuid4().hex, rider, replace(ask, earliest=promise.pickup_from), promise)
+        booking = Booking(
+            uuid4().hex,
+            rider,
+            replace(ask, earliest=promise.pickup_from),
+            promise,
+            fare=await self._fare(tx, ask, promise, rider, wish.payment),
+            payment=wish.payment,
+            direct=day.town.drive(ask),
+            series=series,
+        )
         planned = await asyncio.to_thread(day.take, booking)
         await store.add_booking(tx, booking, asked_as, self._now())
         await store.save_day(tx, ask.day, planned.tours(), revision)
+        await people.tell(tx, booking, "booked", day.town.stops, self._now())
         return booking
 
-    async def _end(self, tx: Transaction, booking: Booking, state: BookingState) -> None:
+    async def _fare(self, tx: Transaction, ask: Ask, promise: Promise, rider: str, payment: str = "cash") -> int:
+        rules = await people.load_fares(tx)
+        if payment == "points" and not rules.points:
+            raise Invalid("this city's buses do not take points; pay in cash", field="payment")
+        known = (await people.riders_named(tx, [rider])).get(rider)
+        return fare(rules, ask, promise, member=known is not None and known.member)
+
+    async def _end(self, tx: Transaction, booking: Booking, state: BookingState, *, tell: bool = True) -> None:
         if booking.state is not BookingState.BOOKED:
             return
-        revision, tours = await store.lock_day(tx, booking.ask.day)
-        day = await self._day(tx, booking.ask.day, tours)
+        day, revision = await self._days.locked(tx, booking.ask.day)
         if any(s.booking == booking.id for tour in day.tours().values() for s in tour.stops[: tour.fixed]):
             raise Conflict("the bus is on its way already; call the operator")
         await store.set_state(tx, booking.id, state, None, self._now())
-        day = await self._day(tx, booking.ask.day, tours)
+        day = await self._days.day(tx, booking.ask.day, day.tours())
         await store.save_day(tx, booking.ask.day, day.tours(), revision)
+        if tell:
+            await people.tell(tx, booking, state.value, day.town.stops, self._now())
 
-    async def _so_far(self, tx: Transaction, day: date) -> dict[str, Tour]:
+    async def _so_far(self, tx: Transaction, day: date) -> tuple[int, dict[str, Tour]]:
         """Lock the day; its plan with every stop fixed that is done by now or being driven to."""
-        _, tours = await store.lock_day(tx, day)
-        return (await self._day(tx, day, tours)).tours()
+        known, revision = await self._days.locked(tx, day)
+        return revision, known.tours()
 
-    async def _plan_anew(self, tx: Transaction, day: date, tours: Mapping[str, Tour], because: str) -> list[Booking]:
+    async def _plan_anew(self, tx: Transaction, day: date, tours: dict[str, Tour], because: str) -> list[Booking]:
         revision, _ = await store.lock_day(tx, day)
-        known = await self._day(tx, day, tours)
-        for lost in known.lost:
-            await store.set_state(tx, lost.id, BookingState.BROKEN, because, self._now())
+        known = await self._days.day(tx, day, tours)
+        lost = [booking for booking in known.lost if booking.state is BookingState.BOOKED]
+        for booking in lost:
+            await store.set_state(tx, booking.id, BookingState.BROKEN, because, self._now())
+            await people.tell(tx, booking, "broken", known.town.stops, self._now(), because=because)
         await store.save_day(tx, day, known.tours(), revision)
-        return known.lost
-
-    async def _open(self, tx: Transaction, day: date) -> tuple[Day, int]:
-        revision, tours = await store.read_day(tx, day)
-        return await self._day(tx, day, tours), revision
-
-    async def _day(self, tx: Transaction, day: date, tours: Mapping[str, Tour]) -> Day:
-        bookings = await store.load_bookings(tx, day)
-        town = await self._town(await store.load_stops(tx), await store.load_vehicles(tx))
-        return await asyncio.to_thread(Day, town, bookings, tours, self._settings, now=minutes_into(self._now(), day))
-
-    async def _town(self, stops: tuple[Stop, ...], vehicles: tuple[Vehicle, ...]) -> Town:
-        if not vehicles:
-            raise Invalid("there are no buses yet; add stops and vehicles first", field="vehicle")
-        return Town(stops, vehicles, await self._travel.minutes(stops, self._now().astimezone(JST).hour))
+        return lost
 
     def _not_past(self, ask: Ask) -> None:
-        now = minutes_into(self._now(), ask.day)
+        now = self._days.minute(ask.day)
         if ask.earliest < 0 or ask.earliest >= 1440 + 360:
             raise Invalid("a time of the day in minutes from midnight is expected, 0 to 1799", field="earliest")
         if now >= 1440:
@@ -198,9 +258,3 @@ class BookingDesk:
 def _same(one: Promise, other: Promise) -> bool:
     """Equal but for the rounding of times written down."""
     return all(abs(a - b) < 0.001 for a, b in zip(astuple(one), astuple(other), strict=True))
-
-
-def minutes_into(at: datetime, day: date) -> float:
-    """Minutes from the day's midnight in Japan to `at`; negative before."""
-    midnight = datetime(day.year, day.month, day.day, tzinfo=JST)
-    return (at - midnight) / timedelta(minutes=1)

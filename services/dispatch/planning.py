@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 
@@ -15,7 +15,7 @@ from services.dispatch.engine.arrays import Floats
 from services.dispatch.engine.planner import Plan, Planner
 from services.dispatch.engine.problem import Fleet, Objective, Problem, Rides
 from services.dispatch.settings import DispatchSettings
-from services.dispatch.values import Ask, Booking, BookingState, Promise, Stop, StopTime, Tour, Vehicle
+from services.dispatch.values import Ask, Booking, BookingState, Promise, Stop, StopTime, Tour, Vehicle, clock
 
 SEARCH_FOR_ROOM = 300
 """Moves tried for each booking that does not fit without moving others within their promises."""
@@ -67,7 +67,7 @@ class Day:
     ) -> None:
         """`only`: so many of the bookings are to be in the plan, those behind are not (yet)."""
         self.town, self.settings, self.now, self._seed = town, settings, now, seed
-        self.bookings = [b for b in bookings if b.state is BookingState.BOOKED]
+        self.bookings = riding(bookings, tours)
         self._stranded = stranded(town, self.bookings, tours)
         self._planner = self._plan(tours)
         self.pass_time(now)
@@ -242,6 +242,17 @@ class Day:
         return Fleet(depot, depot, shift, room, shift[:, 1] - shift[:, 0])
 
 
+def riding(bookings: Sequence[Booking], tours: Mapping[str, Tour]) -> list[Booking]:
+    """The bookings that buses drive for.
+
+    Somebody who was not there is one of them, as a ride that ended where it began: the bus has been at that stop.
+    """
+    driven = {s.booking for tour in tours.values() for s in tour.stops[: tour.fixed]}
+    absent = [b for b in bookings if b.state is BookingState.NO_SHOW and b.id in driven]
+    gone = {b.id: replace(b, ask=replace(b.ask, destination=b.ask.origin)) for b in absent}
+    return [gone.get(b.id, b) for b in bookings if b.state is BookingState.BOOKED or b.id in gone]
+
+
 def stranded(town: Town, bookings: Sequence[Booking], tours: Mapping[str, Tour]) -> set[str]:
     """Bookings fetched or driven to, whose vehicle broke down or whose destination closed before they arrived."""
     closed = {stop.id for stop in town.stops if stop.closed_because}
@@ -295,8 +306,3 @@ def check(town: Town, ask: Ask, settings: DispatchSettings) -> None:
                 f"{clock(ask.earliest + needed)}; leave before {clock(ask.arrive_by - needed)}, or arrive later",
                 field="arriveBy",
             )
-
-
-def clock(minutes: float) -> str:
-    """Minutes after midnight as people write them."""
-    return f"{int(minutes) // 60}:{int(minutes) % 60:02d}"

@@ -1,23 +1,30 @@
-"""The role `dispatch`: goes on improving the days' plans, within every promise."""
+"""The role `dispatch`: improves plans within every promise, follows buses and rivers, and has riders told."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
 import httpx
 
+from broker.consume import Consumption, Subscription
 from broker.errors import CityError
-from broker.ports import Database
-from schemas.clock import JST, Clock, utc_now
+from broker.ports import CHANGES, Database, Log, Outlet
+from schemas.clock import Clock, utc_now
 from services.dispatch import store
+from services.dispatch.crew import Crew
+from services.dispatch.days import Days
 from services.dispatch.desk import BookingDesk
 from services.dispatch.settings import DispatchSettings
+from services.dispatch.telling import Teller
 from services.dispatch.travel import MatrixFile, Osrm, StraightLine, TravelTimes
+from services.dispatch.watching import ChangeWatcher
 
+GROUP = "dispatch"
 _log = logging.getLogger(__name__)
 
 
@@ -29,29 +36,65 @@ def travel_times(settings: DispatchSettings, client: httpx.AsyncClient) -> Trave
     return Osrm(client, settings.osrm, settings.osrm_timeout_s, found) if settings.osrm else found
 
 
-async def run(database: Database, settings: DispatchSettings, stop: asyncio.Event, clock: Clock = utc_now) -> None:
-    """Improve until `stop` is set. `database` is the system's: it sees every tenant's days."""
-    async with httpx.AsyncClient() as client:
-        desk = BookingDesk(database, travel_times(settings, client), settings, clock)
-        while not stop.is_set():
-            await _round(database, desk, settings, stop, clock)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), settings.improve_every_s)
-
-
-async def _round(
-    database: Database, desk: BookingDesk, settings: DispatchSettings, stop: asyncio.Event, clock: Clock
+async def run(
+    log: Log,
+    database: Database,
+    outlet: Outlet,
+    settings: DispatchSettings,
+    stop: asyncio.Event,
+    clock: Clock = utc_now,
 ) -> None:
-    """Each day of each tenant once. One that fails is logged and tried again in the next round."""
-    today = clock().astimezone(JST).date()
-    try:
-        async with database.transaction() as tx:
-            days = await store.days_to_improve(tx, today, today + timedelta(days=settings.days_ahead - 1))
+    """Work until `stop` is set. `database` is the system's: it sees every tenant's days."""
+    async with httpx.AsyncClient() as client:
+        travel = travel_times(settings, client)
+        days = Days(travel, settings, clock)
+        desk, crew = BookingDesk(database, travel, settings, clock), Crew(database, days, outlet)
+        keeper = Keeper(database, days, desk, Teller(database, days, crew))
+        watcher = ChangeWatcher(database, days, desk, crew)
+        consumption = Consumption(log, database, Subscription(CHANGES, GROUP), watcher.handle)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_again(stop, settings.improve_every_s, keeper.improve))
+            tasks.create_task(_again(stop, settings.tell_every_s, keeper.tell))
+            tasks.create_task(consumption.run(stop))
+
+
+async def _again(stop: asyncio.Event, seconds: float, work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    """A round that fails is logged and tried again in the next."""
+    while not stop.is_set():
+        try:
+            await work(stop)
+        except CityError as error:
+            _log.warning("the buses' plans wait: %s", error)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), seconds)
+
+
+class Keeper:
+    """What is done by the clock, for each tenant's days."""
+
+    def __init__(self, database: Database, days: Days, desk: BookingDesk, teller: Teller) -> None:
+        self._database, self._days, self._desk, self._teller = database, days, desk, teller
+
+    async def improve(self, stop: asyncio.Event) -> None:
+        """Each day of each tenant once."""
+        today = self._days.today()
+        async with self._database.transaction() as tx:
+            last = today + timedelta(days=self._days.settings.days_ahead - 1)
+            days = await store.days_to_improve(tx, today, last)
         for tenant, day in days:
             if stop.is_set():
                 return
-            saved = await desk.improve(tenant, day)
+            saved = await self._desk.improve(tenant, day)
             if saved > 0:
                 _log.info("the plan of %s for %s is %.1f minutes shorter", tenant, day, saved)
-    except CityError as error:
-        _log.warning("plans are not improved at present: %s", error)
+
+    async def tell(self, stop: asyncio.Event) -> None:
+        """Look at each tenant's today, then send what there is to send."""
+        today = self._days.today()
+        async with self._database.transaction() as tx:
+            days = await store.days_to_improve(tx, today, today)
+        for tenant, day in days:
+            if stop.is_set():
+                return
+            await self._teller.look(tenant, day)
+        await self._teller.send()

@@ -22,9 +22,14 @@ class DispatchSettings(BaseModel):
     ride_extra: float = Field(default=10.0, ge=0, description="… plus these minutes")
     speed: float = Field(default=25.0, gt=0, description="km/h along roads, where travel times come from distances")
     detour: float = Field(default=1.3, ge=1, description="how much longer roads are than the straight line")
+    fastest: float = Field(default=110.0, gt=0, description="km/h; a position that would need more is doubted")
+    remind: float = Field(
+        default=30.0, ge=0, description="minutes before a pickup when its rider is reminded; 0: never"
+    )
     matrix: str = Field(default="", description="a CSV file of driving minutes (hour,from,to,minutes); empty: none")
     osrm: str = Field(default="", description="the address of an OSRM server; empty: none")
     osrm_timeout_s: float = Field(default=2.0, gt=0, description="after which the straight line answers instead")
     improve_every_s: float = Field(default=2.0, gt=0, description="how often plans are improved in the background")
+    tell_every_s: float = Field(default=20.0, gt=0, description="how often reminders and delays are looked for")
     improve_moves: int = Field(default=2000, ge=1, description="moves of improvement each time")
     days_ahead: int = Field(default=7, ge=1, description="how many days, today included, are kept improving")

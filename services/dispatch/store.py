@@ -77,11 +77,41 @@ async def asked_before(tx: Transaction, asked_as: str) -> Booking | None:
     return _booking(row) if row else None
 
 
+async def load_series(tx: Transaction, series: str) -> list[Booking]:
+    """What one request booked, in order; others with this key wait until the transaction ends."""
+    await tx.execute(SQL["lock_booking_key"], series)
+    return [_booking(row) for row in await tx.fetch(SQL["series"], series)]
+
+
+async def bookings_of(tx: Transaction, rider: str, first: date) -> list[Booking]:
+    """A rider's bookings from `first` on, the soonest first, in whatever state."""
+    return [_booking(row) for row in await tx.fetch(SQL["bookings_of"], rider, first)]
+
+
+async def bookings_between(tx: Transaction, first: date, last: date) -> list[Booking]:
+    """Every booking of those days, in whatever state."""
+    return [_booking(row) for row in await tx.fetch(SQL["bookings_between"], first, last)]
+
+
+async def plans_between(tx: Transaction, first: date, last: date) -> dict[date, dict[str, Tour]]:
+    """The plans of those days, by day and vehicle."""
+    rows = await tx.fetch(SQL["plans_between"], first, last)
+    return {row["day"]: msgspec.json.decode(row["plan"], type=dict[str, Tour]) for row in rows}
+
+
 async def add_booking(tx: Transaction, booking: Booking, asked_as: str | None, at: datetime) -> None:
     """Store a promise."""
     ask, promise = booking.ask, booking.promise
     where = (ask.origin, ask.destination, ask.seats, ask.wheelchairs)
-    await tx.execute(SQL["add_booking"], booking.id, ask.day, booking.rider, *where, *astuple(promise), asked_as, at)
+    terms = (booking.fare, booking.payment, booking.direct, booking.series)
+    await tx.execute(
+        SQL["add_booking"], booking.id, ask.day, booking.rider, *where, *astuple(promise), asked_as, at, *terms
+    )
+
+
+async def set_ridden(tx: Transaction, booking: str, vehicle: str, what: str, at: datetime) -> None:
+    """The driver of `vehicle` saw the rider get on (`boarded`) or off (`alighted`) then."""
+    await tx.execute(SQL[f"set_{what}"], booking, vehicle, at)
 
 
 async def set_state(tx: Transaction, booking: str, state: BookingState, because: str | None, at: datetime) -> None:
@@ -100,4 +130,7 @@ def _booking(row: Any) -> Booking:
         row["day"], row["origin"], row["destination"], promise.pickup_from, row["seats"], row["wheelchairs"],
         promise.arrive_by,
     )  # fmt: skip
-    return Booking(row["id"], row["rider"], ask, promise, BookingState(row["state"]), row["broken_because"])
+    return Booking(
+        row["id"], row["rider"], ask, promise, BookingState(row["state"]), row["broken_because"], row["fare"],
+        row["payment"], row["direct"], row["series"], row["vehicle"], row["boarded_at"], row["alighted_at"],
+    )  # fmt: skip

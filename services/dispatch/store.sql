@@ -1,5 +1,5 @@
 -- name: stops
-select id, name, longitude, latitude, closed_because from bus_stop where tenant_id = current_setting('cityos.tenant_id')::int order by id
+select id, name, longitude, latitude, closed_because, closed_by from bus_stop where tenant_id = current_setting('cityos.tenant_id')::int order by id
 -- name: vehicles
 select id, name, seats, wheelchairs, depot, shift_from, shift_until, broken_because from bus_vehicle where tenant_id = current_setting('cityos.tenant_id')::int order by id
 -- name: open_day
@@ -11,25 +11,33 @@ select revision, plan::text as plan from bus_day where tenant_id = current_setti
 -- name: save_day
 update bus_day set plan = $2::jsonb, revision = revision + 1 where tenant_id = current_setting('cityos.tenant_id')::int and day = $1 and revision = $3
 -- name: bookings
-select id, day, rider, origin, destination, seats, wheelchairs, pickup_from, pickup_until, arrive_by, state, broken_because
+select id, day, rider, origin, destination, seats, wheelchairs, pickup_from, pickup_until, arrive_by, state, broken_because,
+    fare, payment, direct, series, vehicle, boarded_at, alighted_at
 from ride_booking where tenant_id = current_setting('cityos.tenant_id')::int and day = $1 order by booked_at, id
 -- name: booking
-select id, day, rider, origin, destination, seats, wheelchairs, pickup_from, pickup_until, arrive_by, state, broken_because
+select id, day, rider, origin, destination, seats, wheelchairs, pickup_from, pickup_until, arrive_by, state, broken_because,
+    fare, payment, direct, series, vehicle, boarded_at, alighted_at
 from ride_booking where tenant_id = current_setting('cityos.tenant_id')::int and id = $1
 -- name: asked_as
-select id, day, rider, origin, destination, seats, wheelchairs, pickup_from, pickup_until, arrive_by, state, broken_because
+select id, day, rider, origin, destination, seats, wheelchairs, pickup_from, pickup_until, arrive_by, state, broken_because,
+    fare, payment, direct, series, vehicle, boarded_at, alighted_at
 from ride_booking where tenant_id = current_setting('cityos.tenant_id')::int and asked_as = $1
 -- name: add_booking
 insert into ride_booking (tenant_id, id, day, rider, origin, destination, seats, wheelchairs, pickup_from, pickup_until,
-    arrive_by, state, asked_as, booked_at, changed_at)
-values (current_setting('cityos.tenant_id')::int, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'booked', $11, $12, $12)
+    arrive_by, state, asked_as, booked_at, changed_at, fare, payment, direct, series)
+values (current_setting('cityos.tenant_id')::int, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'booked', $11, $12, $12, $13, $14, $15, $16)
+-- name: set_boarded
+update ride_booking set vehicle = $2, boarded_at = $3 where tenant_id = current_setting('cityos.tenant_id')::int and id = $1 and boarded_at is null
+-- name: set_alighted
+update ride_booking set vehicle = $2, alighted_at = $3 where tenant_id = current_setting('cityos.tenant_id')::int and id = $1 and alighted_at is null
 -- name: set_state
 update ride_booking set state = $2, broken_because = $3, changed_at = $4 where tenant_id = current_setting('cityos.tenant_id')::int and id = $1
 -- name: add_stop
-insert into bus_stop (tenant_id, id, name, longitude, latitude, closed_because)
-values (current_setting('cityos.tenant_id')::int, $1, $2, $3, $4, $5)
+insert into bus_stop (tenant_id, id, name, longitude, latitude, closed_because, closed_by)
+values (current_setting('cityos.tenant_id')::int, $1, $2, $3, $4, $5, $6)
 on conflict (tenant_id, id) do update
-set name = excluded.name, longitude = excluded.longitude, latitude = excluded.latitude, closed_because = excluded.closed_because
+set name = excluded.name, longitude = excluded.longitude, latitude = excluded.latitude, closed_because = excluded.closed_because,
+    closed_by = excluded.closed_by
 -- name: add_vehicle
 insert into bus_vehicle (tenant_id, id, name, seats, wheelchairs, depot, shift_from, shift_until, broken_because)
 values (current_setting('cityos.tenant_id')::int, $1, $2, $3, $4, $5, $6, $7, $8)
@@ -41,3 +49,17 @@ select pg_advisory_xact_lock(current_setting('cityos.tenant_id')::int, hashtext(
 -- name: days_to_improve
 select t.name as tenant, d.day from bus_day d join tenant t on t.id = d.tenant_id
 where d.day between $1 and $2 order by d.day, t.name
+-- name: series
+select id, day, rider, origin, destination, seats, wheelchairs, pickup_from, pickup_until, arrive_by, state, broken_because,
+    fare, payment, direct, series, vehicle, boarded_at, alighted_at
+from ride_booking where tenant_id = current_setting('cityos.tenant_id')::int and series = $1 order by asked_as
+-- name: bookings_of
+select id, day, rider, origin, destination, seats, wheelchairs, pickup_from, pickup_until, arrive_by, state, broken_because,
+    fare, payment, direct, series, vehicle, boarded_at, alighted_at
+from ride_booking where tenant_id = current_setting('cityos.tenant_id')::int and rider = $1 and day >= $2 order by day, pickup_from, id limit 200
+-- name: bookings_between
+select id, day, rider, origin, destination, seats, wheelchairs, pickup_from, pickup_until, arrive_by, state, broken_because,
+    fare, payment, direct, series, vehicle, boarded_at, alighted_at
+from ride_booking where tenant_id = current_setting('cityos.tenant_id')::int and day between $1 and $2 order by day, pickup_from, id
+-- name: plans_between
+select day, plan::text as plan from bus_day where tenant_id = current_setting('cityos.tenant_id')::int and day between $1 and $2

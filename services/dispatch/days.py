@@ -1,0 +1,68 @@
+"""A day as the database has it: its town, its bookings and its plan, ready to be worked on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+
+from broker.errors import Invalid
+from broker.ports import Transaction
+from schemas.clock import JST, Clock, utc_now
+from services.dispatch import store
+from services.dispatch.planning import Day, Town
+from services.dispatch.settings import DispatchSettings
+from services.dispatch.travel import TravelTimes
+from services.dispatch.values import Stop, Tour, Vehicle
+
+
+class Days:
+    """Opens days, in the caller's transaction."""
+
+    def __init__(self, travel: TravelTimes, settings: DispatchSettings, now: Clock = utc_now) -> None:
+        self.settings, self.now, self._travel = settings, now, travel
+
+    async def open(self, tx: Transaction, day: date) -> tuple[Day, int]:
+        """The day as it stands, and its plan's revision (-1: it has none)."""
+        revision, tours = await store.read_day(tx, day)
+        return await self.day(tx, day, tours), revision
+
+    async def locked(self, tx: Transaction, day: date) -> tuple[Day, int]:
+        """As `open`; nobody else promises anything for this day until the transaction ends."""
+        revision, tours = await store.lock_day(tx, day)
+        return await self.day(tx, day, tours), revision
+
+    async def day(self, tx: Transaction, day: date, tours: Mapping[str, Tour]) -> Day:
+        """The day with these tours."""
+        bookings = await store.load_bookings(tx, day)
+        town = await self.town(await store.load_stops(tx), await store.load_vehicles(tx))
+        return await asyncio.to_thread(Day, town, bookings, tours, self.settings, now=self.minute(day))
+
+    async def town(self, stops: tuple[Stop, ...], vehicles: tuple[Vehicle, ...]) -> Town:
+        """Stops, vehicles and the present hour's driving times. Raises `Invalid` while there are no vehicles."""
+        if not vehicles:
+            raise Invalid("there are no buses yet; add stops and vehicles first", field="vehicle")
+        return Town(stops, vehicles, await self._travel.minutes(stops, self.hour()))
+
+    def minute(self, day: date) -> float:
+        """Minutes from the day's midnight until now."""
+        return minutes_into(self.now(), day)
+
+    def hour(self) -> int:
+        """The hour in Japan."""
+        return self.now().astimezone(JST).hour
+
+    def today(self) -> date:
+        """The date in Japan."""
+        return self.now().astimezone(JST).date()
+
+
+def minutes_into(at: datetime, day: date) -> float:
+    """Minutes from the day's midnight in Japan to `at`; negative before."""
+    midnight = datetime(day.year, day.month, day.day, tzinfo=JST)
+    return (at - midnight) / timedelta(minutes=1)
+
+
+def moment(day: date, minutes: float) -> datetime:
+    """The inverse of `minutes_into`."""
+    return datetime(day.year, day.month, day.day, tzinfo=JST) + timedelta(minutes=minutes)

@@ -1,0 +1,146 @@
+"""The buses as the gateway uses them: the desk, the crew, and everything about riders, fares and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+from broker.errors import Conflict, Invalid
+from broker.ports import Database, Outlet
+from schemas.clock import Clock, utc_now
+from services.dispatch import people, store, watching
+from services.dispatch.crew import Crew
+from services.dispatch.days import Days
+from services.dispatch.desk import BookingDesk
+from services.dispatch.fares import FareRules, read_rules
+from services.dispatch.figures import Figures, by_day, figures_of
+from services.dispatch.people import Rider
+from services.dispatch.settings import DispatchSettings
+from services.dispatch.travel import TravelTimes
+from services.dispatch.values import Booking, ClosureRule, Stop, Vehicle, Wish
+
+MOST_DAYS_AHEAD = 92
+MOST_DAYS_OF_FIGURES = 400
+
+
+class BusService:
+    """One per process."""
+
+    def __init__(
+        self,
+        database: Database,
+        travel: TravelTimes,
+        settings: DispatchSettings,
+        outlet: Outlet,
+        now: Clock = utc_now,
+    ) -> None:
+        self.days = Days(travel, settings, now)
+        self.desk = BookingDesk(database, travel, settings, now)
+        self.crew = Crew(database, self.days, outlet)
+        self._database, self._settings, self._now = database, settings, now
+
+    async def riders(self, tenant: str, phone: str) -> list[Rider]:
+        """Those whose telephone number begins so. Raises `Invalid` for fewer than three digits."""
+        async with self._database.transaction(tenant) as tx:
+            return await people.riders_by_phone(tx, phone)
+
+    async def rider(self, tenant: str, rider: str) -> Rider:
+        """One rider. Raises `NotFound`."""
+        async with self._database.transaction(tenant) as tx:
+            return await people.load_rider(tx, rider)
+
+    async def rider_of(self, tenant: str, account: str) -> Rider | None:
+        """The rider who books with this account."""
+        async with self._database.transaction(tenant) as tx:
+            return await people.rider_of_account(tx, account)
+
+    async def save_rider(self, tenant: str, rider: Rider) -> None:
+        """Add the rider, or give them these values. Raises `Invalid` naming the field."""
+        async with self._database.transaction(tenant) as tx:
+            await people.save_rider(tx, rider, await store.load_stops(tx), self._now())
+
+    async def bookings_of(self, tenant: str, rider: str) -> list[Booking]:
+        """A rider's bookings from yesterday on, the soonest first."""
+        async with self._database.transaction(tenant) as tx:
+            return await store.bookings_of(tx, rider, self.days.today() - timedelta(days=1))
+
+    async def booking(self, tenant: str, booking: str) -> Booking:
+        """One booking. Raises `NotFound`."""
+        async with self._database.transaction(tenant) as tx:
+            return await store.load_booking(tx, booking)
+
+    async def town(self, tenant: str) -> tuple[tuple[Stop, ...], tuple[Vehicle, ...]]:
+        """Stops and vehicles."""
+        async with self._database.transaction(tenant) as tx:
+            return await store.load_stops(tx), await store.load_vehicles(tx)
+
+    async def repeat(
+        self, tenant: str, wishes: Sequence[Wish], rider: str, weekdays: frozenset[int], until: date, *, series: str
+    ) -> dict[date, list[Booking] | str]:
+        """Book the rides again on each of the weekdays (0: Monday) until a date; what was booked, or why not, by day.
+
+        Each day is booked for itself: a day without room leaves the others. Asking again tries the failed ones again.
+        """
+        first = min(wish.ask.day for wish in wishes)
+        last = min(until, first + timedelta(days=MOST_DAYS_AHEAD))
+        if until < first:
+            raise Invalid(f"{until} is before the first ride on {first}", field="until")
+        found: dict[date, list[Booking] | str] = {}
+        for day in (first + timedelta(days=n) for n in range((last - first).days + 1)):
+            if day == first or day.weekday() in weekdays:
+                moved = [replace(w, ask=replace(w.ask, day=day + (w.ask.day - first)), promise=None) for w in wishes]
+                try:
+                    found[day] = await self.desk.arrange(tenant, moved, rider, series=f"{series}:{day}")
+                except (Conflict, Invalid) as error:
+                    found[day] = str(error)
+        return found
+
+    async def calls(self, tenant: str) -> list[dict[str, Any]]:
+        """Whom the operators have to ring."""
+        async with self._database.transaction(tenant) as tx:
+            return await people.calls(tx)
+
+    async def called(self, tenant: str, notice: str, by: str) -> None:
+        """An operator has rung."""
+        async with self._database.transaction(tenant) as tx:
+            await people.called(tx, notice, by, self._now())
+
+    async def told(self, tenant: str, rider: str) -> list[dict[str, Any]]:
+        """What a rider was told last."""
+        async with self._database.transaction(tenant) as tx:
+            return await people.told(tx, rider)
+
+    async def fares(self, tenant: str) -> FareRules:
+        """The fares in force."""
+        async with self._database.transaction(tenant) as tx:
+            return await people.load_fares(tx)
+
+    async def set_fares(self, tenant: str, document: bytes) -> FareRules:
+        """Put fares in force. Raises `Invalid` naming what is wrong with them."""
+        async with self._database.transaction(tenant) as tx:
+            rules = read_rules(document, [stop.id for stop in await store.load_stops(tx)])
+            await people.save_fares(tx, rules)
+        return rules
+
+    async def closure_rules(self, tenant: str) -> list[ClosureRule]:
+        """Which gauge closes which stops."""
+        async with self._database.transaction(tenant) as tx:
+            return await watching.load_rules(tx)
+
+    async def set_closure_rule(self, tenant: str, rule: ClosureRule) -> None:
+        """Add the gauge's rule, or give it these values. Raises `Invalid` naming the field."""
+        async with self._database.transaction(tenant) as tx:
+            await watching.save_rule(tx, rule)
+
+    async def figures(self, tenant: str, first: date, last: date) -> tuple[Figures, Mapping[date, Figures]]:
+        """The period's figures and each day's. Raises `Invalid` for a period that is none, or too long."""
+        if not 0 <= (last - first).days < MOST_DAYS_OF_FIGURES:
+            raise Invalid(f"a period of 1 to {MOST_DAYS_OF_FIGURES} days is expected, the first day first", field="to")
+        async with self._database.transaction(tenant) as tx:
+            town = await self.days.town(await store.load_stops(tx), await store.load_vehicles(tx))
+            bookings = await store.bookings_between(tx, first, last)
+            plans = await store.plans_between(tx, first, last)
+        detour = self._settings.detour
+        return figures_of(town, bookings, plans, detour), by_day(town, bookings, plans, detour, first, last)
