@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from adapters.river_gauge.routes import ROUTES as RIVER_GAUGE_ROUTES
+from api_gateway.audit import AUDIT
 from api_gateway.settings import GatewaySettings
+from broker.consent.evidence import CONSENTS, DISCLOSURES
 from broker.ingest.intake import LogIntake
 from broker.ingest.judge import Judge
 from broker.ingest.ports import AdapterRoute
@@ -23,6 +25,8 @@ _BUILT_PAGES = Path(__file__).resolve().parent.parent / "web" / "dist"
 
 ROUTES: tuple[AdapterRoute, ...] = (*RIVER_GAUGE_ROUTES,)
 """Which adapter takes which topics; a new family adds its routes here."""
+JOURNALS = (AUDIT, CONSENTS, DISCLOSURES)
+"""What is sealed in hash-chained batches, and proved by `cityos audit verify`. The points' ledger seals its own."""
 
 
 class Parts(NamedTuple):

@@ -1,9 +1,6 @@
 -- name: alone
 select pg_advisory_xact_lock(hashtext('audit_seal'), $1::int)
 
--- name: tenants
-select id, name from tenant order by id
-
 -- name: last
 select number, digest from audit_seal where tenant_id = $1 order by number desc limit 1
 

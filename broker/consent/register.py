@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -20,6 +19,14 @@ from schemas.clock import iso
 SQL = load("broker.consent", "register")
 LONGEST = timedelta(days=5 * 366)
 """The longest that one consent lasts; then the person is asked again."""
+
+
+class Person(NamedTuple):
+    """Somebody whom data are about. `name` and `born` only where they have no account of their own."""
+
+    id: str
+    name: str
+    born: date | None
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -37,6 +44,14 @@ async def add_person(
 ) -> None:
     """Know a person; one who is known already stays as they are. `id` is their account's where they have one."""
     await tx.execute(SQL["add_person"], tenant, id, name, born, now)
+
+
+async def find_person(tx: Transaction, tenant: str, id: str) -> Person:
+    """Raises `NotFound`."""
+    row = await tx.fetchrow(SQL["person"], tenant, id)
+    if row is None:
+        raise NotFound("there is no such person")
+    return Person(row["id"], row["name"], row["born"])
 
 
 async def link(tx: Transaction, tenant: str, person: str, service: str, reference: str, by: str, now: datetime) -> None:
@@ -70,7 +85,7 @@ class ConsentBook:
     """Grants and withdrawals. Each is stored, and signed as evidence, in the caller's transaction."""
 
     def __init__(self, sign: Sign) -> None:
-        self._sign = sign
+        self._notary = Notary(sign)
 
     async def grant(self, tx: Transaction, tenant: str, person: str, wish: Wish, by: str, now: datetime) -> Consent:
         """`by`, who is `person` or their guardian, allows what `wish` says, from now on.
@@ -79,8 +94,7 @@ class ConsentBook:
         """
         check_wish(wish, now)
         await demand_right_to_act(tx, tenant, by, person, now)
-        if await tx.fetchrow(SQL["person"], tenant, person) is None:
-            raise NotFound("there is no such person")
+        await find_person(tx, tenant, person)
         made = Consent(
             id=f"{tenant}.{secrets.token_urlsafe(16)}",
             person=person,
@@ -93,7 +107,7 @@ class ConsentBook:
         )
         terms = (made.recipient, made.category, made.purpose, made.sensitive, made.since, made.until)
         await tx.execute(SQL["add_consent"], tenant, made.id, person, *terms, by, now)
-        await self.attest(tx, tenant, "consent.grant", person, by, now, _terms(made))
+        await self._notary.attest(tx, tenant, "consent.grant", person, by, now, _terms(made))
         return made
 
     async def withdraw(self, tx: Transaction, tenant: str, consent: str, by: str, now: datetime) -> Consent:
@@ -109,22 +123,8 @@ class ConsentBook:
         if kept.withdrawn_at is not None:
             return kept
         await tx.execute(SQL["withdraw"], tenant, consent, now, by)
-        await self.attest(tx, tenant, "consent.withdraw", kept.person, by, now, _terms(kept))
+        await self._notary.attest(tx, tenant, "consent.withdraw", kept.person, by, now, _terms(kept))
         return msgspec.structs.replace(kept, withdrawn_at=now)
-
-    async def attest(
-        self,
-        tx: Transaction,
-        tenant: str,
-        kind: str,
-        person: str | None,
-        by: str,
-        now: datetime,
-        terms: Mapping[str, Any],
-    ) -> None:
-        """Keep signed evidence of what was done; sealed with the rest within a minute."""
-        statement = {"tenant": tenant, "kind": kind, "person": person, "by": by, "at": iso(now), "terms": dict(terms)}
-        await tx.execute(SQL["add_evidence"], tenant, now, kind, person, self._sign(statement))
 
 
 def check_wish(wish: Wish, now: datetime) -> None:

@@ -10,11 +10,11 @@ from typing import Annotated
 import typer
 
 from api_gateway.audit import exported
-from api_gateway.oauth.sealing import Finding, seal_all, verify
 from broker.errors import Invalid
+from broker.sealing import Finding, seal_all, verify
 from cityos.commands.common import console, parse_time, print_table, with_parts
 from cityos.settings import Settings
-from cityos.wiring import Parts
+from cityos.wiring import JOURNALS, Parts
 
 app = typer.Typer(help="操作の記録 / the audit trail", no_args_is_help=True)
 _AT_ONCE = 5000
@@ -26,7 +26,7 @@ def seal_now() -> None:
     """Seal what was added since the last seal (the writer does so by itself every minute). / 封をする"""
 
     async def write(_: Settings, parts: Parts) -> int:
-        return await seal_all(parts.database, datetime.now(UTC))
+        return await seal_all(parts.database, JOURNALS, datetime.now(UTC))
 
     console.print(f"{with_parts(write)} seals")
 
@@ -36,7 +36,7 @@ def verify_all() -> None:
     """Prove that no sealed line was changed, added or removed; exit status 1 where one was. / 検証する"""
 
     async def read(_: Settings, parts: Parts) -> list[Finding]:
-        return await verify(parts.database)
+        return await verify(parts.database, JOURNALS)
 
     findings = with_parts(read)
     print_table([finding._asdict() for finding in findings], empty="no tenants")

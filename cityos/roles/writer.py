@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
-from api_gateway.oauth.sealing import keep_sealed
 from broker.consume import Consumption, Subscription
 from broker.ingest.describer import Describer
 from broker.ingest.writer import GROUP, ObservationWriter
 from broker.log.postgres import PostgresLog
 from broker.ports import OBSERVATIONS
+from broker.sealing import keep_sealed
 from broker.store.devices import DeviceRegistry
 from broker.store.entities import EntityWriter
 from broker.store.maintenance import Keeper
 from cityos.settings import Settings
-from cityos.wiring import open_parts
+from cityos.wiring import JOURNALS, open_parts
 from schemas.clock import utc_now
 
 
@@ -35,4 +35,4 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             group.create_task(describer.run(stop))
             group.create_task(consumption.run(stop))
             group.create_task(keeper.run(stop))
-            group.create_task(keep_sealed(parts.database, utc_now, stop))
+            group.create_task(keep_sealed(parts.database, JOURNALS, utc_now, stop))

@@ -10,14 +10,18 @@ import pytest
 from access.consent import Consent, Disclosure, Ground
 from access.evidence import read_statement, sign_statement
 from access.keys import KeyRing, new_key
+from broker.consent.evidence import CONSENTS, DISCLOSURES
 from broker.consent.gate import Gate, person_of
 from broker.consent.register import ConsentBook, Wish, add_person, link, unlink
 from broker.errors import CityError, Conflict, Forbidden, Invalid, NotFound
+from broker.sealing import seal_all, verify
+from cityos.embedded import EmbeddedPostgres
 from tests.conftest import CityDatabase
 
 NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 HANAKO, APP = "fukui.hanako", "fukui.bus-app"
 KEYS = KeyRing([new_key()])
+JOURNALS = [CONSENTS, DISCLOSURES]
 BOOK = ConsentBook(lambda statement: sign_statement(KEYS, statement))
 WISH = Wish(recipient=APP, category="rides", purpose="ride-booking", until=NOW + timedelta(days=30))
 
@@ -167,3 +171,18 @@ async def test_a_record_is_one_persons(database: CityDatabase) -> None:
         assert await person_of(tx, "fukui", "points", "resident/7") == HANAKO
         await unlink(tx, "fukui", HANAKO, "points", "resident/7")
         assert await person_of(tx, "fukui", "points", "resident/7") is None
+
+
+async def test_what_was_disclosed_and_allowed_is_sealed(database: CityDatabase, postgres: EmbeddedPostgres) -> None:
+    await granted(database)
+    async with database.app.transaction("fukui") as tx:
+        await Gate(database.app).disclose(tx, asked())
+        await Gate(database.app).disclose(tx, asked(reference="booking 8"))
+    assert await seal_all(database.system, JOURNALS, NOW) == 2
+    assert await seal_all(database.system, JOURNALS, NOW + timedelta(hours=2)) == 0
+    found = [one for one in await verify(database.system, JOURNALS) if one.tenant == "fukui"]
+    assert [(one.journal, one.records, one.broken) for one in found] == [("consent", 1, None), ("disclosure", 2, None)]
+    name = database.app_url.rpartition("/")[2].partition("?")[0]
+    postgres.run_sql(name, "update disclosure set recipient = 'nobody' where reference = 'booking 8'")
+    found = [one for one in await verify(database.system, JOURNALS) if one.tenant == "fukui"]
+    assert [one.broken for one in found] == [None, 1]

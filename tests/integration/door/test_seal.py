@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from api_gateway.oauth.sealing import seal_all, verify
+from api_gateway.audit import AUDIT
+from broker.sealing import seal_all, verify
 from cityos.embedded import EmbeddedPostgres
 from tests.integration.door.conftest import Browser
 from tests.integration.gateway.conftest import City
@@ -21,13 +22,13 @@ async def some_lines(browser: Browser, count: int) -> None:
 
 async def test_sealed_once_and_verified(browser: Browser, city: City) -> None:
     await some_lines(browser, 3)
-    assert await seal_all(city.database.system, NOW) == 1
-    assert await seal_all(city.database.system, NOW) == 0
+    assert await seal_all(city.database.system, [AUDIT], NOW) == 1
+    assert await seal_all(city.database.system, [AUDIT], NOW) == 0
     await some_lines(browser, 2)
-    [before, _] = await verify(city.database.system)
+    [before, _] = await verify(city.database.system, [AUDIT])
     assert (before.seals, before.records, before.unsealed, before.broken) == (1, 3, 2, None)
-    assert await seal_all(city.database.system, NOW + timedelta(days=3)) == 1
-    [after, empty] = await verify(city.database.system)
+    assert await seal_all(city.database.system, [AUDIT], NOW + timedelta(days=3)) == 1
+    [after, empty] = await verify(city.database.system, [AUDIT])
     assert (after.seals, after.records, after.unsealed) == (2, 5, 0)
     assert after.head != before.head
     assert (empty.seals, empty.head) == (0, "")
@@ -38,9 +39,9 @@ async def test_a_line_that_commits_late_is_sealed_later(browser: Browser, city: 
     async with city.database.app.transaction("fukui") as tx:
         await tx.execute(insert)
         await some_lines(browser, 1)
-        assert await seal_all(city.database.system, NOW) == 1
-    assert await seal_all(city.database.system, NOW) == 1
-    [found, _] = await verify(city.database.system)
+        assert await seal_all(city.database.system, [AUDIT], NOW) == 1
+    assert await seal_all(city.database.system, [AUDIT], NOW) == 1
+    [found, _] = await verify(city.database.system, [AUDIT])
     assert (found.seals, found.records, found.unsealed, found.broken) == (2, 2, 0, None)
 
 
@@ -59,11 +60,11 @@ async def test_what_the_keeper_of_the_database_changes_is_found(
 ) -> None:
     for _ in range(2):
         await some_lines(browser, 2)
-        await seal_all(city.database.system, NOW)
+        await seal_all(city.database.system, [AUDIT], NOW)
     name = city.database.app_url.rpartition("/")[2].partition("?")[0]
     for table in ("audit", "audit_seal"):
         postgres.run_sql(name, f"alter table {table} disable trigger append_only")
     postgres.run_sql(name, tamper)
-    [found, _] = await verify(city.database.system)
+    [found, _] = await verify(city.database.system, [AUDIT])
     assert found.broken == broken
     assert why in found.why
