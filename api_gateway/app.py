@@ -31,6 +31,7 @@ from api_gateway.oauth.accounts import Accounts
 from api_gateway.oauth.revocations import follow_revocations
 from api_gateway.oauth.server import OAuthServer
 from api_gateway.openapi import DESCRIPTION, TAGS, document
+from api_gateway.personal.desk import PersonalDesk
 from api_gateway.routes import (
     account,
     bus_crew,
@@ -44,6 +45,8 @@ from api_gateway.routes import (
     health,
     oauth,
     pages,
+    personal,
+    personal_staff,
     points,
     points_staff,
     staff,
@@ -127,6 +130,7 @@ def _furnish(app: FastAPI, services: Gateway, meter: Meter) -> None:
     app.state.contexts = ContextLibrary(services.database, fetch, settings.issuer)
     app.state.reader = DocumentReader(services.database)
     app.state.writer = EntityWriter(services.outlet)
+    app.state.personal = PersonalDesk(services, app.state.writer)
     app.state.verifier = verifier
     app.state.attempts = account.Attempts()
     app.state.accounts = accounts = Accounts(services.database, services.clock)
@@ -141,6 +145,7 @@ def _furnish(app: FastAPI, services: Gateway, meter: Meter) -> None:
 
 def _routers(services: Gateway) -> list[APIRouter]:
     routers = [events.router, city.router, data.router, oauth.router, account.router, staff.router, health.router]
+    routers += [personal.router, personal_staff.router]
     if services.flood is not None:
         routers.append(flood.router)
     if services.rules is not None:

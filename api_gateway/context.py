@@ -15,6 +15,7 @@ from access.policy import Policy
 from api_gateway.events.fanout import Appended
 from api_gateway.oauth.keys import SigningKeys
 from api_gateway.settings import GatewaySettings
+from broker.consent.holdings import Holding
 from broker.ports import Database, Log, Outlet, Transaction
 from schemas.clock import Clock, utc_now
 from services.points.town import Town
@@ -58,8 +59,10 @@ class Gateway:
 
     `database` connects as the application's role (row-level security by tenant). `city_now` is asked in a replay,
     when the city's clock is the data's. Without `flood`, `rules`, `points` or `buses` their routes do not exist.
-    `metrics` is the registry shown at /metrics, and `other_metrics` gives the other processes' page (it may wait a
-    second or two). `appended` tells the event streams that the log has grown.
+    `refusals` is where refused disclosures are booked, on connections that no request holds (`database` if left out:
+    tests), and `holdings` are what the services hold of persons. `metrics` is the registry shown at /metrics, and
+    `other_metrics` gives the other processes' page (it may wait a second or two). `appended` tells the event streams
+    that the log has grown.
     """
 
     database: Database
@@ -74,6 +77,8 @@ class Gateway:
     rules: RuleStore | None = None
     points: Town | None = None
     buses: BusService | None = None
+    refusals: Database | None = None
+    holdings: Sequence[Holding] = ()
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
     appended: Appended | None = None
     other_metrics: Callable[[], str] | None = None

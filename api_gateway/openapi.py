@@ -29,6 +29,7 @@ TAGS = [
     {"name": "flood", "description": "河川水位と警報 River levels and alerts"},
     {"name": "points", "description": "地域ポイント Local points"},
     {"name": "city", "description": "都市の設定 The city"},
+    {"name": "personal", "description": "個人情報と同意 Personal data and consent"},
     {"name": "staff", "description": "職員向け For staff"},
     {"name": "access", "description": "認可 Tokens and keys"},
     {"name": "account", "description": "ログインと本人の設定 Log-in, for the portal's own pages"},

@@ -14,6 +14,7 @@ from api_gateway.auth import Caller, gate_of
 from api_gateway.body import read_json
 from api_gateway.context import gateway_of
 from api_gateway.openapi import PROBLEMS
+from api_gateway.personal.desk import desk_of, recipient_of
 from broker.errors import Invalid, NotFound
 from broker.ports import Transaction
 from services.points.closing import outstanding
@@ -163,8 +164,12 @@ async def _consented(request: Request, resident: str) -> tuple[Caller, str]:
     """The caller and the resident's account, where the resident has consented to this app."""
     caller = await caller_with(request, "points-wallet")
     account = ACCOUNT + resident
+    subject, now = caller.subject, gateway_of(request).clock()
+    by = subject.id if subject.kind == "person" else ""
     async with gateway_of(request).database.transaction(caller.tenant) as tx:
-        await demand_consent(tx, caller.subject.id, account)
+        gate = desk_of(request).gate
+        reference = request.url.path.rpartition("/")[2]
+        await demand_consent(tx, gate, caller.tenant, account, recipient_of(subject), reference, now, by)
     return caller, account
 
 

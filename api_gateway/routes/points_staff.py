@@ -12,10 +12,11 @@ from starlette.responses import Response
 from access.policy import Action
 from api_gateway.context import gateway_of
 from api_gateway.openapi import PROBLEMS
+from api_gateway.personal.desk import desk_of
 from api_gateway.routes.points import ACCOUNT, Aware, Name, answer, asked, caller_with, shop_named, town_of
 from broker.errors import Invalid, NotFound
 from services.points.closing import close
-from services.points.consent import set_consent
+from services.points.consent import note_consent
 from services.points.credentials import issue_card, unlock_card
 from services.points.dry_run import dry_run
 from services.points.earning import Occasion
@@ -144,7 +145,8 @@ async def consent(request: Request, resident: Name) -> Response:
     body, gateway = await asked(request, Consent), gateway_of(request)
     await town_of(request).person(caller.tenant, ACCOUNT + resident)
     async with gateway.database.transaction(caller.tenant) as tx:
-        await set_consent(tx, body.client_id, ACCOUNT + resident, town_of(request).clock(), given=body.given)
+        book, account, clerk, now = desk_of(request).book, ACCOUNT + resident, caller.subject.id, gateway.clock()
+        await note_consent(tx, book, caller.tenant, account, body.client_id, clerk, now, given=body.given)
     return answer({"given": body.given})
 
 

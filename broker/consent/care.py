@@ -60,7 +60,7 @@ class Care:
         return code, expires
 
     async def accept(self, tx: Transaction, tenant: str, code: str, by: str, now: datetime) -> Guardianship:
-        """Take an invitation up. Raises `NotFound` for one that is unknown, used, too old or no longer the inviter's."""
+        """Take an invitation up. Raises `NotFound` for one that is unknown, used, or no longer good."""
         row = await tx.fetchrow(_SQL["lock_invitation"], tenant, _digest(code.strip().lower()))
         if row is None or row["used_at"] is not None or row["expires_at"] <= now:
             raise NotFound("this invitation is not, or no longer, good")

@@ -152,9 +152,7 @@ def _check_ground(wish: NewGround, now: datetime) -> None:
     if wish.ground is Ground.LAW and not wish.law.strip():
         raise Invalid("name the law and its article, such as 災害対策基本法 第49条の11", field="law")
     if (wish.sensitive or CATEGORIES[wish.category].sensitive) and not (wish.ground is Ground.LAW and wish.sensitive):
-        raise Invalid(
-            "要配慮個人情報 needs the ground law, and sensitive: true where that law covers it", field="ground"
-        )
+        raise Invalid("要配慮個人情報 needs the ground law, and sensitive: true if that law covers it", field="ground")
     if wish.until is not None and (wish.until.tzinfo is None or wish.until <= now):
         raise Invalid("until is a time in the future with its offset, or null", field="until")
 

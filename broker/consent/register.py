@@ -11,6 +11,7 @@ import msgspec
 from access.consent import Consent, Guardianship, may_act_for
 from access.evidence import Sign
 from access.personal import CATEGORIES, PURPOSES
+from broker.consent.evidence import Notary
 from broker.errors import Conflict, Invalid, NotFound
 from broker.ports import Transaction
 from broker.sql import load
@@ -87,9 +88,12 @@ class ConsentBook:
     def __init__(self, sign: Sign) -> None:
         self._notary = Notary(sign)
 
-    async def grant(self, tx: Transaction, tenant: str, person: str, wish: Wish, by: str, now: datetime) -> Consent:
+    async def grant(
+        self, tx: Transaction, tenant: str, person: str, wish: Wish, by: str, now: datetime, *, clerk: str = ""
+    ) -> Consent:
         """`by`, who is `person` or their guardian, allows what `wish` says, from now on.
 
+        `clerk` is the member of staff who writes down what `by` signed at the counter; the evidence names both.
         Raises `Invalid` naming the field, `NotFound` where `by` may not act for the person.
         """
         check_wish(wish, now)
@@ -107,10 +111,12 @@ class ConsentBook:
         )
         terms = (made.recipient, made.category, made.purpose, made.sensitive, made.since, made.until)
         await tx.execute(SQL["add_consent"], tenant, made.id, person, *terms, by, now)
-        await self._notary.attest(tx, tenant, "consent.grant", person, by, now, _terms(made))
+        await self._notary.attest(tx, tenant, "consent.grant", person, by, now, _terms(made, clerk))
         return made
 
-    async def withdraw(self, tx: Transaction, tenant: str, consent: str, by: str, now: datetime) -> Consent:
+    async def withdraw(
+        self, tx: Transaction, tenant: str, consent: str, by: str, now: datetime, *, clerk: str = ""
+    ) -> Consent:
         """Take a consent back: the next read and the next notification are refused. Once withdrawn stays withdrawn.
 
         Raises `NotFound` where there is none or `by` may not act for the person.
@@ -123,8 +129,18 @@ class ConsentBook:
         if kept.withdrawn_at is not None:
             return kept
         await tx.execute(SQL["withdraw"], tenant, consent, now, by)
-        await self._notary.attest(tx, tenant, "consent.withdraw", kept.person, by, now, _terms(kept))
+        await self._notary.attest(tx, tenant, "consent.withdraw", kept.person, by, now, _terms(kept, clerk))
         return msgspec.structs.replace(kept, withdrawn_at=now)
+
+    async def withdraw_all(
+        self, tx: Transaction, tenant: str, person: str, wish: Wish, by: str, now: datetime, *, clerk: str = ""
+    ) -> int:
+        """Take back every consent of `person` to this recipient for this category and purpose. Returns how many."""
+        words = (wish.recipient, wish.category, wish.purpose)
+        found = await tx.fetch(SQL["standing"], tenant, person, *words, now)
+        for row in found:
+            await self.withdraw(tx, tenant, row["id"], by, now, clerk=clerk)
+        return len(found)
 
 
 def check_wish(wish: Wish, now: datetime) -> None:
@@ -145,8 +161,9 @@ def check_wish(wish: Wish, now: datetime) -> None:
         )
 
 
-def _terms(consent: Consent) -> dict[str, Any]:
+def _terms(consent: Consent, clerk: str) -> dict[str, Any]:
     return {
+        **({"clerk": clerk} if clerk else {}),
         "id": consent.id,
         "recipient": consent.recipient,
         "category": consent.category,

@@ -43,3 +43,8 @@ where tenant_id = (select id from tenant where name = $1) and id = $2
 -- name: add_evidence
 insert into consent_evidence (tenant_id, at, kind, person, statement)
 values ((select id from tenant where name = $1), $2, $3, $4, $5)
+
+-- name: standing
+select id from consent
+where tenant_id = (select id from tenant where name = $1) and person = $2 and recipient = $3 and category = $4
+    and purpose = $5 and withdrawn_at is null and until > $6

@@ -14,6 +14,7 @@ from api_gateway.app import create_app
 from api_gateway.context import Gateway
 from api_gateway.oauth.keys import open_keys
 from api_gateway.serve import listen, serve
+from broker.consent.holdings import Holding
 from broker.log.wake import channel_of
 from broker.ports import CHANGES, Database, Outlet
 from broker.store.postgres import open_database
@@ -24,6 +25,7 @@ from cityos.wiring import gateway_settings, open_log
 from services.alerting.reading import FloodReading, StoredRules, city_now
 from services.alerting.role import default_rules
 from services.points.ledger import Ledger
+from services.points.personal import PointsHolding
 from services.points.town import Town
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     async with AsyncExitStack() as stack:
         database = await open_database(settings.database.app_url, size=8)
         stack.push_async_callback(database.close)
+        refusals = await open_database(settings.database.app_url, size=2)
+        stack.push_async_callback(refusals.close)
         tail = await open_database(settings.database.tail_url, system=True, size=2)
         stack.push_async_callback(tail.close)
         log, outlet = await open_log(settings, tail)
@@ -56,12 +60,26 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             rules=StoredRules(default_rules(settings.alerting)),
             points=await _points(settings, database, stack),
             buses=await _buses(settings, database, outlet, stack),
+            refusals=refusals,
+            holdings=_holdings(settings),
             appended=partial(tail.notices, channel_of(CHANGES)) if settings.log.driver == "postgres" else None,
             other_metrics=metrics_of(settings),
         )
         with naming_the_variable("gateway"):
             sock = listen(gateway.settings)
         await serve(create_app(gateway), gateway.settings, stop, sock)
+
+
+def _holdings(settings: Settings) -> list[Holding]:
+    """What the services that the city runs hold of persons."""
+    found: list[Holding] = []
+    if settings.points.enabled:
+        found.append(PointsHolding())
+    if settings.dispatch.enabled:
+        from services.dispatch.personal import RidesHolding
+
+        found.append(RidesHolding())
+    return found
 
 
 async def _points(settings: Settings, database: Database, stack: AsyncExitStack) -> Town | None:

@@ -101,18 +101,6 @@ where tenant_id = current_setting('cityos.tenant_id')::int and id = $1
 select id, account, granted_by, programme, amount from points_lot
 where tenant_id = current_setting('cityos.tenant_id')::int and granted_by = any($1::text[])
 
--- name: consent
-insert into points_consent (tenant_id, client_id, account, granted_at, withdrawn_at)
-values (current_setting('cityos.tenant_id')::int, $1, $2, $3::timestamptz, case when $4::bool then null else $3::timestamptz end)
-on conflict (tenant_id, client_id, account) do update
-set granted_at = case when $4::bool then excluded.granted_at else points_consent.granted_at end,
-    withdrawn_at = excluded.withdrawn_at
-
--- name: consented
-select true from points_consent
-where tenant_id = current_setting('cityos.tenant_id')::int and client_id = $1 and account = $2
-    and withdrawn_at is null
-
 -- name: expiring
 select account, expires_at, sum(free)::bigint as points from points_lot
 where tenant_id = current_setting('cityos.tenant_id')::int and free > 0 and expires_at > $1 and expires_at <= $2

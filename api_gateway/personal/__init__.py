@@ -1,0 +1,1 @@
+"""Personal data at the door: what the routes of residents, guardians and staff share."""
