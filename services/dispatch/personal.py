@@ -13,29 +13,35 @@ from schemas.clock import JST
 
 _SQL = load("services.dispatch", "personal")
 SERVICE = "dispatch"
-"""The name in links: the reference is the rider's name in the bookings. An account's own id is a rider's too."""
+"""The name in links: the reference is the rider's id. Who books with an account of their own needs no link."""
+_FORGET_RIDER = ("forget_told", "forget_riders", "forget_appointments")
 
 
 class RidesHolding:
-    """The bookings of a rider."""
+    """A rider: what is noted about them, their bookings, what they were told, appointments that booked rides."""
 
     service = SERVICE
     category = "rides"
 
     async def export(self, tx: Transaction, tenant: str, person: str) -> list[dict[str, Any]]:
-        """Each booking with what was promised (minutes after midnight in Japan)."""
-        return [dict(row) for row in await self._rides(tx, tenant, person)]
+        """One record of four lists (times of a promise are minutes after midnight in Japan)."""
+        riders = await self._riders(tx, tenant, person)
+        kinds = ("riders", "rides", "told", "appointments")
+        record = {kind: [dict(row) for row in await tx.fetch(_SQL[kind], tenant, riders)] for kind in kinds}
+        return [record] if any(record.values()) else []
 
     async def erase(self, tx: Transaction, tenant: str, person: str, now: datetime) -> Erased:
-        """Past and cancelled rides stay as rides of nobody; those still to come stay until ridden or cancelled."""
+        """Past and cancelled rides stay as rides of nobody. Who has rides to come stays known until after them."""
         riders = await self._riders(tx, tenant, person)
-        done = await tx.execute(_SQL["forget"], tenant, riders, now.astimezone(JST).date(), now)
-        kept = len(await self._rides(tx, tenant, person))
-        why = "これから乗る予約は、運行のため乗車か取消まで残ります。" if kept else ""
-        return Erased(category=self.category, service=SERVICE, erased=int(done.split()[-1]), kept=kept, why=why)
-
-    async def _rides(self, tx: Transaction, tenant: str, person: str) -> list[Any]:
-        return await tx.fetch(_SQL["rides"], tenant, await self._riders(tx, tenant, person))
+        done = await tx.execute(_SQL["forget_rides"], tenant, riders, now.astimezone(JST).date(), now)
+        erased, kept = int(done.split()[-1]), await tx.fetchval(_SQL["coming"], tenant, riders)
+        if not kept:
+            for name in _FORGET_RIDER:
+                when = (now,) if name != "forget_told" else ()
+                erased += int((await tx.execute(_SQL[name], tenant, riders, *when)).split()[-1])
+        why = "これから乗る予約と連絡先は、運行のため乗車か取消まで残ります。" if kept else ""
+        return Erased(category=self.category, service=SERVICE, erased=erased, kept=kept, why=why)
 
     async def _riders(self, tx: Transaction, tenant: str, person: str) -> list[str]:
-        return [person, *await references(tx, tenant, person, SERVICE)]
+        own = [row["id"] for row in await tx.fetch(_SQL["own"], tenant, person)]
+        return [person, *own, *await references(tx, tenant, person, SERVICE)]

@@ -1,9 +1,42 @@
+-- name: own
+select id from bus_rider where tenant_id = (select id from tenant where name = $1) and account = $2
+
+-- name: riders
+select id, name, kana, phone, mail, wheelchairs, home, member, note, account, changed_at from bus_rider
+where tenant_id = (select id from tenant where name = $1) and id = any($2::text[]) order by id
+
 -- name: rides
-select id, day, origin, destination, seats, wheelchairs, pickup_from, pickup_until, arrive_by, state, booked_at
+select id, rider, day, origin, destination, seats, wheelchairs, pickup_from, pickup_until, arrive_by, fare, payment,
+    state, boarded_at, alighted_at, booked_at
 from ride_booking
 where tenant_id = (select id from tenant where name = $1) and rider = any($2::text[]) order by day, pickup_from, id
 
--- name: forget
+-- name: told
+select kind, said, at from ride_notice
+where tenant_id = (select id from tenant where name = $1) and rider = any($2::text[]) order by at, id
+
+-- name: appointments
+select source, id, asked::text as asked, changed_at from bus_appointment
+where tenant_id = (select id from tenant where name = $1) and rider = any($2::text[]) order by changed_at, source, id
+
+-- name: forget_rides
 update ride_booking set rider = '', asked_as = null, changed_at = $4
 where tenant_id = (select id from tenant where name = $1) and rider = any($2::text[])
     and (day < $3 or state <> 'booked')
+
+-- name: coming
+select count(*) from ride_booking
+where tenant_id = (select id from tenant where name = $1) and rider = any($2::text[])
+
+-- name: forget_riders
+update bus_rider set name = '', kana = '', phone = '', mail = null, wheelchairs = 0, home = null, member = false,
+    note = '', account = null, changed_at = $3
+where tenant_id = (select id from tenant where name = $1) and id = any($2::text[])
+
+-- name: forget_told
+update ride_notice set rider = '', said = '', state = 'done'
+where tenant_id = (select id from tenant where name = $1) and rider = any($2::text[])
+
+-- name: forget_appointments
+update bus_appointment set rider = '', asked = '{}', changed_at = $3
+where tenant_id = (select id from tenant where name = $1) and rider = any($2::text[])

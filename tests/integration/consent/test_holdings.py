@@ -17,6 +17,7 @@ from tests.conftest import CityDatabase
 NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 HANAKO = "fukui.hanako"
 _STOPS = "insert into bus_stop (tenant_id, id, name, longitude, latitude) select id, s, s, 136, 36 from tenant, unnest(array['a','b']) s"  # noqa: E501
+_RIDER = "insert into bus_rider (tenant_id, id, name, phone, account, changed_at) select id, 'rider-7', '福井 花子', '0776000000', $1, now() from tenant where name = 'fukui'"  # noqa: E501
 _RIDE = "insert into ride_booking (tenant_id, id, day, rider, origin, destination, seats, wheelchairs, pickup_from, pickup_until, arrive_by, state, booked_at, changed_at) select id, $1, $2, $3, 'a', 'b', 1, 0, 500, 510, 540, 'booked', now(), now() from tenant where name = 'fukui'"  # noqa: E501
 
 
@@ -34,11 +35,20 @@ async def test_rides(database: CityDatabase) -> None:
     async with database.app.transaction("fukui") as tx:
         await add_person(tx, "fukui", HANAKO, NOW)
         await link(tx, "fukui", HANAKO, "dispatch", "rider-7", "fukui.clerk", NOW)
-        assert [one["id"] for one in await holding.export(tx, "fukui", HANAKO)] == ["past", "own", "coming"]
+        await tx.execute(_RIDER, HANAKO)
+        [held] = await holding.export(tx, "fukui", HANAKO)
+        assert [one["id"] for one in held["rides"]] == ["past", "own", "coming"]
+        assert [one["phone"] for one in held["riders"]] == ["0776000000"]
         done = await holding.erase(tx, "fukui", HANAKO, NOW)
         assert (done.erased, done.kept, bool(done.why)) == (2, 1, True)
+        await tx.execute("update ride_booking set state = 'cancelled' where id = 'coming'")
+        done = await holding.erase(tx, "fukui", HANAKO, NOW)
+        assert (done.erased, done.kept) == (2, 0)
+        [left_of_them] = await holding.export(tx, "fukui", HANAKO)
+        assert left_of_them["rides"] == []
+        assert left_of_them["riders"][0]["phone"] == ""
         left = await tx.fetch("select id, rider from ride_booking order by id")
-    assert [tuple(row) for row in left] == [("coming", "rider-7"), ("other", "rider-8"), ("own", ""), ("past", "")]
+    assert [tuple(row) for row in left] == [("coming", ""), ("other", "rider-8"), ("own", ""), ("past", "")]
 
 
 async def test_points(database: CityDatabase) -> None:
