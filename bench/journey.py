@@ -33,7 +33,10 @@ from tests.kafka import KafkaBroker, installed
 DEVICES = int(os.environ.get("CITYOS_BENCH_DEVICES", "50000"))
 SECONDS = int(os.environ.get("CITYOS_BENCH_SECONDS", "20"))
 RATES = (100, 1_000, 5_000)
-CONNECTIONS = 3
+CROWDS = {"mosquitto": (900, 1)}
+"""Connections, and readings that each sends before the first is acknowledged. Behind somebody else's broker each device
+has its own; before our endpoint three networks send for all theirs, which is the harder way there."""
+FEW = (3, 1000)
 NETWORK = "bench-network"
 
 
@@ -44,6 +47,7 @@ class Subject(NamedTuple):
     database: Database
     mqtt_port: int
     secret: str
+    crowd: tuple[int, int]
 
     def pids(self) -> dict[str, list[int]]:
         """Each part's processes."""
@@ -90,7 +94,7 @@ async def stored(database: Database) -> int:
 
 def load(subject: Subject, rate: float, seconds: float) -> subprocess.Popen[str]:
     """Start the load generator."""
-    words = [subject.mqtt_port, f"fukui/{NETWORK}", subject.secret, rate, seconds, DEVICES, CONNECTIONS]
+    words = [subject.mqtt_port, f"fukui/{NETWORK}", subject.secret, rate, seconds, DEVICES, *subject.crowd]
     command = [sys.executable, "-m", "bench.mqtt_load", *map(str, words)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
@@ -174,7 +178,8 @@ async def measure(way: str, folder: Path) -> dict[str, Any]:
         figures["start_warm_s"] = round(city.start(), 1)
         try:
             database = await open_database(city.running()["CITYOS_DATABASE_SYSTEM_URL"], system=True, size=2)
-            subject = Subject(city, database, port or city.mqtt_port, await register_devices(database))
+            crowd = CROWDS.get(way, FEW)
+            subject = Subject(city, database, port or city.mqtt_port, await register_devices(database), crowd)
             await asyncio.sleep(15)
             figures["first_contact"] = await sustained(subject)
             figures["latency"] = [await latency(subject, rate) for rate in RATES]

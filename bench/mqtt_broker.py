@@ -1,8 +1,8 @@
 """How many QoS 1 messages a second come through a mosquitto with the shipped settings, and through stock ones.
 
-Devices publish from another process; our client takes from the broker and acknowledges in batches every two
-milliseconds, as the log does. Prints what arrived a second and the processor time of our side for each.
-Usage: python bench/mqtt_broker.py [--messages N]
+Devices publish from another process, each on its own connection; our client takes from the broker and acknowledges
+in batches every two milliseconds, as the log does. Prints what arrived a second and the processor time of our side for each.
+Usage: python bench/mqtt_broker.py [--connections N] [--window N]
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import multiprocessing
 import os
 import resource
 import shutil
@@ -27,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from adapters.mqtt.client import BrokerClient
 from adapters.mqtt.settings import BrokerClientSettings
-from bench.mqtt_endpoint import Batched, load
+from bench.mqtt_endpoint import Batched
 from broker.ingest.ports import Done, Inbound
 
 SHIPPED = Path(__file__).resolve().parent.parent / "deploy" / "mosquitto.conf"
@@ -79,6 +78,7 @@ def start_broker(folder: Path, shipped: bool, autosave: str) -> tuple[subprocess
 
 
 async def run(name: str, shipped: bool, autosave: str, args: argparse.Namespace) -> dict[str, float | str]:
+    """One broker under one load: what arrived a second, and our side's processor time for each."""
     with tempfile.TemporaryDirectory() as name_of_folder:
         process, port = start_broker(Path(name_of_folder), shipped, autosave)
         intake = Counting()
@@ -88,35 +88,34 @@ async def run(name: str, shipped: bool, autosave: str, args: argparse.Namespace)
         client = BrokerClient(intake, settings)
         await client.start()
         await client.connected.wait()
-        context = multiprocessing.get_context("spawn")
-        result = context.Queue()
-        each = args.messages // 20 // 20 * 20
-        worker = context.Process(target=load, args=(port, 5, 20, each, 20, result), daemon=True)
-        worker.start()
-        await intake.until(1)
         before, start = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
-        await intake.until(each * 20)
+        words = [port, "bench", "bench", 0, args.seconds, args.connections, args.connections, args.window]
+        generator = [sys.executable, "-m", "bench.mqtt_load", *map(str, words)]
+        sending = subprocess.Popen(generator, stdout=subprocess.PIPE, text=True)
+        figures = json.loads((await asyncio.to_thread(sending.communicate))[0])
+        await asyncio.wait_for(intake.until(int(figures["acknowledged"])), 60)
         seconds, used = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF)
-        worker.join()
         await client.stop()
         process.kill()
         process.wait()
     cpu = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
-    row = {"settings": name, "per_second": each * 20 / seconds, "cpu_us_each": cpu / (each * 20) * 1e6}
+    row = {"settings": name, "per_second": intake.count / seconds, "cpu_us_each": cpu / intake.count * 1e6}
     print(f"{name:34} {row['per_second']:9,.0f}/s {row['cpu_us_each']:6.1f} µs each on our side")
     return row
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--messages", type=int, default=40_000)
+    parser.add_argument("--seconds", type=int, default=8)
+    parser.add_argument("--connections", type=int, default=900, help="devices that publish at once")
+    parser.add_argument("--window", type=int, default=1, help="messages each has out unacknowledged")
     args = parser.parse_args()
     cases = (("shipped", True, "1"), ("shipped, saved every 100 changes", True, "100"), ("in memory only", False, ""))
     rows = [uvloop.run(run(*case, args)) for case in cases]
     out = Path("bench/out")
     out.mkdir(parents=True, exist_ok=True)
     about = {"cores": os.cpu_count(), "load": os.getloadavg()}
-    (out / "mqtt_broker.json").write_text(json.dumps(about | {"results": rows}, indent=2))
+    (out / "mqtt_broker.json").write_text(json.dumps(about | vars(args) | {"results": rows}, indent=2))
 
 
 if __name__ == "__main__":

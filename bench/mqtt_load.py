@@ -1,7 +1,8 @@
 """A load generator lean enough to leave the cores to what is measured: MQTT 3.1.1, QoS 1, a window of unacknowledged.
 
-Run as a process of its own: ``python -m bench.mqtt_load PORT USER PASSWORD RATE SECONDS DEVICES CONNECTIONS``.
-A rate of 0 means as fast as acknowledgements come. Prints one line of JSON: sent, acknowledged, seconds, and the
+Run as a process of its own: ``python -m bench.mqtt_load PORT USER PASSWORD RATE SECONDS DEVICES CONNECTIONS [WINDOW]``.
+WINDOW is how many readings a connection sends before the first is acknowledged. A rate of 0 means as fast as
+acknowledgements come. Prints one line of JSON: sent, acknowledged, seconds, and the
 times from PUBLISH to PUBACK.
 """
 
@@ -45,10 +46,11 @@ def publish_packet(topic: str, payload: bytes, packet_id: int) -> bytes:
 
 
 class Sender(asyncio.Protocol):
-    """One connection: sends readings of its devices in turn, never more than `WINDOW` unacknowledged."""
+    """One connection: sends readings of its devices in turn, never more than `window` unacknowledged."""
 
-    def __init__(self, connect: bytes, devices: range) -> None:
+    def __init__(self, connect: bytes, devices: range, window: int) -> None:
         self._connect = connect
+        self._window = window
         self._topics = [f"city/river/bench-{number}/up" for number in devices]
         self._sent_at: dict[int, float] = {}
         self._next_id = 0
@@ -81,7 +83,7 @@ class Sender(asyncio.Protocol):
 
     def send(self, count: int) -> int:
         """Send up to `count` readings in one write; returns how many the window allowed."""
-        count = min(count, WINDOW - len(self._sent_at))
+        count = min(count, self._window - len(self._sent_at))
         packets = []
         now = time.perf_counter()
         milliseconds = int(time.time() * 1000)
@@ -102,7 +104,14 @@ class Sender(asyncio.Protocol):
 
 
 async def generate(
-    port: int, user: str, password: str, rate: float, seconds: float, devices: int, connections: int
+    port: int,
+    user: str,
+    password: str,
+    rate: float,
+    seconds: float,
+    devices: int,
+    connections: int,
+    window: int = WINDOW,
 ) -> dict[str, float]:
     """Send at `rate` readings a second (0: as fast as acknowledged) for `seconds`, then wait for what is out."""
     loop = asyncio.get_running_loop()
@@ -111,12 +120,12 @@ async def generate(
     for number in range(connections):
         hello = connect_packet(f"bench-{number}-{time.time_ns()}", user, password)
         span = range(number * share, (number + 1) * share)
-        _, sender = await loop.create_connection(lambda h=hello, s=span: Sender(h, s), "127.0.0.1", port)  # type: ignore[misc]
+        _, sender = await loop.create_connection(lambda h=hello, s=span: Sender(h, s, window), "127.0.0.1", port)  # type: ignore[misc]
         await asyncio.wait_for(sender.connected, 10)
         senders.append(sender)
     began = time.perf_counter()
     while (now := time.perf_counter() - began) < seconds and not any(sender.lost for sender in senders):
-        due = int(rate * now) - sum(sender.sent for sender in senders) if rate else WINDOW * connections
+        due = int(rate * now) - sum(sender.sent for sender in senders) if rate else window * connections
         for sender in senders:
             due -= sender.send(min(due, -(-due // connections))) if due > 0 else 0
         await asyncio.sleep(_TICK if rate else 0.001)
@@ -135,6 +144,6 @@ async def generate(
 
 
 if __name__ == "__main__":
-    port, user, password, rate, seconds, devices, connections = sys.argv[1:]
-    figures = generate(int(port), user, password, float(rate), float(seconds), int(devices), int(connections))
+    port, user, password, rate, seconds, *counts = sys.argv[1:]
+    figures = generate(int(port), user, password, float(rate), float(seconds), *map(int, counts))
     print(json.dumps(asyncio.run(figures)))

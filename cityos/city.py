@@ -22,6 +22,7 @@ from broker.store.migrate import migrate
 from broker.store.postgres import open_database
 from cityos.embedded import EmbeddedPostgres
 from cityos.environment import write_running
+from cityos.files import write_whole
 from cityos.schema import MIGRATED_PACKAGES
 from cityos.settings import Settings, variables
 from cityos.supervisor import Supervised, supervise
@@ -34,7 +35,7 @@ broker.
 """
 
 _DATABASE_ROLES = {"url": "cityos", "system_url": "cityos_system", "app_url": "cityos_app", "tail_url": "cityos_tail"}
-_READY_SECONDS = 60.0
+_READY_SECONDS = 180.0
 _log = logging.getLogger(__name__)
 
 
@@ -61,7 +62,7 @@ async def running_city(settings: Settings, stop: asyncio.Event) -> AsyncIterator
     """Start everything, yield when the gateway answers, and stop everything when the block is left.
 
     Raises `Invalid` when the folder's city runs already or a port is taken, `Stopped` when `stop` was set before all
-    was up, `Unavailable` when it does not come up in a minute.
+    was up, `Unavailable` when it does not come up in three minutes.
     """
     folder = settings.city.folder.resolve()
     async with AsyncExitStack() as stack:
@@ -177,8 +178,7 @@ async def _keep_alive(server: EmbeddedPostgres, pid_file: Path) -> None:
 
 
 def _note_pid(pid_file: Path, server: EmbeddedPostgres) -> None:
-    pid_file.parent.mkdir(exist_ok=True)
-    pid_file.write_text(str(server.pid))
+    write_whole(pid_file, str(server.pid))
 
 
 async def _until_ready(city: City, supervision: asyncio.Task[None], stop: asyncio.Event) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from broker.errors import Invalid
+from cityos.files import write_whole
 
 PREFIX = "CITYOS_"
 
@@ -42,12 +42,7 @@ def check_names(given: Iterable[str], known: Iterable[str]) -> None:
 
 def write_running(path: Path, values: Mapping[str, str]) -> None:
     """Leave the running city's addresses for the command line's tools (mode 0600: they hold passwords)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".new")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w") as file:
-        json.dump(dict(values), file)
-    temporary.replace(path)
+    write_whole(path, json.dumps(dict(values)), mode=0o600)
 
 
 def read_running(path: Path) -> Mapping[str, str]:

@@ -13,6 +13,8 @@ from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from cityos.files import write_whole
+
 METRICS_FOLDER = "metrics"
 """Of the city's folder: where the processes of one machine announce their pages."""
 
@@ -30,11 +32,8 @@ class Process(NamedTuple):
 
 def announce(folder: Path, role: str, port: int) -> Path:
     """Leave the port of this process's page where `scrape_all` finds it; the file to delete at the end."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / f"{role}-{os.getpid()}.port"
-    unfinished = path.with_suffix(".new")
-    unfinished.write_text(str(port))
-    unfinished.replace(path)
+    write_whole(path, str(port))
     return path
 
 

@@ -11,6 +11,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from cityos.files import write_whole
+
 _log = logging.getLogger(__name__)
 _PR_SET_PDEATHSIG = 1
 _HEALTHY_SECONDS = 10.0
@@ -64,7 +66,7 @@ class Supervised:
                 stderr=log,
                 preexec_fn=end_with_parent,
             )
-        self._pid_file.write_text(str(self._process.pid))
+        write_whole(self._pid_file, str(self._process.pid))
 
     async def _ended_or(self, stop: asyncio.Event) -> None:
         assert self._process is not None

@@ -78,7 +78,7 @@ class BrokerClientSettings(BaseModel):
     device: str = Field(min_length=1, description="The registered device that stands for this network")
     subscriptions: tuple[str, ...] = Field(min_length=1, description="Topic filters to take from the broker")
     qos: int = Field(1, ge=0, le=1, description="Quality of service of the subscriptions; 1 keeps the guarantee")
-    receive_maximum: int = Field(200, ge=1, le=65535, description="Messages that may wait for our acknowledgement")
+    receive_maximum: int = Field(2000, ge=1, le=65535, description="Messages that may wait for our acknowledgement")
     max_packet_bytes: int = Field(1_048_576, ge=1024, description="Largest packet the broker may send (5.0)")
     session_expiry: int = Field(_WEEK, ge=0, le=0xFFFFFFFF, description="Seconds the broker keeps our session (5.0)")
     keep_alive: int = Field(30, ge=5, le=65535, description="Seconds between signs of life")
