@@ -1,7 +1,8 @@
 """How many QoS 1 messages a second come through a mosquitto with the shipped settings, and through stock ones.
 
 Devices publish from another process, each on its own connection; our client takes from the broker and acknowledges
-in batches every two milliseconds, as the log does. Prints what arrived a second and the processor time of our side for each.
+in batches every two milliseconds, as the log does. Prints what arrived a second and the processor time of our side
+for each.
 Usage: python bench/mqtt_broker.py [--connections N] [--window N]
 """
 

@@ -25,9 +25,10 @@ import msgspec
 
 from schemas.device import DeviceProfile
 from schemas.river import Quality, stage_of_rank
+from services.alerting.readings import Reading
 from services.alerting.rulebook import Rulebook
 from services.alerting.rules import apply
-from services.alerting.state import GaugeState, Kind, Reading
+from services.alerting.state import GaugeState, Kind
 
 GAP = 3 * 3600.0
 NEAR = 1800.0

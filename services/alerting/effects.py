@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from schemas.river import Stage
 from services.alerting.memory import Held
-from services.alerting.state import Decision, Judged, Kind, Outcome
+from services.alerting.readings import Judged
+from services.alerting.state import Decision, Kind, Outcome
 
 
 class Move(NamedTuple):

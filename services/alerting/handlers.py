@@ -19,10 +19,10 @@ from services.alerting.hearing import Hearing
 from services.alerting.intake import GaugeKey, readings_in
 from services.alerting.memory import Held, Memory, Tenant
 from services.alerting.publishing import Moment, Publisher
+from services.alerting.readings import Reading
 from services.alerting.rulebook import Rulebook
 from services.alerting.rules import apply
 from services.alerting.settings import AlertingSettings
-from services.alerting.state import Reading
 from services.alerting.store import SQL, load_gauges, refresh_tenants, save_gauges
 
 _REREAD_EVERY_S = 10.0

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from broker.ports import Record
-from services.alerting.state import Reading
+from services.alerting.readings import Reading
 
 OBSERVED = "WaterObserved"
 LEVEL = "waterLevel"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from schemas.river import Quality, stage_of_rank
-from services.alerting.state import NOTHING, Decision, GaugeState, Judged, Kind, Outcome, Track
+from services.alerting.readings import Judged
+from services.alerting.state import NOTHING, Decision, GaugeState, Kind, Outcome, Track
 
 
 class Ruled(Protocol):

@@ -12,7 +12,8 @@ from enum import IntEnum
 import msgspec
 
 from schemas.river import Quality
-from services.alerting.state import Reading, Track
+from services.alerting.readings import Reading
+from services.alerting.state import Track
 
 
 class Hold(IntEnum):

@@ -18,7 +18,8 @@ from schemas.river import Quality, Stage, Trend
 from services.alerting import quality
 from services.alerting.outcome import outcome
 from services.alerting.quality import SPIKE, Hold, QualityRules, Verdict
-from services.alerting.state import NOTHING, GaugeState, Judged, Note, Outcome, Reading, Track
+from services.alerting.readings import Judged, Reading, Window
+from services.alerting.state import NOTHING, GaugeState, Note, Outcome, Packed, Track
 
 DANGER = Stage.DANGER.rank
 _TEN_MINUTES = 600.0
@@ -60,14 +61,14 @@ def apply(state: GaugeState, reading: Reading, rules: GaugeRules) -> Outcome:
     """Take one reading in. Never raises; a repetition and a reading older than the window change nothing."""
     if reading.at > state.head.at:
         step = advance(state.head, reading, rules)
-        window = (*state.window, step.judged)
+        window = state.window.appended(step.judged)
         marks: tuple[Judged, ...] = (step.judged,) if step.judged.reasons else ()
         if step.retro is not None:
             window = _replaced(window, step.retro)
             marks = (step.retro, *marks)
         after = GaugeState(state.anchor, window, state.notes, step.track)
         return outcome(state.head, _bounded(after, rules), rules, marks)
-    merged = _inserted(state.window, state.anchor, reading)
+    merged = _inserted(state.window, state.anchor.track, reading)
     if merged is None:
         return Outcome(state, late=True)
     after = refold(GaugeState(state.anchor, merged, state.notes), rules)
@@ -83,12 +84,12 @@ def annotate(state: GaugeState, at: float, note: Note, rules: GaugeRules) -> Out
 
 def refold(state: GaugeState, rules: GaugeRules) -> GaugeState:
     """The state with its head made anew from the anchor and the window."""
-    track = state.anchor
-    window: tuple[Judged, ...] = ()
+    track = state.anchor.track
+    window = Window()
     for entry in state.window:
         step = advance(track, entry.reading, rules, _note(state.notes, entry.reading.at))
         track = step.track
-        window = (*window, step.judged)
+        window = window.appended(step.judged)
         if step.retro is not None:
             window = _replaced(window, step.retro)
     return GaugeState(state.anchor, window, state.notes, track)
@@ -259,17 +260,17 @@ def _remembered(
     return (*recent[first:], (reading.at, reading.level))
 
 
-def _inserted(window: tuple[Judged, ...], anchor: Track, reading: Reading) -> tuple[Judged, ...] | None:
+def _inserted(window: Window, anchor: Track, reading: Reading) -> Window | None:
     """The window with a late or corrected reading in its place; None where it changes nothing."""
     if reading.at <= anchor.at:
         return None
     place = bisect_left(window, reading.at, key=lambda entry: entry.reading.at)
     fresh = Judged(reading)
     if place == len(window) or window[place].reading.at != reading.at:
-        return (*window[:place], fresh, *window[place:])
+        return Window((*window[:place], fresh, *window[place:]))
     if window[place].reading.version >= reading.version:
         return None
-    return (*window[:place], fresh, *window[place + 1 :])
+    return Window((*window[:place], fresh, *window[place + 1 :]))
 
 
 def _bounded(state: GaugeState, rules: GaugeRules) -> GaugeState:
@@ -277,22 +278,22 @@ def _bounded(state: GaugeState, rules: GaugeRules) -> GaugeState:
     if len(state.window) <= rules.window:
         return state
     cut = len(state.window) - rules.window // 2
-    anchor = state.anchor
+    anchor = state.anchor.track
     for entry in state.window[:cut]:
         anchor = advance(anchor, entry.reading, rules, _note(state.notes, entry.reading.at)).track
     notes = tuple(note for note in state.notes if note[0] > anchor.at)
-    return GaugeState(anchor, state.window[cut:], notes, state.head)
+    return GaugeState(Packed.of(anchor), state.window[cut:], notes, state.head)
 
 
 def _note(notes: tuple[tuple[float, Note], ...], at: float) -> Note | None:
     return next((note for when, note in notes if when == at), None) if notes else None
 
 
-def _replaced(window: tuple[Judged, ...], anew: Judged) -> tuple[Judged, ...]:
-    return tuple(anew if entry.reading == anew.reading else entry for entry in window)
+def _replaced(window: Window, anew: Judged) -> Window:
+    return Window(anew if entry.reading == anew.reading else entry for entry in window)
 
 
-def _differences(before: tuple[Judged, ...], after: tuple[Judged, ...]) -> tuple[Judged, ...]:
+def _differences(before: Window, after: Window) -> tuple[Judged, ...]:
     """The readings whose quality is not what was known of them (good, where nothing was)."""
     known = {entry.reading: entry for entry in before}
     return tuple(

@@ -17,10 +17,11 @@ from schemas.device import DeviceProfile, parse_profile
 from schemas.river import Mode
 from services.alerting.intake import GaugeKey, reading_of
 from services.alerting.memory import Held, Tenant
+from services.alerting.readings import Judged, Reading
 from services.alerting.rulebook import Rulebook, dump_rules, load_rules
 from services.alerting.rules import GaugeRules
 from services.alerting.silence import silent_from
-from services.alerting.state import Decision, GaugeState, Judged, Reading, decode_state, encode_state
+from services.alerting.state import Decision, GaugeState, decode_state, encode_state
 
 SQL = load("services.alerting", "store")
 _Steps = tuple[tuple[float, int], ...]

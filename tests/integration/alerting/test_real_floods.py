@@ -11,8 +11,8 @@ from cityos.flood import read_readings
 from cityos.provision import load_devices
 from schemas.river import Stage
 from services.alerting.backtest import Report, Row, backtest
+from services.alerting.readings import Reading
 from services.alerting.rulebook import load_rules
-from services.alerting.state import Reading
 from tests.field import beside
 
 DEMO = Path("deploy/demo")

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 from schemas.river import Thresholds
 from services.alerting.quality import QualityRules
+from services.alerting.readings import Reading
 from services.alerting.rules import GaugeRules, apply
-from services.alerting.state import Decision, GaugeState, Kind, Outcome, Reading
+from services.alerting.state import Decision, GaugeState, Kind, Outcome
 
 EBA = Thresholds(standby=1.0, caution=1.4, danger=2.0)
 """江波's stages: no evacuation stage is set."""

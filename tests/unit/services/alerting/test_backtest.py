@@ -8,8 +8,8 @@ import json
 from schemas.device import DeviceProfile
 from services.alerting.backtest import Row, backtest
 from services.alerting.backtest_report import as_csv, as_json, as_table
+from services.alerting.readings import Reading
 from services.alerting.rulebook import load_rules
-from services.alerting.state import Reading
 
 PROFILE = DeviceProfile(name="江波", river="天王川", stages={"standby": 1.0, "caution": 1.4, "danger": 2.0})
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from schemas.river import Quality, Stage, Thresholds, Trend
 from services.alerting.quality import QualityRules
+from services.alerting.readings import Reading
 from services.alerting.rules import annotate, apply, refold
-from services.alerting.state import GaugeState, Kind, Note, Reading, decode_state, encode_state
+from services.alerting.state import GaugeState, Kind, Note, decode_state, encode_state
 from tests.unit.services.alerting.make import EBA, FULL, decisions, reading, rules, run
 
 
