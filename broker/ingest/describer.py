@@ -14,6 +14,7 @@ from broker.entities.merge import EntityUpdate
 from broker.errors import Conflict, Unavailable
 from broker.ports import Database, Transaction
 from broker.sql import load
+from broker.store.devices import changed_since
 from broker.store.entities import EntityWriter
 from schemas.clock import Clock
 from schemas.device import parse_profile
@@ -22,7 +23,6 @@ _SQL = load("broker.store", "devices")
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _OVERLAP = timedelta(minutes=10)
 _POLL_SECONDS = 300.0
-_SLICE = 500
 _log = logging.getLogger(__name__)
 
 
@@ -38,7 +38,7 @@ class Describer:
         self._entities = entities
         self._clock = clock
         self._since = _BEGINNING
-        self._described: dict[tuple[str, str], datetime] = {}
+        self._described: defaultdict[tuple[datetime, str], set[str]] = defaultdict(set)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Describe at every notice of the registry and every five minutes, until `stop`."""
@@ -56,19 +56,19 @@ class Describer:
 
     async def describe_changed(self) -> int:
         """Describe the devices that changed since the last time; returns how many."""
-        async with self._database.transaction() as tx:
-            rows = await tx.fetch(_SQL["to_describe"], self._since - _OVERLAP)
-        fresh = [row for row in rows if self._described.get((row["tenant"], row["id"])) != row["updated_at"]]
-        for start in range(0, len(fresh), _SLICE):
-            part = fresh[start : start + _SLICE]
+        described = 0
+        async for rows in changed_since(self._database, _SQL["to_describe"], self._since - _OVERLAP):
+            fresh = [row for row in rows if row["id"] not in self._described[row["updated_at"], row["tenant"]]]
             async with self._database.transaction() as tx:
-                await self._describe(tx, part)
-            self._described.update({(row["tenant"], row["id"]): row["updated_at"] for row in part})
-        if rows:
+                await self._describe(tx, fresh)
+            for row in fresh:
+                self._described[row["updated_at"], row["tenant"]].add(row["id"])
             self._since = max(self._since, rows[-1]["updated_at"])
-            recent = self._since - _OVERLAP
-            self._described = {key: at for key, at in self._described.items() if at >= recent}
-        return len(fresh)
+            described += len(fresh)
+        recent = self._since - _OVERLAP
+        for when in [when for when in self._described if when[0] < recent]:
+            del self._described[when]
+        return described
 
     async def _describe(self, tx: Transaction, rows: Sequence[Any]) -> None:
         updates: defaultdict[str, list[EntityUpdate]] = defaultdict(list)

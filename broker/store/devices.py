@@ -6,7 +6,8 @@ import asyncio
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from schemas.device import DeviceProfile, parse_profile
 _SQL = load("broker.store", "devices")
 _OVERLAP = timedelta(minutes=10)
 _POLL_SECONDS = 300.0
+_PAGE = 1000
 _log = logging.getLogger(__name__)
 
 
@@ -76,6 +78,22 @@ async def set_status(tx: Transaction, tenant: str, device_id: str, status: str) 
     return await tx.execute(_SQL["set_status"], tenant, device_id, status) == "UPDATE 1"
 
 
+async def changed_since(database: Database, query: str, since: datetime) -> AsyncIterator[list[Any]]:
+    """The rows of `query` (by `updated_at`, tenant and id) from `since` on, a thousand at a time.
+
+    All at once, fifty thousand rows would take memory that the process never gives back.
+    """
+    last = (since, "", "")
+    while True:
+        async with database.transaction() as tx:
+            rows = await tx.fetch(query, *last, _PAGE)
+        if rows:
+            yield rows
+        if len(rows) < _PAGE:
+            return
+        last = (rows[-1]["updated_at"], rows[-1]["tenant"], rows[-1]["id"])
+
+
 class DeviceRegistry:
     """All devices in memory, kept fresh by the database's notices (and every five minutes whatever happens).
 
@@ -88,7 +106,6 @@ class DeviceRegistry:
         self._devices: dict[tuple[str, str], Device] = {}
         self._unknown_policy: dict[str, str] = {}
         self._watermark = datetime(1970, 1, 1, tzinfo=UTC)
-        self._updated_at: dict[tuple[str, str], datetime] = {}
         self._profiles: dict[bytes, DeviceProfile] = {}
 
     def find(self, tenant: str, device_id: str) -> Device | None:
@@ -102,15 +119,12 @@ class DeviceRegistry:
     async def refresh(self) -> None:
         """Read what changed since the last time, with an overlap for transactions that commit late."""
         async with self._database.transaction() as tx:
-            rows = await tx.fetch(_SQL["since"], self._watermark - _OVERLAP)
             tenants = await tx.fetch(_SQL["tenants"])
         self._unknown_policy = {row["name"]: row["unknown_devices"] for row in tenants}
-        for row in rows:
-            key = (row["tenant"], row["id"])
-            if self._updated_at.get(key) != row["updated_at"]:
-                self._devices[key] = _device(row, self._shared(_profile(row["id"], row["profile"])))
-                self._updated_at[key] = row["updated_at"]
-        if rows:
+        async for rows in changed_since(self._database, _SQL["since"], self._watermark - _OVERLAP):
+            for row in rows:
+                device = _device(row, self._shared(_profile(row["id"], row["profile"])))
+                self._devices[device.tenant, device.id] = device
             self._watermark = max(self._watermark, rows[-1]["updated_at"])
 
     def _shared(self, profile: DeviceProfile) -> DeviceProfile:
@@ -140,13 +154,13 @@ class DeviceRegistry:
 
 def _device(row: Any, profile: DeviceProfile) -> Device:
     return Device(
-        tenant=row["tenant"],
+        tenant=sys.intern(row["tenant"]),
         id=row["id"],
-        family=row["family"],
-        kind=row["kind"],
-        status=row["status"],
+        family=sys.intern(row["family"]),
+        kind=sys.intern(row["kind"]),
+        status=sys.intern(row["status"]),
         entity_id=row["entity_id"],
-        entity_type=row["entity_type"],
+        entity_type=sys.intern(row["entity_type"]) if row["entity_type"] else None,
         secret_hash=row["secret_hash"],
         profile=profile,
     )

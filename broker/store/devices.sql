@@ -16,8 +16,9 @@ on conflict do nothing
 select t.name as tenant, t.unknown_devices, d.id, d.family, d.kind, d.status, d.entity_id, d.entity_type,
     d.secret_hash, d.profile::text as profile, d.updated_at
 from device d join tenant t on t.id = d.tenant_id
-where d.updated_at >= $1
-order by d.updated_at
+where (d.updated_at, t.name, d.id) > ($1, $2, $3)
+order by d.updated_at, t.name, d.id
+limit $4
 
 -- name: tenants
 select name, unknown_devices from tenant
@@ -25,8 +26,9 @@ select name, unknown_devices from tenant
 -- name: to_describe
 select t.name as tenant, d.id, d.entity_id, d.entity_type, d.profile::text as profile, d.updated_at
 from device d join tenant t on t.id = d.tenant_id
-where d.updated_at >= $1 and d.entity_id is not null and d.status = 'approved'
-order by d.updated_at
+where (d.updated_at, t.name, d.id) > ($1, $2, $3) and d.entity_id is not null and d.status = 'approved'
+order by d.updated_at, t.name, d.id
+limit $4
 
 -- name: list
 select d.id, d.family, d.kind, d.status, d.entity_id, d.updated_at
