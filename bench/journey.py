@@ -21,6 +21,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import httpx
+
+from api_gateway.oauth.clients import register_client
 from bench.machine import children, cpu_seconds, machine, memory_mb, percentile, write
 from bench.probe import PROBE, Probe
 from broker.ports import Database
@@ -40,6 +43,10 @@ FEW = (3, 1000)
 NETWORK = "bench-network"
 
 
+LOOPBACK = {"CITYOS_GATEWAY_PRIVATE_HOSTS": "true", "CITYOS_NOTIFY_ALLOW_PRIVATE_TARGETS": "true"}
+"""The webhook that is measured is on this machine."""
+
+
 class Subject(NamedTuple):
     """What is measured: a running city, its store, and where devices publish."""
 
@@ -48,6 +55,7 @@ class Subject(NamedTuple):
     mqtt_port: int
     secret: str
     crowd: tuple[int, int]
+    token: str
 
     def pids(self) -> dict[str, list[int]]:
         """Each part's processes."""
@@ -78,6 +86,17 @@ async def register_devices(database: Database) -> str:
             json.dumps({"publish": ["city/river/+/up"]}),
         )
     return secret
+
+
+async def token_for(city: WholeCity) -> str:
+    """A token of an app that may subscribe."""
+    owner = await open_database(city.running()["CITYOS_DATABASE_URL"], system=True, size=1)
+    async with owner.transaction() as tx:
+        client = await register_client(tx, "fukui", "bench", ["subscriptions:write"])
+    await owner.close()
+    async with httpx.AsyncClient(base_url=city.url) as asking:
+        answer = await asking.post("/oauth/token", data={"grant_type": "client_credentials"}, auth=client)
+    return str(answer.raise_for_status().json()["access_token"])
 
 
 async def consumed(database: Database) -> int:
@@ -134,12 +153,12 @@ async def sustained(subject: Subject) -> dict[str, Any]:
 
 
 async def latency(subject: Subject, rate: int) -> dict[str, Any]:
-    """PUBLISH to API-visible and to the event stream while `rate` readings a second go by."""
+    """PUBLISH to API-visible, to the event stream and to a webhook while `rate` readings a second go by."""
     generator = load(subject, rate, SECONDS + 3)
-    probe = Probe(subject.mqtt_port, subject.city.url, f"fukui/{NETWORK}", subject.secret)
+    probe = Probe(subject.mqtt_port, subject.city.url, f"fukui/{NETWORK}", subject.secret, subject.token)
     await probe.run(SECONDS)
     figures: dict[str, Any] = {"rate": rate, "load": await result_of(generator), "probes": len(probe.visible)}
-    for name, values in (("visible", probe.visible), ("notified", probe.notified)):
+    for name, values in (("visible", probe.visible), ("stream", probe.notified), ("webhook", probe.hooked)):
         for share in (0.5, 0.95, 0.99):
             figures[f"{name}_p{int(share * 100)}_ms"] = round(percentile(values, share), 1)
     return figures
@@ -172,14 +191,16 @@ async def surroundings(way: str, folder: Path) -> AsyncIterator[tuple[dict[str, 
 async def measure(way: str, folder: Path) -> dict[str, Any]:
     """All figures of one way."""
     async with surroundings(way, folder) as (settings, port):
-        city = WholeCity(folder / "city", **settings)
+        city = WholeCity(folder / "city", **LOOPBACK, **settings)
         figures: dict[str, Any] = {"way": way, "machine": machine(), "start_cold_s": round(city.start(), 1)}
         city.stop()
         figures["start_warm_s"] = round(city.start(), 1)
         try:
             database = await open_database(city.running()["CITYOS_DATABASE_SYSTEM_URL"], system=True, size=2)
             crowd = CROWDS.get(way, FEW)
-            subject = Subject(city, database, port or city.mqtt_port, await register_devices(database), crowd)
+            subject = Subject(
+                city, database, port or city.mqtt_port, await register_devices(database), crowd, await token_for(city)
+            )
             await asyncio.sleep(15)
             figures["first_contact"] = await sustained(subject)
             figures["latency"] = [await latency(subject, rate) for rate in RATES]

@@ -100,7 +100,7 @@ async def run(name: str, shipped: bool, autosave: str, args: argparse.Namespace)
         process.kill()
         process.wait()
     cpu = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
-    row = {"settings": name, "per_second": intake.count / seconds, "cpu_us_each": cpu / intake.count * 1e6}
+    row: dict[str, float | str] = {"settings": name, "per_second": intake.count / seconds, "cpu_us_each": cpu / intake.count * 1e6}
     print(f"{name:34} {row['per_second']:9,.0f}/s {row['cpu_us_each']:6.1f} µs each on our side")
     return row
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-_UP_SECONDS = 90.0
+_UP_SECONDS = 200.0
 
 
 class WholeCity:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from typing import Any
 
 from services.notify.signature import verify
@@ -17,6 +18,8 @@ class HttpReceiver:
         self.delay = 0.0
         self.extra = ""
         self.got: list[tuple[dict[str, str], bytes]] = []
+        self.times: list[float] = []
+        """When each of `got` was here (POSIX seconds)."""
         self.arrived = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._serving: set[asyncio.Task[None]] = set()
@@ -49,6 +52,7 @@ class HttpReceiver:
                 headers = {name.lower(): value for name, value in fields}
                 body = await reader.readexactly(int(headers["content-length"]))
                 self.got.append((headers, body))
+                self.times.append(time.time())
                 self.arrived.set()
                 await asyncio.sleep(self.delay)
                 writer.write(f"HTTP/1.1 {self.status} X\r\n{self.extra}content-length: 0\r\n\r\n".encode())
