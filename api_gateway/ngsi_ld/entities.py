@@ -113,7 +113,7 @@ async def answer_query(
             if page.counted:
                 total = await reading.count(tx, selection)
     shown = found[: page.limit]
-    more = _page_headers(request, page, shape, more=len(found) > page.limit, total=total)
+    more = page_headers(request, page, shape, more=len(found) > page.limit, total=total)
     if shape.geojson:
         return EntityResponse(_collection(shown, shape, gate, caller), shape, more=more)
     if join is not None:
@@ -176,7 +176,7 @@ def selection_for(gate: Gate, caller: Caller, wanted: Wanted) -> Selection:
     )
 
 
-def _page_headers(
+def page_headers(
     request: Request, page: Page, shape: Shape, *, more: bool, total: int | None
 ) -> list[tuple[bytes, bytes]]:
     """NGSILD-Results-Count (6.3.13) and the links to the neighbouring pages (6.3.10)."""

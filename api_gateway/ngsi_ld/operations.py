@@ -13,12 +13,15 @@ from api_gateway.ngsi_ld import (
     registrations,
     subscriptions,
     temporal,
+    temporal_provision,
     upsert,
 )
 from api_gateway.ngsi_ld.context import JSON, JSON_LD
 from api_gateway.ngsi_ld.params import MAX_LIMIT
 from api_gateway.openapi import PROBLEMS, Operation, problem_answer
+from broker.store.aggregates import METHODS
 from broker.store.subscriptions import ENTITIES, REGISTRATIONS
+from broker.store.temporal import OBSERVED, TIME_PROPERTIES
 
 _ROOT = "/ngsi-ld/v1"
 _GAUGE = "urn:ngsi-ld:WaterObserved:fukui-1"
@@ -63,9 +66,15 @@ _TIMES = [
     _parameter("timerel", "before, after or between", enum=["before", "after", "between"]),
     _parameter("timeAt", "the time, or the first of two", format="date-time"),
     _parameter("endTimeAt", "the second time, for between", format="date-time"),
-    _parameter("timeproperty", "observedAt", enum=["observedAt"]),
+    _parameter("timeproperty", "by which time", enum=list(TIME_PROPERTIES), default=OBSERVED),
     _parameter("lastN", "only the newest of each attribute", type="integer", minimum=1),
-    _parameter("options", "temporalValues: pairs of value and time", enum=["temporalValues", "normalized"]),
+    _parameter(
+        "options",
+        "temporalValues: pairs of value and time; aggregatedValues; concise; sysAttrs",
+        example="temporalValues",
+    ),
+    _parameter("aggrMethods", f"for aggregatedValues, comma between: {', '.join(METHODS)}", example="avg,max"),
+    _parameter("aggrPeriodDuration", "for aggregatedValues: ISO 8601; PT0S is everything", example="PT1H"),
 ]
 
 
@@ -156,7 +165,29 @@ def _subscription_operations(path: str, kind: str) -> list[Operation]:
     ]  # fmt: skip
 
 
+_HISTORIES = f"{_ROOT}/temporal/entities"
+_HISTORY_OF = f"{_HISTORIES}/{{entity_id:path}}"
+_INSTANCE = f"{_HISTORY_OF}/attrs/{{attribute:path}}/{{instance_id}}"
+_INSTANCE_ID = _parameter("instance_id", "an instance's id, as retrieved", "path", format="uri")
+_HISTORY_WRITES = [
+    Operation("POST", f"{_ROOT}/temporal/entityOperations/query", temporal.query_by_post, "queryHistoryByPost",
+              _plain("history", "Query histories by a body", body=True)),
+    Operation("POST", _HISTORIES, temporal_provision.create, "addHistory",
+              _plain("history", "Create a temporal representation, or add to it", body=True)),
+    Operation("PATCH", _INSTANCE, temporal_provision.change_instance, "changeInstance",
+              _plain("history", "Change a part of an instance", _ID, _ATTRIBUTE, _INSTANCE_ID, body=True)),
+    Operation("DELETE", _INSTANCE, temporal_provision.delete_instance, "deleteInstance",
+              _plain("history", "Delete an instance", _ID, _ATTRIBUTE, _INSTANCE_ID)),
+    Operation("DELETE", f"{_HISTORY_OF}/attrs/{{attribute:path}}", temporal_provision.delete_attribute,
+              "deleteAttributeHistory", _plain("history", "Delete an attribute's history", _ID, _ATTRIBUTE)),
+    Operation("POST", f"{_HISTORY_OF}/attrs", temporal_provision.append, "addInstances",
+              _plain("history", "Add instances of attributes", _ID, body=True)),
+    Operation("DELETE", _HISTORY_OF, temporal_provision.delete, "deleteHistory",
+              _plain("history", "Delete a temporal representation", _ID)),
+]  # fmt: skip
+
 OPERATIONS = [
+    *_HISTORY_WRITES,
     Operation("GET", f"{_ROOT}/types/{{name:path}}", discovery.one_type, "retrieveType",
               _plain("entities", "Retrieve what is known of a type", _NAME)),
     Operation("GET", f"{_ROOT}/types", discovery.list_types, "listTypes", _plain("entities", "List entity types")),

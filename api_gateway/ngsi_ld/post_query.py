@@ -27,17 +27,16 @@ async def query(request: Request) -> Response:
     body, context = await (await writing(request)).body()
     if not isinstance(body, Mapping) or body.get("type") != "Query":
         raise Invalid("the body must be an object of type Query", field="type")
-    params = {**request.query_params, **_params(body)}
-    selectors = body.get("entities", ())
-    where = _selectors(selectors, context)
+    params = {**request.query_params, **params_of(body)}
+    where = selectors(body.get("entities", ()), context)
     if not where and not any(name in params for name in ("attrs", "q", "georel")) and params.get("local") != "true":
         raise Invalid("a query needs at least entities, attrs, q or geoQ", field="entities")
     wanted = wanted_of(params, context, needed=False)
     return await answer_query(request, params, context, wanted._replace(where=(*wanted.where, *where)))
 
 
-def _params(body: Mapping[str, Any]) -> dict[str, str]:
-    """What the body says, as the parameters that say the same."""
+def params_of(body: Mapping[str, Any]) -> dict[str, str]:
+    """What a Query says, as the parameters that say the same. Raises `Invalid`."""
     params: dict[str, str] = {}
     for name in _LISTS:
         if (value := body.get("attributes" if name == "attrs" and "attributes" in body else name)) is not None:
@@ -51,13 +50,13 @@ def _params(body: Mapping[str, Any]) -> dict[str, str]:
     return params
 
 
-def _selectors(selectors: Any, context: Context) -> list[Where]:
-    """Any of the entity selectors (5.2.33): type with id or idPattern."""
-    if not isinstance(selectors, list | tuple):
+def selectors(given: Any, context: Context) -> list[Where]:
+    """Any of the entity selectors (5.2.33): type with id or idPattern. Raises `Invalid`."""
+    if not isinstance(given, list | tuple):
         raise Invalid("entities must be a list of entity selectors", field="entities")
     pieces: list[str] = []
     values: list[Any] = []
-    for index, selector in enumerate(selectors):
+    for index, selector in enumerate(given):
         path = f"entities[{index}]"
         if not isinstance(selector, Mapping) or not isinstance(selector.get("type"), str):
             raise Invalid("an entity selector has at least type", field=f"{path}.type")

@@ -192,12 +192,12 @@ async def partial(request: Request) -> Response:
     name = context.expand(term)
 
     def decide(doc: dict[str, Any]) -> Outcome:
-        return patch.partial(doc, name, _attribute_fragment(doc, name, body, context))
+        return patch.partial(doc, name, attribute_fragment(doc, name, body, context))
 
     return await _changed(ask, entity_id, (), decide)
 
 
-def _attribute_fragment(doc: Mapping[str, Any], name: str, body: Mapping[str, Any], context: Context) -> dict[str, Any]:
+def attribute_fragment(doc: Mapping[str, Any], name: str, body: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """The fragment, read as an attribute of the kind that is stored even where it says neither kind nor value."""
     stored = patch.instances(doc.get(name))
     if not stored:

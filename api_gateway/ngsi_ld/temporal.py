@@ -1,9 +1,10 @@
-"""Reading history (ETSI GS CIM 009, 5.7.3, 5.7.4, 6.18, 6.19)."""
+"""Reading history (ETSI GS CIM 009, 5.7.3, 5.7.4, 6.18, 6.19, 6.24)."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
@@ -12,169 +13,248 @@ from starlette.responses import Response
 
 from api_gateway.auth import Caller, Gate, gate_of
 from api_gateway.context import gateway_of
-from api_gateway.ngsi_ld.context import answers_ld, link_context
-from api_gateway.ngsi_ld.entities import selection_for
-from api_gateway.ngsi_ld.params import (
-    names_of,
-    options_of,
-    page_of,
-    pattern_blamed,
-    refuse_unsupported,
-    wanted_of,
-)
-from api_gateway.ngsi_ld.represent import NORMALIZED, EntityResponse, Shape
-from api_gateway.ngsi_ld.times import Times, times_of
-from broker.entities.parse import is_uri
-from broker.entities.represent import attribute_as
+from api_gateway.ngsi_ld.context import link_context
+from api_gateway.ngsi_ld.entities import matching, ordered, page_headers, selection_for
+from api_gateway.ngsi_ld.params import PAGE, SELECTION, Wanted, order_of, page_of, pattern_blamed, wanted_of
+from api_gateway.ngsi_ld.post_query import params_of, selectors
+from api_gateway.ngsi_ld.represent import EntityResponse
+from api_gateway.ngsi_ld.temporal_params import TEMPORAL, Ask, ask_of, range_of
+from api_gateway.ngsi_ld.writing import entity_id_of, writing
+from broker.entities.evolution import Instance, Series, aggregated, core_members, deleted, evolution, nothing
+from broker.entities.patch import dataset, instances
 from broker.errors import Invalid, NotFound
+from broker.jsonld.context import Context
 from broker.ports import Transaction
 from broker.store import reading
-from broker.store.reading import Document, Point, Span
+from broker.store.aggregates import aggregates
+from broker.store.instances import Kept, instance_id
+from broker.store.reading import Document
+from broker.store.temporal import (
+    DELETED,
+    OBSERVED,
+    Gone,
+    Point,
+    Wish,
+    deletions,
+    evolving,
+    known,
+    points,
+    series_of,
+)
 from schemas.clock import iso
 
-_VALUES = "temporalValues"
 
+class _Found(NamedTuple):
+    """What is shown of each entity, by its id; `told` are the times of what was cut off, empty where nothing was."""
 
-class _Ask(NamedTuple):
-    """How the answer should look and how much of it there may be."""
-
-    times: Times
-    attrs: tuple[str, ...] | None
-    values: bool
-    shape: Shape
-    most: int
+    members: Mapping[str, dict[str, Any]]
+    told: list[datetime]
 
 
 async def retrieve(request: Request) -> Response:
-    """The history of one entity (6.19.3.1)."""
-    entity_id = request.path_params["entity_id"]
-    if not is_uri(entity_id):
-        raise Invalid("the id in the path must be a URI, such as urn:ngsi-ld:WaterObserved:1", field="id")
+    """The history of one entity (6.19.3.1), also of one that was deleted."""
+    entity_id = entity_id_of(request)
     gate = gate_of(request)
     caller = await gate.caller(request)
-    ask = await _ask(request, caller, required=False)
-    async with gateway_of(request).database.transaction(caller.tenant) as tx:
-        document = (await reading.documents(tx, [entity_id])).get(entity_id)
-        if document is None:
-            raise NotFound(f"there is no entity {entity_id}")
+    context = await link_context(request, caller.tenant)
+    gateway = gateway_of(request)
+    most = gateway.settings.max_points
+    ask = ask_of(request, request.query_params, context, required=False, most=most, also=frozenset({"type"}))
+    async with gateway.database.transaction(caller.tenant) as tx:
+        document = (await reading.documents_ever(tx, [entity_id])).get(entity_id)
+        if document is None or (document.deleted_at is not None and not await known(tx, entity_id)):
+            raise NotFound(f"there is no temporal representation of {entity_id}")
         gate.demand_entity(caller, entity_id, document.type)
-        points, complete = await _points(tx, [document], ask, gate, caller)
-    entity = _evolution(document, points, ask)
-    return _respond(
-        entity if not ask.shape.ld else {"@context": ask.shape.context.given, **entity}, ask, points, complete
-    )
+        await _refuse_empty(tx, document, ask, gate.hidden(caller, document.type))
+        found = await _members(tx, [document], ask, gate, caller)
+    return _respond(_entity(document, found, ask), ask, found.told, [])
 
 
 async def query(request: Request) -> Response:
     """The history of the entities that match (6.18.3.2); those without any in that time are left out."""
+    params = request.query_params
     gate = gate_of(request)
     caller = await gate.caller(request)
-    ask = await _ask(request, caller, required=True)
-    params = request.query_params
-    wanted, page = wanted_of(params, ask.shape.context), page_of(params)
-    selection = selection_for(gate, caller, wanted)
-    with pattern_blamed():
-        async with gateway_of(request).database.transaction(caller.tenant) as tx:
-            found = await reading.select(tx, selection, limit=page.limit, offset=page.offset)
-            points, complete = await _points(tx, found, ask, gate, caller)
-            total = await reading.count(tx, selection) if page.counted else None
-    mine: defaultdict[str, list[Point]] = defaultdict(list)
-    for point in points:
-        mine[point.entity_id].append(point)
-    entities = [_evolution(document, mine[document.id], ask) for document in found if mine[document.id]]
-    if ask.shape.ld:
-        entities = [{"@context": ask.shape.context.given, **entity} for entity in entities]
-    response = _respond(entities, ask, points, complete)
-    if total is not None:
-        response.headers["NGSILD-Results-Count"] = str(total)
-    return response
-
-
-async def _ask(request: Request, caller: Caller, *, required: bool) -> _Ask:
-    params = request.query_params
-    refuse_unsupported(params)
-    words = options_of(params, (_VALUES, "normalized"))
     context = await link_context(request, caller.tenant)
-    attrs = names_of(params, "attrs", context)
-    most = gateway_of(request).settings.max_points
-    shape = Shape(ld=answers_ld(request), context=context)
-    return _Ask(times_of(params, required=required, most=most), attrs, _VALUES in words, shape, most)
+    return await _query(request, params, context, wanted_of(params, context), gate, caller)
 
 
-async def _points(
-    tx: Transaction, found: Sequence[Document], ask: _Ask, gate: Gate, caller: Caller
-) -> tuple[list[Point], bool]:
-    """The values to show, and whether they are all there are."""
-    if not found:
-        return [], True
-    hidden = {document.id: gate.hidden(caller, document.type) for document in found}
-    span = Span(*ask.times)
-    points = await reading.points(tx, list(hidden), ask.attrs, span, limit=ask.most + 1)
-    complete = len(points) <= ask.most
+async def query_by_post(request: Request) -> Response:
+    """The same, asked for in a body (6.24.3.1)."""
+    ask = await writing(request)
+    body, context = await ask.body()
+    if not isinstance(body, Mapping) or body.get("type") != "Query":
+        raise Invalid("the body must be an object of type Query", field="type")
+    times = body.get("temporalQ")
+    if not isinstance(times, Mapping):
+        raise Invalid("a temporal query needs temporalQ with timerel and timeAt", field="temporalQ")
+    said = {name: str(value) for name, value in times.items() if name in TEMPORAL}
+    params = {**request.query_params, **params_of(body), **said}
+    where = selectors(body.get("entities", ()), context)
+    if not where and not any(name in params for name in ("attrs", "q", "georel")) and params.get("local") != "true":
+        raise Invalid("a query needs at least entities, attrs, q or geoQ", field="entities")
+    wanted = wanted_of(params, context, needed=False)
+    wanted = wanted._replace(where=(*wanted.where, *where))
+    return await _query(request, params, context, wanted, ask.gate, ask.caller)
+
+
+async def _query(
+    request: Request, params: Mapping[str, str], context: Context, wanted: Wanted, gate: Gate, caller: Caller
+) -> Response:
+    gateway = gateway_of(request)
+    most = gateway.settings.max_points
+    ask = ask_of(request, params, context, required=True, most=most, also=SELECTION | PAGE)
+    page = page_of(params)
+    # What an entity had is asked of its history: it need not have it any more.
+    selection = selection_for(gate, caller, wanted._replace(attributes=None))
+    there = evolving(ask.wish if ask.wish.attributes else ask.wish._replace(attributes=None), ask.times.span)
+    selection = selection._replace(where=(*selection.where, there), ever=True)
+    total = None
+    with pattern_blamed():
+        async with gateway.database.transaction(caller.tenant) as tx:
+            selection = ordered(await matching(tx, selection, wanted.geo), order_of(params, context))
+            documents = await reading.select(tx, selection, limit=page.limit + 1, offset=page.offset)
+            more, documents = len(documents) > page.limit, documents[: page.limit]
+            found = await _members(tx, documents, ask, gate, caller)
+            if ask.shape.sys_attrs:
+                ever = await reading.documents_ever(tx, [document.id for document in documents])
+                documents = [ever[document.id] for document in documents]
+            if page.counted:
+                total = await reading.count(tx, selection)
+    headers = page_headers(request, page, ask.shape, more=more, total=total)
+    return _respond([_entity(document, found, ask) for document in documents], ask, found.told, headers)
+
+
+async def _refuse_empty(tx: Transaction, document: Document, ask: Ask, hidden: frozenset[str]) -> None:
+    """Raise `NotFound` where attrs, pick or omit leave nothing of what history has (5.7.3, 4.21)."""
+    if not ask.filtered:
+        return
+    had = {key.attribute for key in await series_of(tx, [document.id], Wish())}
+    there = (had | orjson.loads(document.text).keys() | {"id", "type"}) - hidden
+    shape = ask.shape
+    left = there & (shape.attrs if shape.attrs is not None else shape.pick or there) - shape.omit
+    if not left:
+        raise NotFound(f"{document.id} has nothing of what is asked for")
+
+
+async def _members(tx: Transaction, documents: Sequence[Document], ask: Ask, gate: Gate, caller: Caller) -> _Found:
+    if not documents:
+        return _Found({}, [])
+    hidden = {document.id: gate.hidden(caller, document.type) for document in documents}
+    if ask.question is not None:
+        return _Found(await _aggregated(tx, documents, ask, hidden), [])
+    read = deletions if ask.times.span.by == DELETED else points
+    rows: Sequence[Point | Gone] = await read(tx, list(hidden), ask.wish, ask.times.span, limit=ask.most + 1)
+    complete = len(rows) <= ask.most
     if not complete:
-        points = _whole_instants(points)
-    return [
-        point for point in _newest(points, ask.times.last) if point.attribute not in hidden[point.entity_id]
-    ], complete
+        rows = _whole_instants(rows)
+    mine: defaultdict[str, list[Instance]] = defaultdict(list)
+    for row in _newest(rows, ask.times.span.last):
+        if row.attribute not in hidden[row.entity_id]:
+            mine[row.entity_id].append(_instance(row, ask))
+    members = {entity_id: evolution(found, ask.shape, ask.form) for entity_id, found in mine.items()}
+    if not complete:
+        await _add_empty(tx, members, ask, hidden)
+    return _Found(members, [] if complete else [row.told for row in rows])
 
 
-def _whole_instants(points: list[Point]) -> list[Point]:
-    """Cut where time steps, so that the next page can start after the last time shown (6.3.10)."""
-    cut = points[-1].at
-    kept = [point for point in points if point.at != cut]
-    return kept or points[:-1]
+async def _add_empty(
+    tx: Transaction, members: dict[str, dict[str, Any]], ask: Ask, hidden: Mapping[str, frozenset[str]]
+) -> None:
+    """In a part of an answer, what is all in other parts is told as empty."""
+    for key in await series_of(tx, list(hidden), ask.wish):
+        if key.attribute not in hidden[key.entity_id] | ask.shape.omit:
+            name = ask.shape.context.compact(key.attribute)
+            members.setdefault(key.entity_id, {}).setdefault(name, nothing(ask.form))
 
 
-def _newest(points: Iterable[Point], last: int | None) -> Iterable[Point]:
+def _whole_instants(rows: Sequence[Point | Gone]) -> Sequence[Point | Gone]:
+    """Cut where time steps, so that the next part can start after the last time shown (6.3.10)."""
+    cut = rows[-1].told
+    kept = [row for row in rows if row.told != cut]
+    return kept or rows[:-1]
+
+
+def _newest(rows: Iterable[Point | Gone], last: int | None) -> Iterable[Point | Gone]:
     """At most `last` per attribute: one attribute may have several series (units), each cut by itself before."""
     seen: defaultdict[tuple[str, str, str], int] = defaultdict(int)
-    for point in points:
-        key = (point.entity_id, point.attribute, point.dataset_id)
+    for row in rows:
+        key = (row.entity_id, row.attribute, row.dataset_id)
         seen[key] += 1
         if last is None or seen[key] <= last:
-            yield point
+            yield row
 
 
-def _evolution(document: Document, points: Sequence[Point], ask: _Ask) -> dict[str, Any]:
-    """EntityTemporal (5.2.20), normalized or as pairs of value and time (4.5.9)."""
-    types = document.type
-    compact = ask.shape.context.compact
-    names = [compact(name) for name in types]
-    entity: dict[str, Any] = {"id": document.id, "type": names[0] if len(names) == 1 else names}
-    series: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for point in points:
-        series[point.attribute].append(_instance(point))
-    for name, instances in series.items():
-        shown = _pairs(instances) if ask.values else [attribute_as(i, NORMALIZED, compact) for i in instances]
-        entity[compact(name)] = shown
-    return entity
+def stored_instance(row: Point | Kept) -> dict[str, Any]:
+    """The instance in a row of history, normalized; a bare number is a Property observed at its time."""
+    if row.value is not None:
+        stored: dict[str, Any] = orjson.loads(row.value)
+        return stored
+    value = {"type": "Property", "value": row.number, "observedAt": iso(row.at)}
+    if row.unit_code:
+        value["unitCode"] = row.unit_code
+    if row.dataset_id:
+        value["datasetId"] = row.dataset_id
+    return value
 
 
-def _instance(point: Point) -> dict[str, Any]:
-    if point.value is not None:
-        instance: dict[str, Any] = orjson.loads(point.value)
-        instance.setdefault("observedAt", iso(point.at))
-        return instance
-    instance = {"type": "Property", "value": point.number, "observedAt": iso(point.at)}
-    if point.unit_code:
-        instance["unitCode"] = point.unit_code
-    if point.dataset_id:
-        instance["datasetId"] = point.dataset_id
-    return instance
+def _instance(row: Point | Gone, ask: Ask) -> Instance:
+    told = iso(row.told)
+    if isinstance(row, Gone):
+        return Instance(row.attribute, deleted(row.kind, row.attribute, row.dataset_id, told), told)
+    value = stored_instance(row)
+    modified = value.pop("modifiedAt", None)
+    value["instanceId"] = value.pop("instanceId", None) or instance_id(row.series_id, row.at, row.version)
+    by, created = ask.times.span.by, iso(row.received_at)
+    if ask.shape.sys_attrs:
+        value |= {"createdAt": created, "modifiedAt": modified or created}
+    elif by != OBSERVED:
+        value[by] = told
+    return Instance(row.attribute, value, told)
 
 
-_MAIN = {"Relationship": ("object", "objects"), "LanguageProperty": ("languageMap", "languageMaps")}
+async def _aggregated(
+    tx: Transaction, documents: Sequence[Document], ask: Ask, hidden: Mapping[str, frozenset[str]]
+) -> dict[str, dict[str, Any]]:
+    assert ask.question is not None
+    keys = {
+        k.series_id: k for k in await series_of(tx, list(hidden), ask.wish) if k.attribute not in hidden[k.entity_id]
+    }
+    docs = {document.id: orjson.loads(document.text) for document in documents}
+    values: defaultdict[int, dict[str, list[list[Any]]]] = defaultdict(dict)
+    for row in await aggregates(tx, list(keys), ask.question):
+        for method in ask.question.methods:
+            if (value := row.value(method)) is not None:
+                values[row.series_id].setdefault(method, []).append([value, iso(row.start), iso(row.end)])
+    mine: defaultdict[str, list[Series]] = defaultdict(list)
+    for number, found in values.items():
+        key = keys[number]
+        kind = _kind(docs[key.entity_id], key.attribute, key.dataset_id)
+        mine[key.entity_id].append(Series(key.attribute, kind, key.dataset_id, key.unit_code, found))
+    return {entity_id: aggregated(series, ask.shape) for entity_id, series in mine.items()}
 
 
-def _pairs(instances: list[dict[str, Any]]) -> dict[str, Any]:
-    kind = instances[0]["type"]
-    one, many = _MAIN.get(kind, ("value", "values"))
-    return {"type": kind, many: [[instance.get(one), instance["observedAt"]] for instance in instances]}
+def _kind(doc: Mapping[str, Any], attribute: str, dataset_id: str) -> str:
+    """The attribute's type, as the entity has it or last had it."""
+    there = {dataset(instance): instance["type"] for instance in instances(doc.get(attribute))}
+    return str(there.get(dataset_id) or next(iter(there.values()), "Property"))
 
 
-def _respond(body: Any, ask: _Ask, points: Sequence[Point], complete: bool) -> Response:
+def _entity(document: Document, found: _Found, ask: Ask) -> dict[str, Any]:
+    """EntityTemporal (5.2.20)."""
+    times = {"createdAt": iso(document.created_at), "modifiedAt": iso(document.modified_at)}
+    if document.deleted_at is not None:
+        times["deletedAt"] = iso(document.deleted_at)
+    core = core_members(orjson.loads(document.text), times, ask.shape)
+    entity = {**core, **found.members.get(document.id, {})}
+    return {"@context": ask.shape.context.given, **entity} if ask.shape.ld else entity
+
+
+def _respond(body: Any, ask: Ask, told: list[datetime], headers: list[tuple[bytes, bytes]]) -> Response:
     """200, or 206 with the range of time that is shown when there is more (6.3.10)."""
-    if complete:
-        return EntityResponse(orjson.dumps(body), ask.shape)
-    shown = f"date-time {iso(points[0].at)}-{iso(points[-1].at)}/*"
-    return EntityResponse(orjson.dumps(body), ask.shape, 206, [(b"content-range", shown.encode())])
+    if not told:
+        return EntityResponse(orjson.dumps(body), ask.shape, more=headers)
+    start, end = range_of(ask.times, told)
+    size = ask.times.span.last or "*"
+    shown = f"date-time {iso(start)}-{iso(end)}/{size}"
+    return EntityResponse(orjson.dumps(body), ask.shape, 206, [*headers, (b"content-range", shown.encode())])

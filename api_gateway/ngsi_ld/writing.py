@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 from starlette.requests import Request
@@ -21,6 +21,7 @@ from broker.entities.merge import EntityUpdate
 from broker.entities.parse import is_uri
 from broker.errors import Conflict, Invalid
 from broker.jsonld.context import Context
+from broker.ports import Transaction
 from broker.store.entities import EntityWriter
 from broker.store.reading import Document, documents
 from schemas.change import Change
@@ -29,6 +30,11 @@ _TRIES = 3
 
 Decide = Callable[[dict[str, Document]], list[EntityUpdate]]
 """From the entities as they stand (locked) to what is applied. Called again after a collision; raises to refuse."""
+
+
+Result = TypeVar("Result")
+Work = Callable[[Transaction, EntityWriter, str | None], Awaitable[Result]]
+"""What is done in a transaction, with the writer and the trace to give to what follows."""
 
 
 class Writing(NamedTuple):
@@ -64,6 +70,19 @@ class Writing(NamedTuple):
             except Conflict as error:
                 if attempt == _TRIES - 1 or isinstance(error, AlreadyThere):
                     raise
+        raise AssertionError("the last try returns or raises")
+
+    async def transact(self, work: Work[Result]) -> Result:
+        """Do `work` in one transaction of the caller's tenant, again where somebody else was quicker."""
+        writer: EntityWriter = self.request.app.state.writer
+        with self._trace() as trace:
+            for attempt in range(_TRIES):
+                try:
+                    async with self.gateway.database.transaction(self.caller.tenant) as tx:
+                        return await work(tx, writer, trace)
+                except Conflict:
+                    if attempt == _TRIES - 1:
+                        raise
         raise AssertionError("the last try returns or raises")
 
     async def delete(self, ids: Sequence[str]) -> list[Change]:

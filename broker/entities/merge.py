@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
+
+from broker.entities.patch import dataset, instances
 
 CORE_MEMBERS = frozenset({"id", "type", "scope", "@context"})
 """Members of an entity that are not attributes (ETSI GS CIM 009, 4.5.1)."""
@@ -18,6 +21,8 @@ class EntityUpdate(NamedTuple):
     from others (a `dateObserved`, say) and so have no history of their own. `received_at` is when the values came
     to our door, where that is earlier than the transaction. `trace` is the traceparent (W3C Trace Context) that they
     came with. `decided`: somebody has decided what the state is (a write over HTTP), whatever its `observedAt`.
+    `over_time`: attributes are lists of their instances at many times; what is newest of each datasetId, and newer
+    than the state, becomes the state.
     """
 
     id: str
@@ -27,6 +32,7 @@ class EntityUpdate(NamedTuple):
     received_at: datetime | None = None
     trace: str | None = None
     decided: bool = False
+    over_time: bool = False
 
 
 class Merged(NamedTuple):
@@ -50,6 +56,8 @@ def merge(current: dict[str, Any] | None, update: EntityUpdate) -> Merged:
     previous: dict[str, Any] = {}
     for name, new in update.attributes.items():
         old = doc.get(name)
+        if update.over_time and name != "scope":
+            new = newest([*instances(old), *instances(new)])
         if not (_replaces(old, new) or (update.decided and new is not None and old != new)):
             continue
         if old is not None:
@@ -70,6 +78,19 @@ def observed_at(attribute: Any) -> str | None:
     return attribute.get("observedAt") if isinstance(attribute, dict) else None
 
 
+def newest(over_time: Sequence[dict[str, Any]]) -> Any:
+    """Of each datasetId the instance observed last (of several then, the last named): as an attribute of a state.
+
+    An instance without `observedAt` counts as of now, so that no archive goes over it.
+    """
+    latest: dict[str, dict[str, Any]] = {}
+    for instance in over_time:
+        known = latest.get(dataset(instance))
+        if known is None or _at(instance) >= _at(known):
+            latest[dataset(instance)] = instance
+    return next(iter(latest.values())) if len(latest) == 1 else list(latest.values())
+
+
 def _replaces(old: Any, new: Any) -> bool:
     if old is None:
         return new is not None
@@ -77,6 +98,11 @@ def _replaces(old: Any, new: Any) -> bool:
         return new is None
     before, after = observed_at(old), observed_at(new)
     return before is None or after is None or _instant(after) >= _instant(before)
+
+
+def _at(instance: dict[str, Any]) -> datetime:
+    text = observed_at(instance)
+    return _instant(text) if text else datetime.max.replace(tzinfo=UTC)
 
 
 def _instant(text: str) -> datetime:

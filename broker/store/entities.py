@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from broker.entities.merge import EntityUpdate, Merged, merge
 from broker.entities.patch import instances
 from broker.ports import CHANGES, NewRecord, Outlet, Transaction
 from broker.sql import load
+from broker.store.gone import note_gone
 from broker.store.history import History, Row, Series
 from schemas.change import Change, Sample, encode_change
 from schemas.clock import iso
@@ -74,7 +75,7 @@ class EntityWriter:
         """
         number = await _tenant_number(tx, tenant)
         stored = await _lock(tx, number, sorted({update.id for update in updates}))
-        versions = await self._append(tx, number, updates, at)
+        versions = await self._append(tx, number, updates, stored, at)
         grouped: defaultdict[str, list[int]] = defaultdict(list)
         for index, update in enumerate(updates):
             grouped[update.id].append(index)
@@ -96,7 +97,27 @@ class EntityWriter:
             changes.append(_change(tenant, entity_id, before, merged, samples, at, own))
         await _save(tx, "insert", number, inserts, at)
         await _save(tx, "update", number, alterations, at, stamps)
+        await note_gone(tx, number, changes, at)
         return Written(changes, versions)
+
+    async def evolve(
+        self, tx: Transaction, tenant: str, update: EntityUpdate, *, at: datetime, trace: str | None = None
+    ) -> Written:
+        """`write` of one update that is `over_time`. The entity is marked: it is nothing but its history so far.
+
+        The mark stays while nothing else writes the entity; an entity that others write is not marked.
+        """
+        number = await _tenant_number(tx, tenant)
+        row = await tx.fetchrow(_SQL["evolution"], number, update.id)
+        written = await self.apply(tx, tenant, [update], at=at, trace=trace)
+        if row is None or row["version"] == row["evolved_version"]:
+            await tx.execute(_SQL["evolved"], number, update.id)
+        await self.announce(tx, written.changes)
+        return written
+
+    async def remember(self, tx: Transaction, tenant: str, rows: Sequence[Row]) -> None:
+        """Add rows to history and nothing else: the state is the caller's."""
+        await self._history.append(tx, await _tenant_number(tx, tenant), rows)
 
     async def delete(
         self, tx: Transaction, tenant: str, ids: Sequence[str], *, at: datetime, trace: str | None = None
@@ -104,7 +125,7 @@ class EntityWriter:
         """Delete entities (their history stays, 5.6.6). Those that do not exist are passed over."""
         number = await _tenant_number(tx, tenant)
         changes = []
-        for record in await tx.fetch(_SQL["delete"], number, sorted(set(ids))):
+        for record in await tx.fetch(_SQL["delete"], number, sorted(set(ids)), at):
             doc = _decode(record["doc"])
             changes.append(
                 Change(
@@ -118,20 +139,31 @@ class EntityWriter:
                     trace=trace,
                 )
             )
+        await note_gone(tx, number, changes, at)
         await self.announce(tx, changes)
         return changes
 
     async def _append(
-        self, tx: Transaction, tenant: int, updates: Sequence[EntityUpdate], at: datetime
+        self,
+        tx: Transaction,
+        tenant: int,
+        updates: Sequence[EntityUpdate],
+        stored: Mapping[str, _Stored],
+        at: datetime,
     ) -> list[dict[str, int | None]]:
         places: list[tuple[int, str]] = []
         rows: list[Row] = []
         for index, update in enumerate(updates):
             for name, attribute in update.attributes.items():
                 if attribute is not None and name not in update.untimed and name != "scope":
+                    # Beside one that changed stand the other instances of the attribute, which have nothing new to say.
+                    beside = isinstance(attribute, list) and not update.over_time
+                    same = _stored_instances(stored, update.id, name) if beside else ()
                     for instance in instances(attribute):
+                        if instance in same:
+                            continue
                         places.append((index, name))
-                        rows.append(_row(update, name, instance, at))
+                        rows.append(row_of(update, name, instance, at))
         versions: list[dict[str, int | None]] = [{} for _ in updates]
         kept = await self._history.append(tx, tenant, rows)
         for (index, name), version in zip(places, kept, strict=True):
@@ -163,6 +195,10 @@ def _stamps(before: dict[str, Any], merged: Merged, at: datetime) -> dict[str, s
     time = iso(at)
     changed = [name for name, value in merged.attributes.items() if value is not None and name != "type"]
     return {f"m:{name}": time for name in changed} | {f"c:{name}": time for name in changed if name not in before}
+
+
+def _stored_instances(stored: Mapping[str, _Stored], entity_id: str, name: str) -> list[dict[str, Any]]:
+    return instances(stored[entity_id].doc.get(name)) if entity_id in stored else []
 
 
 async def _save(
@@ -251,14 +287,17 @@ def _change(
     )
 
 
-def _row(update: EntityUpdate, name: str, attribute: dict[str, Any], at: datetime) -> Row:
+def row_of(update: EntityUpdate, name: str, attribute: dict[str, Any], at: datetime) -> Row:
+    """What history keeps of an instance of an attribute; without observedAt it is of the time `at`."""
     unit, dataset = attribute.get("unitCode", ""), attribute.get("datasetId", "")
     series, time, received = Series(update.id, name, dataset, unit), _time(attribute, at), update.received_at or at
     value: Any = attribute.get("value")
-    plain = attribute.keys() <= _SAID_BY_SERIES
-    if plain and type(value) in (int, float) and abs(value) < _EXACT_INTEGERS:
-        return Row(series, time, float(value), None, received)
-    return Row(series, time, None, _encode(attribute).decode(), received)
+    numeric = type(value) in (int, float) and abs(value) < _EXACT_INTEGERS
+    number = float(value) if numeric else None
+    # A row that is only a number and a time says that it was observed then; what has no observedAt says so in full.
+    if numeric and "observedAt" in attribute and attribute.keys() <= _SAID_BY_SERIES:
+        return Row(series, time, number, None, received)
+    return Row(series, time, number, _encode(attribute).decode(), received)
 
 
 def _time(attribute: dict[str, Any], at: datetime) -> datetime:

@@ -5,6 +5,7 @@ order by id
 for update
 
 -- name: insert
+with again as (delete from entity_past where tenant_id = $1 and id = any($2::text[]))
 insert into entity (tenant_id, id, type, doc, version, lon, lat, created_at, modified_at)
 select $1, id, string_to_array(type, ' '), doc::jsonb, 1, lon, lat, $7, $7
 from unnest($2::text[], $3::text[], $4::text[], $5::float8[], $6::float8[]) as e (id, type, doc, lon, lat)
@@ -16,5 +17,17 @@ from unnest($2::text[], $3::text[], $4::text[], $5::float8[], $6::float8[], $8::
 where entity.tenant_id = $1 and entity.id = e.id
 
 -- name: delete
-delete from entity where tenant_id = $1 and id = any($2::text[])
-returning id, doc::text as doc, version
+with gone as (
+    delete from entity where tenant_id = $1 and id = any($2::text[])
+    returning id, type, doc, stamps, lon, lat, created_at, modified_at, version
+), kept as (
+    insert into entity_past (tenant_id, id, type, doc, stamps, lon, lat, created_at, modified_at, deleted_at)
+    select $1, id, type, doc, stamps, lon, lat, created_at, modified_at, $3 from gone
+)
+select id, doc::text as doc, version from gone
+
+-- name: evolved
+update entity set evolved_version = version where tenant_id = $1 and id = $2
+
+-- name: evolution
+select version, evolved_version from entity where tenant_id = $1 and id = $2 for update

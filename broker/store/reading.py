@@ -24,6 +24,7 @@ class Document(NamedTuple):
     modified_at: datetime
     stamps: str = "{}"
     """When attributes changed, as JSON (see the column)."""
+    deleted_at: datetime | None = None
 
 
 class Where(NamedTuple):
@@ -38,7 +39,7 @@ class Selection(NamedTuple):
 
     `types`, `ids` and `attributes` each mean any of them. `id_pattern` is a POSIX extended regular expression found
     anywhere in the id (ETSI GS CIM 009, 4.9). `only_types` are the types that may be seen: all of an
-    entity's types must be among them; none may be in `never_types`.
+    entity's types must be among them; none may be in `never_types`. `ever` looks among deleted entities too.
     """
 
     types: tuple[str, ...] | None = None
@@ -50,6 +51,7 @@ class Selection(NamedTuple):
     where: tuple[Where, ...] = ()
     order: str = "id"
     order_values: tuple[Any, ...] = ()
+    ever: bool = False
 
     def parameters(self) -> list[Any]:
         # "(?e)" makes PostgreSQL read a POSIX ERE: no back references, no look-around, so it runs as an automaton.
@@ -57,30 +59,15 @@ class Selection(NamedTuple):
         return [self.types, self.ids, pattern, self.attributes, self.only_types, self.never_types]
 
 
-class Span(NamedTuple):
-    """From `start` on, until before `end`. `last` asks for the newest of each attribute, newest first."""
-
-    start: datetime
-    end: datetime
-    last: int | None = None
-
-
-class Point(NamedTuple):
-    """One value in time: a number in a unit, or a whole attribute as JSON text."""
-
-    entity_id: str
-    attribute: str
-    dataset_id: str
-    unit_code: str
-    at: datetime
-    number: float | None
-    value: str | None
-
-
 async def documents(tx: Transaction, ids: Sequence[str], *, lock: bool = False) -> dict[str, Document]:
     """The entities among `ids` that exist; with `lock` nobody else changes them until the transaction ends."""
     rows = await tx.fetch(_SQL["lock" if lock else "documents"], list(ids))
     return {row["id"]: Document(*row.values()) for row in rows}
+
+
+async def documents_ever(tx: Transaction, ids: Sequence[str]) -> dict[str, Document]:
+    """The entities among `ids` that exist or did before they were deleted."""
+    return {row["id"]: Document(*row.values()) for row in await tx.fetch(_SQL["documents_ever"], list(ids))}
 
 
 async def select(tx: Transaction, selection: Selection, *, limit: int, offset: int) -> list[Document]:
@@ -140,17 +127,6 @@ async def devices(tx: Transaction, *, after: str, limit: int) -> list[dict[str, 
     return [{**row, "profile": json.loads(row["profile"]), "createdAt": iso(row["createdAt"])} for row in rows]
 
 
-async def points(
-    tx: Transaction, ids: Sequence[str], attributes: Sequence[str] | None, span: Span, *, limit: int
-) -> list[Point]:
-    """What history holds of `ids` in the span, at most `limit` values, in order of time; of corrections the last."""
-    statement = _SQL["samples"].format(order="desc" if span.last else "asc")
-    wanted = None if attributes is None else list(attributes)
-    each = min(span.last or limit, limit)
-    rows = await tx.fetch(statement, list(ids), wanted, span.start, span.end, each, limit)
-    return [Point(*row.values()) for row in rows]
-
-
 def _statement(name: str, selection: Selection, used: int) -> tuple[str, list[Any]]:
     """The named statement with the selection's further conditions, and their parameters in order."""
     values: list[Any] = []
@@ -165,4 +141,5 @@ def _statement(name: str, selection: Selection, used: int) -> tuple[str, list[An
         values += selection.order_values
     filters = _SQL["filters"].format(more="\n    ".join(conditions))
     attribute = f"${used + len(values)}" if values else ""
-    return _SQL[name].format(filters=filters, order=order, attribute=attribute), values
+    entities = "entity_ever" if selection.ever else "entity"
+    return _SQL[name].format(entities=entities, filters=filters, order=order, attribute=attribute), values

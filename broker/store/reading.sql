@@ -13,35 +13,39 @@ order by id for update
     and not type && $6::text[]
     {more}
 
+-- name: documents_ever
+select id, type, doc::text as doc, created_at, modified_at, stamps::text as stamps, deleted_at from entity_ever
+where id = any($1::text[])
+
 -- name: of_types
 select id, type, doc::text as doc, created_at, modified_at, stamps::text as stamps from (
     select e.* from unnest($1::text[]) as t (name) cross join lateral (
-        select id, type, doc, created_at, modified_at, stamps from entity
+        select id, type, doc, created_at, modified_at, stamps from {entities} entity
         where first_type = t.name and {filters} order by id limit $7::int + $8::int
     ) e
     union all
     select * from (
-        select id, type, doc, created_at, modified_at, stamps from entity
+        select id, type, doc, created_at, modified_at, stamps from {entities} entity
         where cardinality(type) > 1 and not first_type = any($1) and type && $1 and {filters}
         order by id limit $7::int + $8::int
     ) s
 ) found order by id limit $7::int offset $8::int
 
 -- name: of_any_type
-select id, type, doc::text as doc, created_at, modified_at, stamps::text as stamps from entity
+select id, type, doc::text as doc, created_at, modified_at, stamps::text as stamps from {entities} entity
 where $1::text[] is null and {filters} order by id limit $7::int offset $8::int
 
 -- name: ordered
-select id, type, doc::text as doc, created_at, modified_at, stamps::text as stamps from entity
+select id, type, doc::text as doc, created_at, modified_at, stamps::text as stamps from {entities} entity
 where ($1::text[] is null or type && $1::text[]) and {filters} order by {order} limit $7::int offset $8::int
 
 -- name: count_of_types
-select (select count(*) from entity where first_type = any($1::text[]) and {filters})
-    + (select count(*) from entity
+select (select count(*) from {entities} entity where first_type = any($1::text[]) and {filters})
+    + (select count(*) from {entities} entity
        where cardinality(type) > 1 and not first_type = any($1) and type && $1 and {filters})
 
 -- name: count_of_any_type
-select count(*) from entity where $1::text[] is null and {filters}
+select count(*) from {entities} entity where $1::text[] is null and {filters}
 
 -- name: types
 with recursive first (name) as (
@@ -55,26 +59,16 @@ union
 select unnest(type) from entity where cardinality(type) > 1
 order by 1
 
--- name: samples
-select s.entity_id, s.attribute, s.dataset_id, s.unit_code, h.at, h.number, h.value::text as value
-from series s cross join lateral (
-    select distinct on (at) at, number, value from history
-    where series_id = s.id and at >= $3 and at < $4
-    order by at {order}, version desc limit $5
-) h
-where s.entity_id = any($1::text[]) and ($2::text[] is null or s.attribute = any($2))
-order by h.at {order}, s.id limit $6
-
 -- name: devices
 select id, family, kind, status, entity_id as "entityId", entity_type as "entityType", profile::text as profile,
     created_at as "createdAt"
 from device where id > $1 order by id limit $2
 
 -- name: candidates_of_any_type
-select id, (doc -> {attribute})::text as value from entity where $1::text[] is null and {filters} order by id
+select id, (doc -> {attribute})::text as value from {entities} entity where $1::text[] is null and {filters} order by id
 
 -- name: candidates_of_types
-select id, (doc -> {attribute})::text as value from entity
+select id, (doc -> {attribute})::text as value from {entities} entity
 where (first_type = any($1::text[]) or (cardinality(type) > 1 and type && $1)) and {filters} order by id
 
 -- name: attributes

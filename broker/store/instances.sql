@@ -1,0 +1,35 @@
+-- name: at
+select s.id as series_id, s.entity_id, s.attribute, s.dataset_id, s.unit_code, h.at, h.number, h.value::text as value,
+    h.version, h.received_at
+from series s join history h on h.series_id = s.id
+where s.entity_id = $1 and s.attribute = $2 and s.id = $3 and h.at = $4 and h.version = $5
+for update of h
+
+-- name: named
+select s.id as series_id, s.entity_id, s.attribute, s.dataset_id, s.unit_code, h.at, h.number, h.value::text as value,
+    h.version, h.received_at
+from series s join history h on h.series_id = s.id
+where s.entity_id = $1 and s.attribute = $2 and h.value ->> 'instanceId' = $3
+for update of h
+
+-- name: rewrite
+update history set number = $4, value = $5::jsonb where series_id = $1 and at = $2 and version = $3
+
+-- name: remove
+delete from history where series_id = $1 and at = $2
+
+-- name: remove_series
+delete from history where series_id = any($1::bigint[])
+
+-- name: forget
+select history_forget($1::bigint[])
+
+-- name: forget_gone
+delete from attribute_past where entity_id = $1 and ($2::text is null or attribute = $2)
+    and ($3::text is null or dataset_id = $3)
+
+-- name: forget_past
+delete from entity_past where id = $1
+
+-- name: only_history
+select version = evolved_version from entity where id = $1 for update
