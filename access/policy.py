@@ -12,6 +12,8 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from access.delegation import view_of
+
 
 class Action(StrEnum):
     """What somebody wants to do."""
@@ -99,7 +101,16 @@ class Readable(NamedTuple):
 
 
 def decide(policy: Policy, subject: Subject, action: Action, resource: Resource) -> Decision:
-    """Whether `subject` may. Pure: the same question to the same policy always has the same answer."""
+    """Whether `subject` may. Pure: the same question to the same policy always has the same answer.
+
+    Of another city's data by delegation, only entities can be read; which of them, the database holds to.
+    """
+    giver, reader = view_of(resource.tenant)
+    if reader is not None:
+        if action is not Action.READ or resource.type.startswith("service:"):
+            why = f"the token is bound to the tenant {reader!r} and in {giver!r} reads only entities delegated to it"
+            return Decision(False, "delegation", why)
+        resource = resource._replace(tenant=reader)
     if subject.tenant is not None and subject.tenant != resource.tenant:
         return Decision(False, "own-tenant", f"this caller belongs to the tenant {subject.tenant!r}")
     for rule in policy.rules:

@@ -40,6 +40,7 @@ from api_gateway.routes import (
     buses,
     city,
     data,
+    delegations,
     events,
     flood,
     health,
@@ -145,6 +146,7 @@ def _furnish(app: FastAPI, services: Gateway, meter: Meter) -> None:
 
 def _routers(services: Gateway) -> list[APIRouter]:
     routers = [events.router, city.router, data.router, oauth.router, account.router, staff.router, health.router]
+    routers.append(delegations.router)
     routers += [personal.router, personal_staff.router]
     if services.flood is not None:
         routers.append(flood.router)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from starlette.requests import Request
 
+from access.delegation import guest_view, view_of
 from access.policy import (
     ANYONE,
     Action,
@@ -31,10 +32,15 @@ _TENANT_HEADER = b"ngsild-tenant"
 
 
 class Caller(NamedTuple):
-    """Who asks, and the tenant whose data they ask about."""
+    """Who asks, and the tenant whose data they ask about (or the view that their own city was given of it)."""
 
     subject: Subject
     tenant: str
+
+    @property
+    def city(self) -> str:
+        """The tenant whose data are asked about."""
+        return view_of(self.tenant).giver
 
 
 class Gate:
@@ -65,7 +71,8 @@ class Gate:
     async def caller(self, request: Request, *, tenant: str | None = None) -> Caller:
         """Who sent the request. The tenant is NGSILD-Tenant (6.3.14) or `tenant`, else the token's, else the default.
 
-        Raises `Unauthenticated` for a token that is not good, `Forbidden` for one of another tenant, and `TooMany`.
+        A token of another city sees what was delegated to it: the database refuses it where nothing was. Raises
+        `Unauthenticated` for a token that is not good, and `TooMany`.
         """
         authorization = None
         for name, value in request.scope["headers"]:
@@ -78,7 +85,7 @@ class Gate:
             raise UnknownTenant(f"there is no tenant named {tenant[:60]!r}")
         chosen = tenant or subject.tenant or self._default_tenant
         if subject.tenant is not None and subject.tenant != chosen:
-            raise Forbidden(f"the token is bound to the tenant {subject.tenant!r} and cannot be used in {chosen!r}")
+            chosen = guest_view(chosen, subject.tenant)
         caller = request.scope["caller"] = Caller(subject, chosen)
         self._meter.take(subject)
         return caller

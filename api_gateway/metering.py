@@ -112,7 +112,7 @@ class Metering:
                 status = message["status"]
                 client = caller.subject.client
                 if client or status != 404:  # a stranger's tenant may be made up
-                    self._meter.count(caller.tenant, client, _data(scope), refused=status in _REFUSED)
+                    self._meter.count(caller.city, client, _data(scope), refused=status in _REFUSED)
                 if client:
                     message["headers"] = [*message["headers"], *self._meter.headers(caller.subject)]
             await send(message)

@@ -4,6 +4,7 @@ MIGRATED_PACKAGES = (
     "broker.store",
     "broker.delivery",
     "broker.consent",
+    "broker.tenancy",
     "services.alerting",
     "services.dispatch",
     "services.points",

@@ -16,6 +16,7 @@ from api_gateway.context import gateway_of
 from api_gateway.events import cursor
 from api_gateway.events.fanout import Event, Fanout, Stream
 from api_gateway.events.stream import Visible, server_sent
+from broker.errors import Forbidden
 
 router = APIRouter(prefix="/api/v1", tags=["events"])
 
@@ -45,6 +46,8 @@ async def events(
     types that you may read are sent."""
     gateway, gate = gateway_of(request), gate_of(request)
     caller = await gate.caller(request, tenant=tenant)
+    if caller.tenant != caller.city:
+        raise Forbidden(f"what {caller.city!r} delegates can be read, not streamed")
     wanted = frozenset(name.strip() for name in types.split(",")) if types else None
     for name in sorted(wanted or ()):
         gate.demand(caller, Action.READ, name)

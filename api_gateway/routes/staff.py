@@ -8,8 +8,6 @@ from __future__ import annotations
 import csv
 import io
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, date, timedelta
 from typing import Annotated, Any, Literal
 
@@ -19,7 +17,8 @@ from starlette.responses import JSONResponse, Response
 
 from access.policy import Action
 from api_gateway import audit
-from api_gateway.auth import Caller, gate_of
+from api_gateway.asking import asked, note
+from api_gateway.auth import gate_of
 from api_gateway.body import read_body
 from api_gateway.context import gateway_of
 from api_gateway.devices_csv import read_devices
@@ -27,7 +26,7 @@ from api_gateway.metering import usage
 from api_gateway.oauth import approval
 from api_gateway.oauth.accounts import change_account, list_accounts
 from api_gateway.openapi import PROBLEMS
-from broker.errors import Conflict, Forbidden, Invalid, NotFound
+from broker.errors import Conflict, Invalid, NotFound
 from broker.ports import Transaction
 from broker.store import rejected
 from broker.store.devices import Device, register, set_status
@@ -72,28 +71,6 @@ class DeviceStatus(_Body):
     status: Literal["approved", "quarantined", "suspended"]
 
 
-@asynccontextmanager
-async def _asked(request: Request, action: Action, service: str) -> AsyncIterator[tuple[Caller, Transaction]]:
-    """Who asks, once the policy has allowed it, and a transaction of their tenant. A refusal leaves its line too."""
-    gate = gate_of(request)
-    caller = await gate.caller(request)
-    try:
-        gate.demand(caller, action, f"service:{service}")
-    except Forbidden as error:
-        subject, purpose = caller.subject, request.headers.get("cityos-purpose", "")
-        line = audit.Line(f"{service}.{action}", "", subject.id, subject.client, purpose, False, str(error))
-        await audit.note_alone(request, caller.tenant, line)
-        raise
-    async with gateway_of(request).database.transaction(caller.tenant) as tx:
-        yield caller, tx
-
-
-async def _note(tx: Transaction, request: Request, caller: Caller, action: str, object_: str, detail: str = "") -> None:
-    purpose = request.headers.get("cityos-purpose", "")
-    line = audit.Line(action, object_, caller.subject.id, caller.subject.client, purpose, True, detail)
-    await audit.note(tx, request, line)
-
-
 _After = Annotated[str, Query(description="continue after this id", max_length=200)]
 _Limit = Annotated[int, Query(ge=1, le=1000)]
 
@@ -101,27 +78,27 @@ _Limit = Annotated[int, Query(ge=1, le=1000)]
 @router.get("/users", summary="People with an account")
 async def users(request: Request, after: _After = "", limit: _Limit = 100) -> dict[str, Any]:
     """In order of id. Needs users:read."""
-    async with _asked(request, Action.READ, "users") as (caller, tx):
+    async with asked(request, Action.READ, "users") as (caller, tx):
         found = await list_accounts(tx, after=after, limit=limit)
-        await _note(tx, request, caller, "users.list", "", f"{len(found)} accounts")
+        await note(tx, request, caller, "users.list", "", f"{len(found)} accounts")
     return {"users": found, "next": found[-1]["id"] if len(found) == limit else None}
 
 
 @router.put("/users/{user_id}", summary="Give and take roles, suspend an account")
 async def change_user(request: Request, user_id: str, body: AccountChange) -> dict[str, Any]:
     """Ends every session and grant of that person, who logs in again. Nobody changes their own account."""
-    async with _asked(request, Action.WRITE, "users") as (caller, tx):
+    async with asked(request, Action.WRITE, "users") as (caller, tx):
         if caller.subject.id == user_id:
             raise Conflict("nobody gives themselves roles: ask a colleague")
         await change_account(tx, user_id, body.roles, body.status, gateway_of(request).clock())
-        await _note(tx, request, caller, "user.change", user_id, f"{body.status}: {', '.join(body.roles)}")
+        await note(tx, request, caller, "user.change", user_id, f"{body.status}: {', '.join(body.roles)}")
     return {"id": user_id, "roles": sorted(set(body.roles)), "status": body.status}
 
 
 @router.get("/apps", summary="Apps, and what they wait for")
 async def apps(request: Request, after: _After = "", limit: _Limit = 100) -> dict[str, Any]:
     """In order of id, without secrets. Needs apps:read."""
-    async with _asked(request, Action.READ, "apps") as (_, tx):
+    async with asked(request, Action.READ, "apps") as (_, tx):
         found = await approval.list_apps(tx, after=after, limit=limit)
     return {"apps": found, "next": found[-1]["client_id"] if len(found) == limit else None}
 
@@ -129,27 +106,27 @@ async def apps(request: Request, after: _After = "", limit: _Limit = 100) -> dic
 @router.post("/apps/{client_id}/approval", summary="Allow or refuse what an app asks for")
 async def decide_app(request: Request, client_id: str, body: AppDecision) -> dict[str, Any]:
     """Needs apps:write. What is not among `allow` is refused; the app may ask again."""
-    async with _asked(request, Action.WRITE, "apps") as (caller, tx):
+    async with asked(request, Action.WRITE, "apps") as (caller, tx):
         scopes = await approval.decide(tx, client_id, body.allow)
-        await _note(tx, request, caller, "app.approve", client_id, " ".join(sorted(body.allow)) or "(nothing)")
+        await note(tx, request, caller, "app.approve", client_id, " ".join(sorted(body.allow)) or "(nothing)")
     return {"client_id": client_id, "scope": " ".join(scopes)}
 
 
 @router.put("/apps/{client_id}/status", summary="Suspend an app, or let it in again")
 async def set_app_status(request: Request, client_id: str, body: AppStatus) -> dict[str, Any]:
     """Needs apps:write. Suspending ends what people had allowed it; its own tokens end within their hour."""
-    async with _asked(request, Action.WRITE, "apps") as (caller, tx):
+    async with asked(request, Action.WRITE, "apps") as (caller, tx):
         await approval.set_status(tx, client_id, body.status, gateway_of(request).clock())
-        await _note(tx, request, caller, "app.status", client_id, body.status)
+        await note(tx, request, caller, "app.status", client_id, body.status)
     return {"client_id": client_id, "status": body.status}
 
 
 @router.post("/devices", status_code=201, summary="Register a device")
 async def add_device(request: Request, body: NewDevice) -> JSONResponse:
     """Needs devices:write. Answers with the device's MQTT user name and password, shown this once."""
-    async with _asked(request, Action.WRITE, "devices") as (caller, tx):
+    async with asked(request, Action.WRITE, "devices") as (caller, tx):
         made = await _register(tx, caller.tenant, body)
-        await _note(tx, request, caller, "device.register", body.id, body.family)
+        await note(tx, request, caller, "device.register", body.id, body.family)
     return JSONResponse(made, 201, {"Cache-Control": "no-store"})
 
 
@@ -160,11 +137,11 @@ async def add_devices(request: Request) -> JSONResponse:
     A wrong line is named by its number, and then nothing is registered.
     """
     body = await read_body(request, _MOST_CSV)
-    async with _asked(request, Action.WRITE, "devices") as (caller, tx):
+    async with asked(request, Action.WRITE, "devices") as (caller, tx):
         rows = read_devices(body)
         made = [await _register(tx, caller.tenant, NewDevice(**row)) for row in rows]
         for row in rows:
-            await _note(tx, request, caller, "device.register", row["id"], "csv")
+            await note(tx, request, caller, "device.register", row["id"], "csv")
     return JSONResponse({"devices": made}, 201, {"Cache-Control": "no-store"})
 
 
@@ -185,10 +162,10 @@ async def _register(tx: Transaction, tenant: str, wanted: NewDevice) -> dict[str
 @router.put("/devices/{device_id}/status", summary="Approve, quarantine or suspend a device")
 async def set_device_status(request: Request, device_id: str, body: DeviceStatus) -> dict[str, str]:
     """Needs devices:write. A suspended device's messages are refused from now on."""
-    async with _asked(request, Action.WRITE, "devices") as (caller, tx):
+    async with asked(request, Action.WRITE, "devices") as (caller, tx):
         if not await set_status(tx, caller.tenant, device_id, body.status):
             raise NotFound(f"there is no device {device_id}")
-        await _note(tx, request, caller, "device.status", device_id, body.status)
+        await note(tx, request, caller, "device.status", device_id, body.status)
     return {"id": device_id, "status": body.status}
 
 
@@ -196,9 +173,9 @@ async def set_device_status(request: Request, device_id: str, body: DeviceStatus
 async def rotate_secret(request: Request, device_id: str) -> JSONResponse:
     """Needs devices:write. The old one opens nothing any more; the new one is shown this once."""
     secret = secrets.token_urlsafe(24)
-    async with _asked(request, Action.WRITE, "devices") as (caller, tx):
+    async with asked(request, Action.WRITE, "devices") as (caller, tx):
         await approval.new_device_secret(tx, device_id, secret)
-        await _note(tx, request, caller, "device.secret", device_id)
+        await note(tx, request, caller, "device.secret", device_id)
         name = f"{caller.tenant}/{device_id}"
     return JSONResponse({"id": device_id, "username": name, "password": secret}, headers={"Cache-Control": "no-store"})
 
@@ -210,7 +187,7 @@ async def rejected_readings(
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> dict[str, Any]:
     """The newest first. Needs rejected:read."""
-    async with _asked(request, Action.READ, "rejected") as (caller, tx):
+    async with asked(request, Action.READ, "rejected") as (caller, tx):
         which = rejected.RejectedFilter(caller.tenant, device)
         found = await rejected.list_rejected(tx, which, limit=limit)
     return {"rejected": found}
@@ -223,9 +200,9 @@ async def audit_trail(
     limit: _Limit = 100,
 ) -> dict[str, Any]:
     """The newest first. Needs audit:read; reading it leaves a line too."""
-    async with _asked(request, Action.READ, "audit") as (caller, tx):
+    async with asked(request, Action.READ, "audit") as (caller, tx):
         found = await audit.lines(tx, before=before, limit=limit)
-        await _note(tx, request, caller, "audit.read", "", f"{len(found)} lines")
+        await note(tx, request, caller, "audit.read", "", f"{len(found)} lines")
     return {"lines": found, "before": found[-1]["id"] if len(found) == limit else None}
 
 
@@ -243,7 +220,7 @@ async def usage_report(
     first = since or last - timedelta(days=30)
     if first > last:
         raise Invalid("the time ends before it begins", field="until")
-    async with _asked(request, Action.READ, "usage") as (_, tx):
+    async with asked(request, Action.READ, "usage") as (_, tx):
         lines = await usage(tx, first, last)
     if format == "csv":
         return Response(_csv(lines), media_type="text/csv; charset=utf-8")

@@ -10,6 +10,7 @@ from typing import Any
 
 import asyncpg
 
+from access.delegation import view_of
 from broker.errors import Conflict, Forbidden, Invalid, Unavailable, UnknownTenant
 from broker.ports import Transaction
 
@@ -53,13 +54,35 @@ class PostgresDatabase:
             if not self._system:
                 raise Forbidden("this role reads and writes only as a tenant")
             return
+        giver, reader = view_of(tenant)
+        if reader is not None:
+            await self._become_guest(connection, giver, reader)
+            return
+        number = await self._number(connection, giver)
+        await connection.execute(f"set local cityos.tenant_id = {number:d}")
+
+    async def _become_guest(self, connection: Any, giver: str, reader: str) -> None:
+        """From now on a role that reads what `giver` delegates to `reader`, and has rights on nothing else."""
+        refused = Forbidden(f"the token is bound to the tenant {reader!r} and cannot be used in {giver!r}")
+        try:
+            given, taken = await self._number(connection, giver), await self._number(connection, reader)
+        except UnknownTenant as error:
+            raise refused from error
+        if await connection.fetchval("select delegated_types($1, $2)", given, taken) is None:
+            raise refused
+        await connection.execute(
+            f"set local cityos.tenant_id = {given:d}; set local cityos.reader_id = {taken:d};"
+            " set local role cityos_guest"
+        )
+
+    async def _number(self, connection: Any, tenant: str) -> int:
         number = self._tenants.get(tenant)
         if number is None:
             number = await connection.fetchval("select id from tenant where name = $1", tenant)
             if number is None:
                 raise UnknownTenant(f"there is no tenant named {tenant!r}")
             self._tenants[tenant] = number
-        await connection.execute(f"set local cityos.tenant_id = {number:d}")
+        return number
 
     @asynccontextmanager
     async def notices(self, channel: str) -> AsyncIterator[asyncio.Event]:

@@ -144,7 +144,7 @@ async def test_a_tenant_sees_only_its_own(city: City, api: httpx.AsyncClient, wr
     assert (await api.get(ENTITIES, params={"type": "WaterObserved"}, headers=other)).json() == []
     crossing = await writer.post(UPSERT, json=[gauge()], headers=other)
     assert crossing.status_code == 403
-    assert crossing.json()["detail"] == "the token is bound to the tenant 'fukui' and cannot be used in 'neighbour'"
+    assert crossing.json()["detail"].startswith("the token is bound to the tenant 'fukui'")
     unknown = await api.get(f"{ENTITIES}/{GAUGE}", headers={"NGSILD-Tenant": "atlantis"})
     assert unknown.status_code == 404
     assert unknown.json() == {
