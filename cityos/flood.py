@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from adapters.river_gauge.times import parse_time
+from adapters.times import parse_time
 from broker.errors import Invalid
 from schemas.clock import JST
 

@@ -36,7 +36,7 @@ COUNTED_ONLY = frozenset({Reason.TOO_LARGE, Reason.RATE_LIMITED})
 
 
 class Observation(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """One property of one device at one time.
+    """One property of one device at one time. A value of two numbers is a place: longitude and latitude in degrees.
 
     `property` is the NGSI-LD attribute the value becomes, `unit` its UN/CEFACT common code (``MTR``),
     `observed_at` the device's own time (aware, UTC). `message_key`, where the network gives one, is the same
@@ -46,7 +46,7 @@ class Observation(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
 
     device: str
     property: str
-    value: float | int | str | bool
+    value: float | int | str | bool | tuple[float, float]
     observed_at: datetime
     unit: str | None = None
     message_key: str | None = None

@@ -3,7 +3,18 @@ import { defineConfig } from "vitest/config";
 import { basemap } from "./scripts/basemap.mjs";
 import { precompress } from "./scripts/precompress.mjs";
 
-const PAGES = ["index", "login", "authorize", "developer", "staff"];
+const PAGES = [
+  "index",
+  "login",
+  "authorize",
+  "developer",
+  "staff",
+  "bus",
+  "bus-operator",
+  "bus-driver",
+  "bus-dispatch",
+  "bus-report",
+];
 
 // One HTML entry per audience; relative addresses, so that the gateway may serve the folder at any path.
 export default defineConfig({
@@ -18,7 +29,15 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 1200,
     rollupOptions: {
-      input: Object.fromEntries(PAGES.map((page) => [page, resolve(import.meta.dirname, `${page}.html`)])),
+      input: {
+        ...Object.fromEntries(PAGES.map((page) => [page, resolve(import.meta.dirname, `${page}.html`)])),
+        "bus-driver-worker": resolve(import.meta.dirname, "src/driver/worker.ts"),
+      },
+      output: {
+        // A service worker keeps its address; everything else is named by its content.
+        entryFileNames: ({ name }) =>
+          name === "bus-driver-worker" ? "[name].js" : "assets/[name]-[hash].js",
+      },
     },
   },
   server: { proxy: { "/api": process.env.CITYOS_WEB_API ?? "http://127.0.0.1:8080" } },

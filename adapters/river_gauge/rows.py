@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from adapters.payload import shown
-from adapters.river_gauge.times import EXPECTED, parse_time
+from adapters.times import EXPECTED, parse_time
 from schemas.observation import Observation, Reason, Rejection
 
 MAX_ROWS = 500

@@ -29,7 +29,7 @@ def check(observation: Observation, *, now: datetime, profile: DeviceProfile) ->
         return _rejection(Reason.TIME_TOO_OLD, "observedAt", detail, observation)
     bounds = profile.valid_range.get(observation.property)
     value = observation.value
-    if bounds is None or isinstance(value, bool | str) or bounds[0] <= value <= bounds[1]:
+    if bounds is None or isinstance(value, bool | str | tuple) or bounds[0] <= value <= bounds[1]:
         return None
     unit = f" {observation.unit}" if observation.unit else ""
     detail = f"{value:g}{unit} is outside this device's range of {bounds[0]:g} to {bounds[1]:g}{unit}"

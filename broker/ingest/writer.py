@@ -110,8 +110,11 @@ class ObservationWriter:
 
 
 def attribute_of(observation: Observation) -> dict[str, Any]:
-    """The observation as a normalized NGSI-LD Property (ETSI GS CIM 009, 4.5.2)."""
+    """The observation as a normalized NGSI-LD Property, a place as a GeoProperty (ETSI GS CIM 009, 4.5.2)."""
     attribute: dict[str, Any] = {"type": "Property", "value": observation.value}
+    if isinstance(observation.value, tuple):
+        point = {"type": "Point", "coordinates": list(observation.value)}
+        attribute = {"type": "GeoProperty", "value": point}
     if observation.unit is not None:
         attribute["unitCode"] = observation.unit
     attribute["observedAt"] = iso(observation.observed_at)

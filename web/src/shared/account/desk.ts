@@ -10,7 +10,16 @@ import {
 import { Account } from "./session";
 import { type Words, wordsOf } from "./words";
 
-type Title = "pageLogin" | "pageAuthorize" | "pageDeveloper" | "pageStaff";
+export type Title =
+  | "pageLogin"
+  | "pageAuthorize"
+  | "pageDeveloper"
+  | "pageStaff"
+  | "pageRider"
+  | "pageOperator"
+  | "pageDriver"
+  | "pageDispatcher"
+  | "pageManager";
 
 /** Opens the session and draws the page, again whenever the language changes. */
 export function openDesk(

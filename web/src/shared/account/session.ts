@@ -90,8 +90,13 @@ export class Account {
   }
 
   /** A request to the API with the person's own token. */
-  async api<T>(method: string, path: string, body?: unknown): Promise<T> {
-    return request<T>(method, path, body, { Authorization: `Bearer ${await this.bearer()}` });
+  async api<T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<T> {
+    return request<T>(method, path, body, { ...headers, Authorization: `Bearer ${await this.bearer()}` });
   }
 
   may(scope: string): boolean {

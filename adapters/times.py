@@ -1,4 +1,4 @@
-"""The times that river gauges write, as aware UTC datetimes."""
+"""The times that devices write, as aware UTC datetimes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ISO = re.compile(
 def parse_time(value: Any) -> datetime:
     """The instant that `value` names. Raises ValueError with a sentence for the sender.
 
-    ISO 8601 date and time to the minute or finer; without an offset it is JST, as gauges in Japan write it.
+    ISO 8601 date and time to the minute or finer; without an offset it is JST, as devices in Japan write it.
     ``T24:00`` is the midnight that ends the day. A number is seconds since 1970, or milliseconds from
     `MILLISECONDS_FROM` on.
     """

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from adapters.river_gauge.times import MILLISECONDS_FROM, parse_time
+from adapters.times import MILLISECONDS_FROM, parse_time
 
 
 def utc(*parts: int) -> datetime:

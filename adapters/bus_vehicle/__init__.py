@@ -1,0 +1,1 @@
+"""Buses that say where they are."""

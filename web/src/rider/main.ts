@@ -1,0 +1,145 @@
+/** A rider's page: large type, one question at a time. */
+import {
+  BUSES,
+  type BusPage,
+  cancelButton,
+  nameOf,
+  openBusPage,
+  path,
+  rideText,
+  stopsOf,
+} from "../shared/bus/page";
+import { clock } from "../shared/bus/time";
+import type { Booking, Rider, Stop } from "../shared/bus/types";
+import { h } from "../shared/dom/h";
+import { attempt, renderForm, say } from "../shared/form/form";
+import { drawSteps } from "./steps";
+
+interface Me {
+  readonly rider: Rider | null;
+  readonly bookings: readonly Booking[];
+  readonly told: readonly { readonly said: string; readonly at: string }[];
+}
+
+const EVERY_MS = 20_000;
+
+function ride(
+  page: BusPage,
+  stops: readonly Stop[],
+  booking: Booking,
+  redraw: () => Promise<void>,
+): HTMLElement {
+  const { words, code, account } = page;
+  const running = booking.state === "booked" && booking.alightedAt === null;
+  const expected = booking.pickupExpected;
+  return h(
+    "li",
+    { class: `ticket${running ? "" : " ticket--over"}` },
+    h("strong", {}, rideText(booking, stops, words, code)),
+    h("span", {}, `${words.people(booking.seats, booking.wheelchairs)} ${words.yen(booking.fare)}`),
+    running && expected
+      ? h("span", { class: "live" }, `${booking.vehicle} ${words.expected(clock(expected))}`)
+      : null,
+    running
+      ? null
+      : h("span", { class: "tag" }, booking.alightedAt ? words.ridden : words.state[booking.state]),
+    booking.because ? h("span", { class: "said--bad" }, booking.because) : null,
+    running ? cancelButton(account, words, path("me", "bookings", booking.id), redraw) : null,
+  );
+}
+
+function profile(
+  page: BusPage,
+  stops: readonly Stop[],
+  rider: Rider | null,
+  after: () => Promise<void>,
+): HTMLElement {
+  const { words, account } = page;
+  return renderForm(
+    [
+      {
+        name: "name",
+        label: words.name,
+        required: true,
+        value: rider?.name ?? account.session.person?.name ?? "",
+      },
+      { name: "phone", label: words.phone, type: "tel", required: true, value: rider?.phone ?? "" },
+      {
+        name: "mail",
+        label: words.mail,
+        type: "email",
+        value: rider?.mail ?? account.session.person?.login ?? "",
+      },
+      {
+        name: "home",
+        label: words.home,
+        options: [
+          ...(rider?.home ? [[rider.home, nameOf(stops, rider.home)] as const] : []),
+          ["", "—"],
+          ...stops.map(({ id, name }) => [id, name] as const),
+        ],
+      },
+      {
+        name: "wheelchairs",
+        label: words.wheelchairs,
+        type: "number",
+        value: String(rider?.wheelchairs ?? 0),
+      },
+    ],
+    words.save,
+    async ({ name, phone, mail, home, wheelchairs }) => {
+      const body = { name, phone, mail: mail || null, home: home || null, wheelchairs: Number(wheelchairs) };
+      await account.api("PUT", path("me"), body);
+      await after();
+      say(words.saved);
+    },
+  );
+}
+
+openBusPage("pageRider", "buses:ride", async (page) => {
+  const { account, words, main } = page;
+  const stops = await stopsOf(account);
+  let booking = false;
+  const rides = h("ul", { class: "lines", id: "rides" });
+  const showRides = (me: Me) => {
+    const sorted = [...me.bookings].sort((a, b) => a.promise.pickupFrom.localeCompare(b.promise.pickupFrom));
+    rides.replaceChildren(
+      ...(sorted.length > 0
+        ? sorted.map((one) => ride(page, stops, one, redraw))
+        : [h("li", {}, words.noBookings)]),
+    );
+  };
+  const redraw = async (): Promise<void> => {
+    booking = false;
+    const me = await account.api<Me>("GET", path("me"));
+    const { rider } = me;
+    if (rider === null) {
+      main.replaceChildren(
+        h("section", { class: "card" }, h("h2", {}, words.firstTime), profile(page, stops, null, redraw)),
+      );
+      return;
+    }
+    const begin = h("button", { class: "button button--main", type: "button", id: "begin" }, words.bookRide);
+    begin.addEventListener("click", () => {
+      booking = true;
+      main.replaceChildren(drawSteps({ page, stops, rider, leave: () => void attempt(redraw) }));
+    });
+    showRides(me);
+    const told = me.told.slice(0, 3).map((line) => h("li", { class: "line" }, line.said));
+    main.replaceChildren(
+      begin,
+      h("section", { class: "card" }, h("h2", {}, words.myRides), rides),
+      told.length > 0
+        ? h("section", { class: "card" }, h("h2", {}, words.notices), h("ul", { class: "lines" }, ...told))
+        : "",
+      h("details", { class: "card" }, h("summary", {}, words.aboutMe), profile(page, stops, rider, redraw)),
+    );
+  };
+  await redraw();
+  const again = window.setInterval(() => {
+    if (!main.contains(rides) && !booking) return clearInterval(again);
+    // A half-pressed "cancel" must not be drawn over.
+    if (booking || rides.contains(document.activeElement)) return;
+    void attempt(async () => showRides(await account.api<Me>("GET", `${BUSES}/me`)));
+  }, EVERY_MS);
+});

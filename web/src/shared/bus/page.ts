@@ -1,0 +1,124 @@
+/** What the buses' pages share: who may be here, choosing stops, quoting, and a list of bookings. */
+import { openDesk, type Title } from "../account/desk";
+import { type Account, loginAddress, Refused } from "../account/session";
+import { h } from "../dom/h";
+import { renderButton, say } from "../form/form";
+import type { LanguageCode } from "../language/language";
+import { clock, dayOf, dayText } from "./time";
+import type { Booking, Offer, Ride, Stop } from "./types";
+import { type BusWords, busWords } from "./words";
+
+export const BUSES = "/api/v1/buses";
+
+export interface BusPage {
+  readonly main: HTMLElement;
+  readonly account: Account;
+  readonly words: BusWords;
+  readonly code: LanguageCode;
+}
+
+export const path = (...parts: readonly string[]) => [BUSES, ...parts.map(encodeURIComponent)].join("/");
+
+/** Opens a page for people who hold `scope`; others log in, or are told. */
+export function openBusPage(title: Title, scope: string, draw: (page: BusPage) => Promise<void>): void {
+  openDesk(title, async (main, account) => {
+    const code = document.documentElement.lang === "en" ? "en" : "ja";
+    const words = busWords(code);
+    if (account.session.person === null || account.session.secondFactorDue) {
+      location.assign(loginAddress());
+      return;
+    }
+    if (!account.may(scope)) {
+      main.append(h("p", { class: "card" }, words.noRole));
+      return;
+    }
+    await draw({ main, account, words, code });
+  });
+}
+
+export async function stopsOf(account: Account): Promise<Stop[]> {
+  return (await account.api<{ stops: Stop[] }>("GET", path("stops"))).stops;
+}
+
+/** A text field that offers the open stops by name. */
+export function stopList(stops: readonly Stop[], id: string): HTMLElement {
+  return h(
+    "datalist",
+    { id },
+    ...stops
+      .filter((stop) => stop.closedBecause === null)
+      .map((stop) => h("option", { value: stop.name }, stop.id === stop.name ? "" : stop.id)),
+  );
+}
+
+/** The stop that was typed, by its name or the only one that contains it. Throws what to say. */
+export function stopNamed(stops: readonly Stop[], text: string, words: BusWords): Stop {
+  const wanted = text.trim();
+  const exact = stops.find((stop) => stop.name === wanted || stop.id === wanted);
+  const near = stops.filter((stop) => wanted !== "" && stop.name.includes(wanted));
+  const found = exact ?? (near.length === 1 ? near[0] : undefined);
+  if (found === undefined) throw new Error(words.noSuchStop(wanted));
+  return found;
+}
+
+/** Offers for a ride, or an error in the reader's words when nobody has room. */
+export async function quote(
+  account: Account,
+  words: BusWords,
+  ride: Ride,
+  address = path("quotes"),
+): Promise<Offer[]> {
+  try {
+    return (await account.api<{ offers: Offer[] }>("POST", address, ride)).offers;
+  } catch (error) {
+    if (error instanceof Refused && error.status === 409) throw new Error(words.full);
+    throw error;
+  }
+}
+
+export function nameOf(stops: readonly Stop[], id: string): string {
+  return stops.find((stop) => stop.id === id)?.name ?? id;
+}
+
+/** 11月24日(火) 9:00〜9:15 駅 → 病院 */
+export function rideText(
+  booking: Booking,
+  stops: readonly Stop[],
+  words: BusWords,
+  code: LanguageCode,
+): string {
+  const { pickupFrom, pickupUntil } = booking.promise;
+  const day = dayText(dayOf(new Date(pickupFrom)), code);
+  const when = words.window(clock(pickupFrom), clock(pickupUntil));
+  return `${day} ${when} ${nameOf(stops, booking.origin)} → ${nameOf(stops, booking.destination)}`;
+}
+
+/** A button that asks once more before it cancels. */
+export function cancelButton(
+  account: Account,
+  words: BusWords,
+  address: string,
+  after: () => Promise<void>,
+): HTMLElement {
+  const place = h("span", { class: "row" });
+  const first = h("button", { class: "button", type: "button" }, words.cancel);
+  const reset = () => place.replaceChildren(first);
+  first.addEventListener("click", () => {
+    const sure = renderButton(words.cancelSure, async () => {
+      try {
+        await account.api("DELETE", address);
+      } catch (error) {
+        if (error instanceof Refused && error.status === 409) throw new Error(words.onItsWay);
+        throw error;
+      }
+      await after();
+      say(words.cancelled);
+    });
+    const keep = h("button", { class: "button", type: "button" }, words.keep);
+    keep.addEventListener("click", reset);
+    place.replaceChildren(sure, keep);
+    sure.focus();
+  });
+  reset();
+  return place;
+}

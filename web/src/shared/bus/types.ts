@@ -1,0 +1,124 @@
+/** The buses' JSON, as these pages read it. Times are ISO 8601. */
+
+export interface Stop {
+  readonly id: string;
+  readonly name: string;
+  readonly longitude: number;
+  readonly latitude: number;
+  readonly closedBecause: string | null;
+}
+
+export interface Offer {
+  readonly pickupFrom: string;
+  readonly pickupUntil: string;
+  readonly arriveBy: string;
+  /** Yen for all who ride. */
+  readonly fare: number;
+}
+
+export interface Ride {
+  readonly origin: string;
+  readonly destination: string;
+  readonly earliest: string;
+  readonly seats: number;
+  readonly wheelchairs: number;
+}
+
+export type BookingState = "booked" | "cancelled" | "no-show" | "broken";
+
+export interface Booking {
+  readonly id: string;
+  readonly origin: string;
+  readonly destination: string;
+  readonly seats: number;
+  readonly wheelchairs: number;
+  readonly promise: Omit<Offer, "fare">;
+  readonly state: BookingState;
+  readonly because: string | null;
+  readonly fare: number;
+  readonly alightedAt: string | null;
+  readonly vehicle?: string;
+  readonly pickupExpected?: string;
+  readonly arrivalExpected?: string;
+}
+
+export interface Rider {
+  readonly id: string;
+  readonly name: string;
+  readonly kana: string;
+  readonly phone: string;
+  readonly mail: string | null;
+  readonly wheelchairs: number;
+  readonly home: string | null;
+  readonly member: boolean;
+  readonly note: string;
+}
+
+export interface Vehicle {
+  readonly id: string;
+  readonly name: string;
+  readonly seats: number;
+  readonly wheelchairs: number;
+  readonly brokenBecause: string | null;
+}
+
+export interface Task {
+  readonly booking: string;
+  readonly boards: boolean;
+  readonly stop: string;
+  readonly planned: string;
+  readonly expected: string;
+  readonly done: string | null;
+  readonly lateMinutes: number;
+  readonly arrived: boolean;
+  readonly name: string;
+  readonly kana: string;
+  readonly phone: string;
+  readonly note: string;
+  readonly seats: number;
+  readonly wheelchairs: number;
+  readonly fare: number;
+  readonly payment: "cash" | "points";
+  readonly state: BookingState;
+  readonly promisedFrom: string;
+  readonly promisedUntil: string;
+  readonly arriveBy: string;
+}
+
+export interface Trip {
+  readonly day: string;
+  readonly vehicle: Vehicle;
+  readonly stops: Readonly<Record<string, Stop>>;
+  readonly tasks: readonly Task[];
+}
+
+export interface BoardVehicle extends Vehicle {
+  readonly shiftFrom: string;
+  readonly shiftUntil: string;
+  readonly position: {
+    readonly longitude: number;
+    readonly latitude: number;
+    readonly at: string;
+    readonly doubted: boolean;
+  } | null;
+  readonly tasks: readonly Task[];
+}
+
+export interface Board {
+  readonly day: string;
+  readonly now: string;
+  readonly stops: readonly Stop[];
+  readonly vehicles: readonly BoardVehicle[];
+  readonly broken: readonly (Booking & { readonly name: string })[];
+}
+
+export const WHAT = ["arrived", "boarded", "alighted", "no-show"] as const;
+export type What = (typeof WHAT)[number];
+
+/** What a driver says of a rider. `id` is made on the tablet, so that a report sent twice counts once. */
+export interface Report {
+  readonly id: string;
+  readonly booking: string;
+  readonly what: What;
+  readonly at: string;
+}
