@@ -22,6 +22,7 @@ from api_gateway.context import Gateway
 from api_gateway.edge import Edge, EdgeMetrics
 from api_gateway.errors import on_city_error, on_http_exception, on_validation_error
 from api_gateway.events.fanout import Fanout
+from api_gateway.federation.client import SourceClient, keep_tallies
 from api_gateway.hot import HotReads
 from api_gateway.metering import Meter, Metering
 from api_gateway.ngsi_ld.fetching import fetcher
@@ -54,6 +55,7 @@ from api_gateway.routes import (
 )
 from api_gateway.shared import SharedAnswers
 from broker.errors import CityError
+from broker.federation.book import SourceBook
 from broker.jsonld.library import ContextLibrary
 from broker.store.entities import EntityWriter
 
@@ -129,6 +131,13 @@ def _furnish(app: FastAPI, services: Gateway, meter: Meter) -> None:
         app.state.gate = Gate(services.policy, verifier, keys, settings.default_tenant, meter)
     fetch = fetcher(allow_private=settings.private_hosts)
     app.state.contexts = ContextLibrary(services.database, fetch, settings.issuer)
+    app.state.sources = SourceBook(services.database)
+    app.state.source_client = SourceClient(
+        seconds=settings.source_seconds,
+        rest=settings.source_rest_seconds,
+        most_bytes=settings.max_body_bytes,
+        allow_private=settings.private_hosts,
+    )
     app.state.reader = DocumentReader(services.database)
     app.state.writer = EntityWriter(services.outlet)
     app.state.personal = PersonalDesk(services, app.state.writer)
@@ -166,6 +175,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     following = follow_revocations(services.database, tenant, app.state.verifier, services.clock)
     keepers = [asyncio.create_task(services.keys.keep_fresh()), asyncio.create_task(following)]
     keepers.append(asyncio.create_task(app.state.meter.keep(services.database)))
+    keepers.append(asyncio.create_task(app.state.sources.follow()))
+    keepers.append(asyncio.create_task(keep_tallies(app.state.source_client, services.database)))
     try:
         yield
     finally:
@@ -173,3 +184,4 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         for keeper in keepers:
             keeper.cancel()
         await asyncio.gather(*keepers, return_exceptions=True)
+        await app.state.source_client.close()

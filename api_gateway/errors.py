@@ -56,6 +56,18 @@ class NotSupported(CityError):
     """A part of the standard that is not offered here. Better said than silently ignored."""
 
 
+class LoopDetected(CityError):
+    """The request has been here before (6.3.18): brokers that forward to each other would never end."""
+
+
+class SourceFailed(CityError):
+    """A context source elsewhere could not be reached, or answered what is no answer."""
+
+
+class SourceSilent(SourceFailed):
+    """A context source elsewhere did not answer in time."""
+
+
 class Busy(CityError):
     """A bound was reached; later there may be room."""
 
@@ -92,6 +104,9 @@ KINDS: dict[type[CityError], Kind] = {
     NotAcceptable: Kind(406, "not-acceptable", None, "No acceptable representation"),
     NotSupported: Kind(422, "not-supported", "OperationNotSupported", "Not supported here"),
     ContextNotAvailable: Kind(503, "context-not-available", "LdContextNotAvailable", "The @context is not available"),
+    LoopDetected: Kind(508, "loop-detected", "LoopDetected", "The request goes in a circle"),
+    SourceFailed: Kind(502, "source-failed", "BadGateway", "A context source could not be asked"),
+    SourceSilent: Kind(504, "source-silent", "GatewayTimeout", "A context source did not answer in time"),
     TooMany: Kind(429, "too-many", None, "Too many requests"),
     Busy: Kind(503, "busy", None, "Too much at once"),
     Unavailable: Kind(503, "unavailable", None, "The store does not answer at present"),

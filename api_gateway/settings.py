@@ -53,7 +53,8 @@ class GatewaySettings(BaseModel):
         default="on", description="off: anybody may do anything. For conformance tests, on loopback only"
     )
     private_hosts: bool = Field(
-        default=False, description="fetch @contexts from, and notify, addresses that are not of the public internet"
+        default=False,
+        description="fetch @contexts from, notify and forward to addresses that are not of the public internet",
     )
     map: MapSettings = MapSettings()
     web_folder: Path | None = Field(default=None, description="the built pages (web/dist); none: no pages are served")
@@ -78,6 +79,12 @@ class GatewaySettings(BaseModel):
         default=0.2, gt=0, description="how often the log is asked for changes to stream"
     )
     heartbeat_seconds: float = Field(default=15.0, gt=0, description="how often a silent stream says that it lives")
+    source_seconds: float = Field(
+        default=5.0, gt=0, le=60, description="how long a registered context source may take, unless it says otherwise"
+    )
+    source_rest_seconds: float = Field(
+        default=10.0, ge=0, description="how long a context source is left alone after it did not answer in time"
+    )
     shutdown_seconds: int = Field(default=10, ge=1, description="how long requests under way may take at shutdown")
 
     @model_validator(mode="after")

@@ -14,6 +14,9 @@ from starlette.responses import Response
 from access.policy import Action
 from api_gateway.auth import Caller, Gate, gate_of
 from api_gateway.context import gateway_of
+from api_gateway.errors import error_response
+from api_gateway.federation.forwarding import distribution
+from api_gateway.federation.reads import Wish, asked_about, chosen_by_csf, whole_entity, whole_query
 from api_gateway.ngsi_ld.context import link_context
 from api_gateway.ngsi_ld.joining import join_of, joined
 from api_gateway.ngsi_ld.params import (
@@ -39,6 +42,7 @@ from broker.ports import Transaction
 from broker.query.geo import GeoQuery
 from broker.store import reading
 from broker.store.reading import Document, Selection, Where
+from broker.subscriptions.matching import Asked
 
 
 async def retrieve(request: Request) -> Response:
@@ -49,10 +53,11 @@ async def retrieve(request: Request) -> Response:
     gate = gate_of(request)
     caller = await gate.caller(request)
     shape = await _retrieval_shape(request, caller)
-    reader: DocumentReader = request.app.state.reader
-    document = await reader.get(caller.tenant, entity_id)
+    document, warnings = await _document(request, caller, entity_id, shape)
     if document is None:
-        raise NotFound(f"there is no entity {entity_id}")
+        answer = error_response(NotFound(f"there is no entity {entity_id}"), request.url.path)
+        answer.raw_headers += warnings
+        return answer
     gate.demand_entity(caller, entity_id, document.type)
     hidden = gate.hidden(caller, document.type)
     if shape.attrs is not None and not (shape.attrs - hidden) & orjson.loads(document.text).keys():
@@ -61,9 +66,24 @@ async def retrieve(request: Request) -> Response:
     if not _anything_left(document, shape, hidden):
         raise NotFound(f"{entity_id} has nothing of what is asked for")
     if join is None:
-        return EntityResponse(render(document, shape, hidden), shape)
+        return EntityResponse(render(document, shape, hidden), shape, more=warnings)
     answers = await joined(request, caller, [document], join, shape)
-    return EntityResponse(orjson.dumps(answers if join.flat and len(answers) > 1 else answers[0]), shape)
+    body = orjson.dumps(answers if join.flat and len(answers) > 1 else answers[0])
+    return EntityResponse(body, shape, more=warnings)
+
+
+async def _document(
+    request: Request, caller: Caller, entity_id: str, shape: Shape
+) -> tuple[Document | None, list[tuple[bytes, bytes]]]:
+    """The entity as it is known here and at the context sources that it concerns, and their warnings."""
+    reader: DocumentReader = request.app.state.reader
+    names = shape.attrs if shape.attrs is not None else (shape.pick and shape.pick - _CORE) or None
+    wanted = asked_about(entity_id, request.query_params, shape.context, None if names is None else tuple(names))
+    asked = await distribution(request, caller, wanted)
+    document = await reader.get(caller.tenant, entity_id)
+    if asked is None:
+        return document, []
+    return await whole_entity(request, asked, entity_id, document, shape.context)
 
 
 def _anything_left(document: Document, shape: Shape, hidden: frozenset[str]) -> bool:
@@ -92,9 +112,15 @@ async def query(request: Request) -> Response:
 
 
 async def answer_query(
-    request: Request, params: Mapping[str, str], context: Context | None = None, wanted: Wanted | None = None
+    request: Request,
+    params: Mapping[str, str],
+    context: Context | None = None,
+    wanted: Wanted | None = None,
+    concerns: Asked | None = None,
+    body: Mapping[str, Any] | None = None,
 ) -> Response:
-    """A page of the entities that the parameters ask for, or `wanted` where a body says what that is (6.23)."""
+    """A page of the entities that the parameters ask for, or `wanted` where a `body` says what that is (6.23);
+    `concerns`: what context sources are compared with."""
     gate = gate_of(request)
     caller = await gate.caller(request)
     if context is None:
@@ -105,15 +131,27 @@ async def answer_query(
     selection = selection_for(gate, caller, wanted)
     if shape.pick is not None and not shape.pick & {"id", "type", "scope"}:
         selection = selection._replace(where=(*selection.where, Where("doc ?| {0}::text[]", (list(shape.pick),))))
+    asked = await distribution(request, caller, concerns or concern_of(wanted, shape), params)
+    # Where others answer too, a page is cut when all of them have: so everything up to it is needed from each.
+    skipped = page.offset if asked is None else 0
     total = None
     with pattern_blamed():
         async with gateway_of(request).database.transaction(caller.tenant) as tx:
-            selection = ordered(await matching(tx, selection, wanted.geo), order_of(params, context))
-            found = await reading.select(tx, selection, limit=page.limit + 1, offset=page.offset) if page.limit else []
+            if asked is not None:
+                asked = await chosen_by_csf(tx, asked, params, context)
+            order = order_of(params, context)
+            selection = ordered(await matching(tx, selection, wanted.geo), order)
+            limit = page.limit + 1 + page.offset - skipped
+            found = await reading.select(tx, selection, limit=limit, offset=skipped) if page.limit else []
             if page.counted:
                 total = await reading.count(tx, selection)
+    warnings: list[tuple[bytes, bytes]] = []
+    if asked is not None:
+        view = await whole_query(asked, Wish(params, context, page, order, body), found, total)
+        visible = [d for d in view.documents if readable(gate, caller, d) and _has_picked(d, shape)]
+        found, warnings, total = visible[page.offset :], view.warnings, view.total
     shown = found[: page.limit]
-    more = page_headers(request, page, shape, more=len(found) > page.limit, total=total)
+    more = [*page_headers(request, page, shape, more=len(found) > page.limit, total=total), *warnings]
     if shape.geojson:
         return EntityResponse(_collection(shown, shape, gate, caller), shape, more=more)
     if join is not None:
@@ -157,7 +195,25 @@ def ordered(selection: Selection, order: list[tuple[str, bool]]) -> Selection:
     return selection._replace(order=", ".join([*pieces, "id"]), order_values=tuple(values))
 
 
+_CORE = frozenset({"id", "type", "scope"})
 _COLUMNS = {"id": "id", "type": "first_type", "createdAt": "created_at", "modifiedAt": "modified_at"}
+
+
+def concern_of(wanted: Wanted, shape: Shape) -> Asked:
+    """What the query asks, for comparison with registrations (5.12)."""
+    names = wanted.attributes if wanted.attributes is not None else tuple((shape.pick or frozenset()) - _CORE) or None
+    return Asked(wanted.types, wanted.ids, wanted.id_pattern, names)
+
+
+def readable(gate: Gate, caller: Caller, document: Document) -> bool:
+    """Whether the caller may see an entity that somebody else sent."""
+    visible = gate.readable(caller)
+    types = set(document.type)
+    return types.isdisjoint(visible.never) and (visible.only is None or types <= set(visible.only))
+
+
+def _has_picked(document: Document, shape: Shape) -> bool:
+    return shape.pick is None or bool(shape.pick & orjson.loads(document.text).keys())
 
 
 def selection_for(gate: Gate, caller: Caller, wanted: Wanted) -> Selection:

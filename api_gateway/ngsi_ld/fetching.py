@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
 from broker.jsonld.library import ContextNotAvailable, Fetch
 from services.notify.channel import NotDelivered
 from services.notify.guard import resolve
+from services.notify.posting import addressed
 
 _SECONDS = 5.0
 _MOST_BYTES = 1_048_576
@@ -33,14 +33,7 @@ async def _get(client: httpx.AsyncClient, uri: str, *, allow_private: bool) -> b
     """Connects to the very address that was checked, under the name that was asked for; follows a few redirects."""
     for _ in range(_HOPS):
         address = await resolve(uri, allow_private=allow_private, within=_SECONDS)
-        parts = urlsplit(uri)
-        host = f"[{address}]" if ":" in address else address
-        netloc = host if parts.port is None else f"{host}:{parts.port}"
-        headers = {"host": parts.netloc, "accept": "application/ld+json, application/json"}
-        target = urlunsplit((parts.scheme, netloc, parts.path or "/", parts.query, ""))
-        request = client.build_request(
-            "GET", target, headers=headers, extensions={"sni_hostname": parts.hostname or ""}
-        )
+        request = addressed(client, "GET", uri, address, {"accept": "application/ld+json, application/json"})
         response = await client.send(request, stream=True)
         try:
             if response.has_redirect_location:

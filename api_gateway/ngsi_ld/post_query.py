@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -16,6 +16,7 @@ from broker.errors import Invalid
 from broker.jsonld.context import Context
 from broker.query.scope import compile_types
 from broker.store.reading import Where
+from broker.subscriptions.matching import Asked
 
 _LISTS = ("attrs", "pick", "omit", "datasetId", "orderBy")
 _PLAIN = ("q", "scopeQ", "lang", "csf", "join", "joinLevel", "geometryProperty")
@@ -32,7 +33,12 @@ async def query(request: Request) -> Response:
     if not where and not any(name in params for name in ("attrs", "q", "georel")) and params.get("local") != "true":
         raise Invalid("a query needs at least entities, attrs, q or geoQ", field="entities")
     wanted = wanted_of(params, context, needed=False)
-    return await answer_query(request, params, context, wanted._replace(where=(*wanted.where, *where)))
+    wanted = wanted._replace(where=(*wanted.where, *where))
+    said = _as_parameters(body.get("entities", ()))
+    types = tuple(context.expand(name) for name in said["type"].split(",")) if "type" in said else None
+    ids = tuple(said["id"].split(",")) if "id" in said else None
+    concerns = Asked(types, ids, said.get("idPattern"), wanted.attributes)
+    return await answer_query(request, {**params, **said}, context, wanted, concerns, body)
 
 
 def params_of(body: Mapping[str, Any]) -> dict[str, str]:
@@ -48,6 +54,20 @@ def params_of(body: Mapping[str, Any]) -> dict[str, str]:
             raise Invalid("geoQ is an object with georel, geometry and coordinates", field="geoQ")
         params |= {name: str(geo[name]) for name in ("georel", "geometry", "coordinates", "geoproperty") if name in geo}
     return params
+
+
+def _as_parameters(given: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """What the selectors, checked before, say in the parameters of a GET: as much, or more where there are several."""
+    said: dict[str, str] = {}
+    types = [selector["type"] for selector in given]
+    if types and not any(mark in name for name in types for mark in "*();"):
+        said["type"] = ",".join(types).replace("|", ",")
+    if given and all("id" in selector for selector in given):
+        ids = [selector["id"] for selector in given]
+        said["id"] = ",".join(one for said_id in ids for one in ([said_id] if isinstance(said_id, str) else said_id))
+    elif len(given) == 1 and "idPattern" in given[0]:
+        said["idPattern"] = given[0]["idPattern"]
+    return said
 
 
 def selectors(given: Any, context: Context) -> list[Where]:

@@ -39,6 +39,7 @@ async def create(request: Request) -> Response:
             await store.save_registration(tx, doc, now, new=True)
     except Conflict as error:
         raise Conflict(f"{doc['id']} exists already") from error
+    request.app.state.sources.forget()
     return created(f"/ngsi-ld/v1/csourceRegistrations/{quote(doc['id'], safe=':')}")
 
 
@@ -56,6 +57,7 @@ async def change(request: Request) -> Response:
         fragment = renamed({k: v for k, v in body.items() if k != "@context"}, context.expand) if body else body
         checked = parse_registration(patched(found[0].doc, fragment), CORE, now)
         await store.save_registration(tx, checked, now, new=False)
+    request.app.state.sources.forget()
     return no_content()
 
 
@@ -66,6 +68,7 @@ async def delete(request: Request) -> Response:
     id_ = _id(request)
     async with ask.gateway.database.transaction(ask.caller.tenant) as tx:
         await store.delete_registration(tx, id_)
+    request.app.state.sources.forget()
     return no_content()
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from broker.entities.parse import NULL, check_name, is_uri, parse_time
 from broker.errors import Invalid
+from broker.federation.operations import operations_of
+from broker.federation.source import duration
 from broker.jsonld.context import Context
 from broker.query.geo import geo_query
 from broker.query.q import compile_q
@@ -32,6 +34,12 @@ _SUBSCRIPTION_MEMBERS = frozenset(
      "timeInterval", "q", "geoQ", "csf", "isActive", "notification", "expiresAt", "throttling", "temporalQ", "scopeQ",
      "lang", "jsonldContext", "datasetId", "splitEntities", "localOnly", "jsonKeys", "expandValues", "@context"}
 )  # fmt: skip
+REGISTRATION_MEMBERS = (
+    "id", "type", "registrationName", "description", "information", "tenant", "observationInterval",
+    "managementInterval", "location", "observationSpace", "operationSpace", "expiresAt", "endpoint",
+    "contextSourceInfo", "contextSourceAlias", "scope", "mode", "operations", "refreshRate", "management",
+)  # fmt: skip
+"""What the standard says of a registration (5.2.9); anything else is a Context Source Property."""
 _OURS = frozenset({"status", "createdAt", "modifiedAt", "deletedAt"})
 _NAME_LISTS = ("watchedAttributes", "propertyNames", "relationshipNames", "attributes", "pick", "omit")
 _WORDS = re.compile(r"[^(),;|\s]+")
@@ -80,7 +88,38 @@ def parse_registration(document: Any, context: Context, now: datetime) -> dict[s
         raise Invalid("endpoint must be the URI of the context source", field="endpoint")
     if given.get("mode", "inclusive") not in MODES:
         raise Invalid(f"mode is one of {', '.join(MODES)}", field="mode")
+    operations = given.get("operations", [])
+    if not isinstance(operations, list) or ("operations" in given and not operations):
+        raise Invalid("operations must be a list that is not empty", field="operations")
+    operations_of(operations)
+    _forwarding(given)
     return renamed(given, context.expand)
+
+
+def _forwarding(given: Mapping[str, Any]) -> None:
+    """How the source wants to be asked: management (5.2.34) and contextSourceInfo (5.2.22)."""
+    management = given.get("management", {})
+    if not isinstance(management, Mapping):
+        raise Invalid("management is an object (5.2.34)", field="management")
+    for name in ("timeout", "cooldown"):
+        if name in management and not _positive(management[name]):
+            raise Invalid(f"{name} is a number of milliseconds greater than 0", field=f"management.{name}")
+    if not isinstance(management.get("localOnly", False), bool):
+        raise Invalid("localOnly is true or false", field="management.localOnly")
+    try:
+        duration(str(management.get("cacheDuration", "PT1S")))
+    except ValueError as error:
+        raise Invalid(str(error), field="management.cacheDuration") from error
+    pairs = given.get("contextSourceInfo", [])
+    if not isinstance(pairs, list) or not all(isinstance(p, Mapping) and {"key", "value"} <= p.keys() for p in pairs):
+        raise Invalid("contextSourceInfo is a list of objects with key and value", field="contextSourceInfo")
+    for pair in pairs:
+        if not _HEADER.fullmatch(str(pair["key"])) or not _HEADER_VALUE.fullmatch(str(pair["value"])):
+            raise Invalid("a key is a header's name, a value its value", field="contextSourceInfo")
+
+
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+_HEADER_VALUE = re.compile(r"[\x20-\x7e]{0,4000}")
 
 
 def patched(stored: Mapping[str, Any], fragment: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""An HTTP POST to the very address that was checked, under the name that was asked for (Host and TLS)."""
+"""HTTP to the very address that was checked, under the name that was asked for (Host and TLS)."""
 
 from __future__ import annotations
 
@@ -10,23 +10,35 @@ import httpx
 _MOST_OF_AN_ANSWER = 65_536
 
 
-async def post(
-    client: httpx.AsyncClient, url: str, address: str, body: bytes, headers: Mapping[str, str]
-) -> httpx.Response:
-    """Post and return the answer, read as far as is needed to use the connection again.
+def addressed(
+    client: httpx.AsyncClient,
+    method: str,
+    url: str,
+    address: str,
+    headers: Mapping[str, str],
+    body: bytes | None = None,
+) -> httpx.Request:
+    """A request for `url` that goes to `address`.
 
     `address` is what `guard.resolve` said of the host in `url`: looking the name up again could give another one.
     """
     parts = urlsplit(url)
     host = f"[{address}]" if ":" in address else address
     netloc = host if parts.port is None else f"{host}:{parts.port}"
-    request = client.build_request(
-        "POST",
+    return client.build_request(
+        method,
         urlunsplit((parts.scheme, netloc, parts.path or "/", parts.query, "")),
         content=body,
         headers={"user-agent": "city-os", **headers, "host": parts.netloc.rpartition("@")[2]},
         extensions={"sni_hostname": parts.hostname or ""},
     )
+
+
+async def post(
+    client: httpx.AsyncClient, url: str, address: str, body: bytes, headers: Mapping[str, str]
+) -> httpx.Response:
+    """Post and return the answer, read as far as is needed to use the connection again."""
+    request = addressed(client, "POST", url, address, headers, body)
     response = await client.send(request, stream=True)
     try:
         await _drain(response)

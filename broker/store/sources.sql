@@ -1,0 +1,18 @@
+-- name: identity
+select id::text from broker_identity
+
+-- name: registrations
+select doc::text as doc, modified_at from registration order by created_at, id
+
+-- name: fitting
+select id from (
+    select r.id, (
+        select jsonb_object_agg(p.key, jsonb_build_object('type', 'Property', 'value', p.value))
+        from jsonb_each(r.doc) p where p.key <> all ($1::text[])
+    ) as doc from registration r
+) properties where {condition}
+
+-- name: settle
+update registration set times_sent = times_sent + $2, times_failed = times_failed + $3,
+    last_success = greatest(last_success, $4::timestamptz), last_failure = greatest(last_failure, $5::timestamptz)
+where id = $1

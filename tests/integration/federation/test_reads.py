@@ -1,0 +1,160 @@
+"""Two cities share one view (ETSI GS CIM 009, 4.3.6, 4.5.5, 5.7.1, 5.7.2, 6.3.17, 6.3.18)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from tests.integration.federation.conftest import Town
+
+GAUGE = [{"entities": [{"type": "WaterObserved"}]}]
+
+
+def gauge(name: str, /, **attributes: object) -> dict[str, object]:
+    return {"id": f"urn:ngsi-ld:WaterObserved:{name}", "type": "WaterObserved", **attributes}
+
+
+def level(value: float, at: str) -> dict[str, object]:
+    return {"type": "Property", "value": value, "observedAt": at}
+
+
+async def test_an_entity_of_the_neighbour_is_retrieved_here(fukui: Town, sabae: Town) -> None:
+    await fukui.register(sabae.url, GAUGE)
+    await sabae.create(gauge("hino", waterLevel=level(1.5, "2026-06-30T22:00:00Z")))
+
+    answer = await fukui.get("entities/urn:ngsi-ld:WaterObserved:hino")
+    assert answer.status_code == 200
+    assert answer.json()["waterLevel"]["value"] == 1.5
+    assert (await fukui.get("entities/urn:ngsi-ld:WaterObserved:hino", local="true")).status_code == 404
+
+
+async def test_of_two_values_the_later_observed_is_shown(fukui: Town, sabae: Town) -> None:
+    await fukui.register(sabae.url, GAUGE)
+    here = gauge("hino", waterLevel=level(1.5, "2026-06-30T22:00:00Z"), name="日野川")
+    await fukui.create(here, local=True)
+    await sabae.create(gauge("hino", waterLevel=level(2.5, "2026-06-30T23:00:00Z"), name="Hino", flow=12))
+
+    seen = (await fukui.get("entities/urn:ngsi-ld:WaterObserved:hino", options="keyValues")).json()
+    assert seen["waterLevel"] == 2.5
+    assert seen["name"] == "日野川"  # neither has a time: what is known here stays
+    assert seen["flow"] == 12
+
+
+async def test_auxiliary_sources_only_fill_gaps(fukui: Town, sabae: Town) -> None:
+    await fukui.register(sabae.url, GAUGE, mode="auxiliary")
+    await fukui.create(gauge("hino", waterLevel=level(1.5, "2026-06-30T22:00:00Z")), local=True)
+    await sabae.create(gauge("hino", waterLevel=level(2.5, "2026-06-30T23:00:00Z"), flow=12))
+
+    seen = (await fukui.get("entities/urn:ngsi-ld:WaterObserved:hino", options="keyValues")).json()
+    assert (seen["waterLevel"], seen["flow"]) == (1.5, 12)
+
+
+async def test_an_exclusive_source_decides_over_its_attributes_alone(fukui: Town, sabae: Town) -> None:
+    hino = "urn:ngsi-ld:WaterObserved:hino"
+    selector = [{"entities": [{"type": "WaterObserved", "id": hino}], "propertyNames": ["waterLevel"]}]
+    await fukui.register(sabae.url, selector, mode="exclusive", operations=["redirectionOps"])
+    await fukui.create(gauge("hino", name="日野川"), local=True)
+    await sabae.create(gauge("hino", waterLevel=level(2.5, "2026-06-30T23:00:00Z"), name="Hino"))
+
+    seen = (await fukui.get(f"entities/{hino}", options="keyValues")).json()
+    assert seen == {"id": hino, "type": "WaterObserved", "name": "日野川", "waterLevel": 2.5}
+
+
+async def test_pages_of_both_cities_are_one_list_without_doubles(fukui: Town, sabae: Town) -> None:
+    await fukui.register(sabae.url, GAUGE)
+    for number in range(0, 10, 2):
+        await fukui.create(gauge(f"{number:02}", flow=number), local=True)
+    for number in [1, 3, 4, 5, 7]:
+        await sabae.create(gauge(f"{number:02}", depth=number))
+
+    pages = []
+    for offset in (0, 3, 6):
+        answer = await fukui.get("entities", type="WaterObserved", limit=3, offset=offset, count="true")
+        assert answer.headers["ngsild-results-count"] == "9" or offset == 0
+        pages.append([entity["id"][-2:] for entity in answer.json()])
+    assert pages == [["00", "01", "02"], ["03", "04", "05"], ["06", "07", "08"]]
+    both = (await fukui.get("entities", type="WaterObserved", id="urn:ngsi-ld:WaterObserved:04")).json()[0]
+    assert (both["flow"]["value"], both["depth"]["value"]) == (4, 4)
+
+
+async def test_a_query_is_judged_where_the_data_is(fukui: Town, sabae: Town) -> None:
+    await fukui.register(sabae.url, GAUGE)
+    await fukui.create(gauge("a", flow=5), local=True)
+    for name, flow in (("b", 15), ("c", 3), ("d", 25)):
+        await sabae.create(gauge(name, flow=flow))
+
+    answer = await fukui.get("entities", type="WaterObserved", q="flow>4", orderBy="flow;desc", options="keyValues")
+    assert [entity["flow"] for entity in answer.json()] == [25, 15, 5]
+    body = {"type": "Query", "entities": [{"type": "WaterObserved"}], "q": "flow>10", "orderBy": ["flow"]}
+    posted = await fukui.client.post("/ngsi-ld/v1/entityOperations/query", json=body)
+    assert [entity["flow"]["value"] for entity in posted.json()] == [15, 25]
+
+
+async def test_a_filter_of_sources_asks_only_those_it_lets_pass(fukui: Town, sabae: Town) -> None:
+    await fukui.register(sabae.url, GAUGE, operator="県")
+    await sabae.create(gauge("hino", flow=1))
+
+    assert len((await fukui.get("entities", type="WaterObserved", csf='operator=="県"')).json()) == 1
+    assert (await fukui.get("entities", type="WaterObserved", csf='operator=="国"')).json() == []
+
+
+async def test_a_dead_neighbour_leaves_a_part_and_a_warning(fukui: Town, sabae: Town) -> None:
+    registration = await fukui.register(sabae.url, GAUGE)
+    await fukui.create(gauge("a", flow=5), local=True)
+    await sabae.create(gauge("b", flow=6))
+    assert len((await fukui.get("entities", type="WaterObserved")).json()) == 2
+
+    await sabae.die()
+    began = time.monotonic()
+    answer = await fukui.get("entities", type="WaterObserved")
+    assert answer.status_code == 200
+    assert [entity["id"] for entity in answer.json()] == ["urn:ngsi-ld:WaterObserved:a"]
+    assert registration in answer.headers["ngsild-warning"]
+    assert time.monotonic() - began < 10
+    gone = await fukui.get("entities/urn:ngsi-ld:WaterObserved:b")
+    assert gone.status_code == 404
+    assert registration in gone.headers["ngsild-warning"]
+
+
+async def test_a_silent_source_is_waited_for_as_long_as_it_says(fukui: Town) -> None:
+    held: list[asyncio.StreamWriter] = []
+    silent = await asyncio.start_server(lambda _, writer: held.append(writer), "127.0.0.1", 0)
+    port = silent.sockets[0].getsockname()[1]
+    await fukui.register(f"http://127.0.0.1:{port}", GAUGE, management={"timeout": 300, "cooldown": 60_000})
+    await fukui.create(gauge("a", flow=5), local=True)
+
+    answer = await fukui.get("entities", type="WaterObserved")
+    assert len(answer.json()) == 1
+    assert "did not answer within 0.3 s" in answer.headers["ngsild-warning"]
+    again = await fukui.get("entities", type="WaterObserved")
+    assert "left alone" in again.headers["ngsild-warning"]
+    assert len(held) == 1
+    for writer in held:
+        writer.close()
+    silent.close()
+    await silent.wait_closed()
+
+
+async def test_cities_that_know_each_other_do_not_ask_in_circles(fukui: Town, sabae: Town) -> None:
+    await fukui.register(sabae.url, GAUGE)
+    await sabae.register(fukui.url, GAUGE)
+    await fukui.create(gauge("a", flow=5), local=True)
+    await sabae.create(gauge("b", flow=6), local=True)
+
+    for town in (fukui, sabae):
+        answer = await town.get("entities", type="WaterObserved")
+        assert [entity["id"][-1] for entity in answer.json()] == ["a", "b"]
+        assert "ngsild-warning" not in answer.headers
+
+
+async def test_a_kept_answer_serves_while_the_neighbour_is_away(fukui: Town, sabae: Town) -> None:
+    await fukui.register(sabae.url, GAUGE, management={"cacheDuration": "PT0.5S"})
+    await sabae.create(gauge("b", flow=6))
+    assert len((await fukui.get("entities", type="WaterObserved")).json()) == 1
+    await sabae.die()
+    deadline = time.monotonic() + 30
+    while "ngsild-warning" not in (answer := await fukui.get("entities", type="WaterObserved")).headers:
+        assert time.monotonic() < deadline
+        assert len(answer.json()) == 1
+    assert answer.headers["ngsild-warning"].startswith("110 ")
+    assert len(answer.json()) == 1
