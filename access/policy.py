@@ -141,6 +141,12 @@ def readable(policy: Policy, subject: Subject, tenant: str) -> Readable:
     return Readable(frozenset(allowed), frozenset())
 
 
+def hidden_by_type(policy: Policy, subject: Subject, tenant: str) -> dict[str, frozenset[str]]:
+    """`hidden_attributes` of every type that the policy names, and under ``*`` of all others: to be taken along."""
+    named = {name for rule in policy.rules for name in rule.types if ":" not in name} | {"*"}
+    return {name: hidden_attributes(policy, subject, tenant, name) for name in sorted(named)}
+
+
 def hidden_attributes(policy: Policy, subject: Subject, tenant: str, type_: str) -> frozenset[str]:
     """The attributes of `type_` that `subject` may not read though it may read the entity."""
     named = {name for rule in policy.rules for name in rule.attributes}

@@ -19,6 +19,7 @@ from access.policy import (
     Subject,
     decide,
     hidden_attributes,
+    hidden_by_type,
     readable,
 )
 from access.tokens import Refusal, TokenVerifier, Why
@@ -133,6 +134,10 @@ class Gate:
         if len(types) == 1:
             return self._hidden(caller.subject, caller.tenant, types[0])
         return frozenset().union(*(self._hidden(caller.subject, caller.tenant, name) for name in types))
+
+    def hidden_everywhere(self, caller: Caller) -> dict[str, frozenset[str]]:
+        """`hidden` of every type that the policy names, and under ``*`` of all others."""
+        return hidden_by_type(self._policy, caller.subject, caller.tenant)
 
 
 def refusal(caller: Caller, decision: Decision) -> Forbidden | Unauthenticated:

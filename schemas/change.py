@@ -20,12 +20,29 @@ class Sample(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     version: int = 0
 
 
+class State(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """An entity as a change left it (of a deletion: as it was last). `doc` is the normalized NGSI-LD entity.
+
+    `stamps` are the times of its attributes as the store keeps them, a JSON object.
+    """
+
+    doc: msgspec.Raw
+    created_at: datetime
+    modified_at: datetime
+    stamps: str = "{}"
+
+
+MAX_STATE_BYTES = 65_536
+"""A larger entity travels without its state: who needs it reads what is there by then."""
+
+
 class Change(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One entity's change in one transaction, on the log's topic `changes`, keyed by entity.
 
     `attributes` holds the new normalized NGSI-LD attribute for each that changed in the current state (None
     for one deleted); `previous` what stood there before. `samples` holds all that history gained, in order
-    of arrival. `version` counts the entity's changes from 1. `at` is the time of the transaction.
+    of arrival. `state` is the whole entity, so that nobody judges the change by what came after it. `version`
+    counts the entity's changes from 1. `at` is the time of the transaction.
     """
 
     tenant: str
@@ -37,6 +54,7 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     attributes: dict[str, Any] = {}
     previous: dict[str, Any] = {}
     samples: tuple[Sample, ...] = ()
+    state: State | None = None
     trace: str | None = None
 
 

@@ -23,8 +23,8 @@ class LastingPublisher:
     async def __aexit__(self, *_: object) -> None:
         await self._give_up(self._publisher)
 
-    async def publish(self, topic: str, payload: bytes) -> None:
-        """Return when the broker has acknowledged the message (QoS 1).
+    async def publish(self, topic: str, payload: bytes, qos: int = 1) -> None:
+        """Return when the broker has acknowledged the message, at QoS 0 when it is sent.
 
         Raises `Unavailable` when there is no connection, no acknowledgement within `stall_timeout_s`, or one that
         says the broker did not take it. The broker may have the message all the same; publish it again.
@@ -32,7 +32,7 @@ class LastingPublisher:
         publisher = await self._open()
         try:
             async with asyncio.timeout(self._settings.stall_timeout_s):
-                acknowledged = await publisher.publish(topic, payload)
+                acknowledged = await publisher.publish(topic, payload, qos)
                 # Shielded: the publisher settles this future itself, also after a caller went away.
                 await asyncio.shield(acknowledged)
         except TimeoutError:

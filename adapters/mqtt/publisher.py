@@ -1,4 +1,4 @@
-"""Publishing at QoS 1 with a bounded number of messages under way: for replays, and for whoever speaks as a device.
+"""Publishing with a bounded number of messages under way: for replays, and for whoever speaks as a device.
 
 paho does the protocol in a thread of its own; this file is the bridge to asyncio. A message that was under way when
 the connection broke is sent again on the next connection, so it may arrive twice and is never lost silently.
@@ -10,9 +10,9 @@ import asyncio
 import secrets
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTv5
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTv5, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -30,6 +30,7 @@ class PublisherSettings(BaseModel, frozen=True):
     password: SecretStr | None = Field(None, description="that device's or network's secret")
     tls: bool = Field(False, description="speak TLS, checking the server's certificate")
     ca_file: Path | None = Field(None, description="certificates to trust in place of the system's")
+    version: Literal["3.1.1", "5.0"] = Field("5.0", description="the protocol's version")
     client_id: str = Field("", description="the MQTT client identifier; empty: a random one")
     max_inflight: int = Field(200, ge=1, le=65535, description="messages sent and not yet acknowledged, at most")
     connect_timeout_s: float = Field(10, gt=0, description="how long the first connection may take")
@@ -41,7 +42,7 @@ class Refused(CityError):
 
 
 class Publisher:
-    """One MQTT 5 connection that publishes at QoS 1. Used as an async context manager."""
+    """One MQTT connection that publishes. Used as an async context manager."""
 
     def __init__(self, settings: PublisherSettings) -> None:
         self._settings = settings
@@ -73,15 +74,16 @@ class Publisher:
     async def __aexit__(self, *_: object) -> None:
         await self._close()
 
-    async def publish(self, topic: str, payload: bytes) -> asyncio.Future[None]:
-        """Send, as soon as fewer than the limit are under way. The future is done at the PUBACK.
+    async def publish(self, topic: str, payload: bytes, qos: int = 1) -> asyncio.Future[None]:
+        """Send, as soon as fewer than the limit are under way. The future is done when the server has taken the
+        message (PUBACK or PUBCOMP); at QoS 0, when it is sent.
 
         Raises `Unavailable` when nothing was acknowledged for `stall_timeout_s`. The future fails with `Refused`
         when the broker's PUBACK says so, and with `Unavailable` when the publisher closes before it came.
         """
         while len(self._pending) >= self._limit:
             await self._settling()
-        number = self._client.publish(topic, payload, qos=1).mid
+        number = self._client.publish(topic, payload, qos=qos).mid
         future: asyncio.Future[None] = self._loop.create_future()
         self._pending[number] = future
         return future
@@ -152,7 +154,8 @@ class Publisher:
 
 def _new_client(settings: PublisherSettings) -> Client:
     client_id = settings.client_id or f"cityos-publisher-{secrets.token_hex(6)}"
-    client = Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=MQTTv5)
+    protocol = MQTTv5 if settings.version == "5.0" else MQTTv311
+    client = Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=protocol)
     client.max_inflight_messages_set(settings.max_inflight)
     client.reconnect_delay_set(1, 10)
     client.connect_timeout = settings.connect_timeout_s

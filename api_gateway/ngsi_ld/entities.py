@@ -190,12 +190,21 @@ def ordered(selection: Selection, order: list[tuple[str, bool]]) -> Selection:
         if name in _COLUMNS:
             pieces.append(_COLUMNS[name] + way)
             continue
+        attribute, _, last = name.rpartition(".")
+        if attribute and last in _STAMPED:
+            pieces.append(_STAMPED[last].format(f"{{{len(values)}}}::text") + way)
+            values.append(attribute)
+            continue
         pieces.append(f"(doc #> {{{len(values)}}}::text[])" + way)
         values.append([*name.split("."), "value"])
     return selection._replace(order=", ".join([*pieces, "id"]), order_values=tuple(values))
 
 
 _CORE = frozenset({"id", "type", "scope"})
+_STAMPED = {
+    "createdAt": "coalesce((stamps ->> ('c:' || {0}))::timestamptz, created_at)",
+    "modifiedAt": "coalesce((stamps ->> ('m:' || {0}))::timestamptz, created_at)",
+}
 _COLUMNS = {"id": "id", "type": "first_type", "createdAt": "created_at", "modifiedAt": "modified_at"}
 
 

@@ -7,19 +7,20 @@ from typing import Any
 
 import orjson
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from api_gateway.body import read_json
 from api_gateway.errors import NotJson
 from api_gateway.ngsi_ld.context import JSON, answer_type, content_type, library_of
 from api_gateway.ngsi_ld.params import flag
-from api_gateway.ngsi_ld.writing import created, managing, no_content, only
+from api_gateway.ngsi_ld.writing import Writing, created, managing, no_content, only
 from broker.errors import Invalid, NotFound
 from broker.jsonld.context import Context, is_core, sources_of
 from broker.store import contexts as store
 from broker.store.contexts import KeptContext
-from schemas.clock import iso
+from schemas.clock import iso, utc_now
 
+_STARTED = utc_now()
 _KINDS = {"hosted": "Hosted", "cached": "Cached", "implicitlycreated": "ImplicitlyCreated"}
 
 
@@ -46,6 +47,7 @@ async def query(request: Request) -> Response:
     if kind is not None and kind.lower() not in _KINDS:
         raise Invalid("kind is Hosted, Cached or ImplicitlyCreated", field="kind")
     details = flag(request.query_params, "details")
+    await library_of(request).tell_uses(ask.caller.tenant)
     async with ask.gateway.database.transaction(ask.caller.tenant) as tx:
         kept = await store.listed(tx, None if kind is None else _KINDS[kind.lower()])
     base = f"{ask.gateway.settings.issuer}/ngsi-ld/v1/jsonldContexts/"
@@ -58,7 +60,12 @@ async def retrieve(request: Request) -> Response:
     only(request, "details")
     ask = await managing(request, "contexts")
     details = flag(request.query_params, "details")
-    kept = await _one(request)
+    id_: str = request.path_params["id"]
+    if is_core(id_):
+        return _core(id_, details=details)
+    await library_of(request).tell_uses(ask.caller.tenant)
+    kept = await _one(ask)
+    library_of(request).used(ask.caller.tenant, kept.url or kept.id)
     if details:
         base = f"{ask.gateway.settings.issuer}/ngsi-ld/v1/jsonldContexts/"
         return Response(orjson.dumps(_metadata(kept, base)), media_type=JSON)
@@ -70,8 +77,17 @@ async def delete(request: Request) -> Response:
     only(request, "reload")
     ask = await managing(request, "contexts")
     reload = flag(request.query_params, "reload")
-    kept = await _one(request)
     library = library_of(request)
+    if is_core(id_ := request.path_params["id"]):
+        if not reload:
+            raise Invalid("the core context is built in and stays", field="id")
+        return no_content()
+    try:
+        kept = await _one(ask)
+    except NotFound as error:
+        if reload:
+            raise Invalid(f"there is no copy of {id_} to be reloaded", field="reload") from error
+        raise
     if reload and (kept.kind != "Cached" or kept.url is None):
         raise Invalid("only the copy of a context of elsewhere can be reloaded", field="reload")
     if reload:
@@ -83,11 +99,16 @@ async def delete(request: Request) -> Response:
     return no_content()
 
 
-async def _one(request: Request) -> KeptContext:
-    ask = await managing(request, "contexts")
-    id_: str = request.path_params["id"]
-    if is_core(id_) and request.method == "DELETE":
-        raise Invalid("the core context is built in; it cannot be deleted or fetched anew", field="id")
+def _core(uri: str, *, details: bool) -> Response:
+    """The core context: built in, of the version that this program speaks; its text is at its own address."""
+    if not details:
+        return RedirectResponse(uri)
+    answer = {"URL": uri, "localId": uri, "kind": "Cached", "createdAt": iso(_STARTED)}
+    return Response(orjson.dumps(answer), media_type=JSON)
+
+
+async def _one(ask: Writing) -> KeptContext:
+    id_: str = ask.request.path_params["id"]
     base = f"{ask.gateway.settings.issuer}/ngsi-ld/v1/jsonldContexts/"
     async with ask.gateway.database.transaction(ask.caller.tenant) as tx:
         kept = await store.one(tx, id_.removeprefix(base))
@@ -97,7 +118,7 @@ async def _one(request: Request) -> KeptContext:
 
 
 def _metadata(kept: KeptContext, base: str) -> dict[str, Any]:
-    """What is known of a context (5.13.3): times in the standard's form, the content only where it is short."""
+    """What is known of a context (5.13.3). Its content is given by the other form of the same request."""
     answer: dict[str, Any] = {
         "URL": kept.url or base + kept.id,
         "localId": kept.id,
@@ -105,7 +126,6 @@ def _metadata(kept: KeptContext, base: str) -> dict[str, Any]:
         "timestamp": iso(kept.created_at),
         "createdAt": iso(kept.created_at),
         "numberOfHits": kept.hits,
-        "extraInfo": orjson.loads(kept.body),
     }
     if kept.last_usage is not None:
         answer["lastUsage"] = iso(kept.last_usage)

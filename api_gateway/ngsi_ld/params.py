@@ -116,12 +116,12 @@ def _types(value: str | None, context: Context) -> tuple[tuple[str, ...] | None,
 
 
 @contextlib.contextmanager
-def pattern_blamed() -> Iterator[None]:
+def pattern_blamed(field: str = "idPattern") -> Iterator[None]:
     """Around a selection: the one thing about it that only the database can find wrong is a pattern."""
     try:
         yield
     except Invalid as error:
-        raise Invalid(str(error), field=error.field or "idPattern") from error
+        raise Invalid(str(error), field=error.field or field) from error
 
 
 def names_of(query: Mapping[str, str], parameter: str, context: Context) -> tuple[str, ...] | None:

@@ -37,7 +37,7 @@ from broker.entities.parse import (
 )
 from broker.entities.patch import Outcome
 from broker.errors import Invalid, NotFound
-from broker.jsonld.context import Context
+from broker.jsonld.context import Context, full_name
 from broker.store import reading
 from broker.store.reading import Document
 
@@ -168,7 +168,7 @@ async def append(request: Request) -> Response:
     def decide(doc: dict[str, Any]) -> Outcome:
         return patch.append(doc, fragment.attributes, overwrite=overwrite)
 
-    return await _changed(ask, entity_id, fragment.type, decide, context)
+    return await _changed(ask, entity_id, fragment.type, decide, parts=True)
 
 
 async def update(request: Request) -> Response:
@@ -178,7 +178,7 @@ async def update(request: Request) -> Response:
     entity_id = entity_id_of(request)
     body, context = await ask.body(patch=True)
     fragment = parse_fragment(body, context.expand, nulls=True)
-    return await _changed(ask, entity_id, fragment.type, lambda doc: patch.update(doc, fragment.attributes), context)
+    return await _changed(ask, entity_id, fragment.type, lambda doc: patch.update(doc, fragment.attributes), parts=True)
 
 
 async def partial(request: Request) -> Response:
@@ -261,7 +261,7 @@ async def purge(request: Request) -> Response:
     keep, drop = names_of(query, "keep", context), names_of(query, "drop", context)
     if keep is not None and drop is not None:
         raise Invalid("keep and drop exclude each other", field="keep")
-    selection = selection_for(ask.gate, ask.caller, wanted := wanted_of(query, context))
+    selection = selection_for(ask.gate, ask.caller, wanted := wanted_of(query, context, needed="id" not in query))
     with pattern_blamed():
         async with ask.gateway.database.transaction(ask.caller.tenant) as tx:
             found = await matching(tx, selection, wanted.geo)
@@ -288,9 +288,10 @@ async def _changed(
     entity_id: str,
     types: tuple[str, ...],
     decide: Callable[[dict[str, Any]], Outcome],
-    context: Context | None = None,
+    *,
+    parts: bool = False,
 ) -> Response:
-    """Apply `decide` to the entity: 204, or 207 where `context` is given and some attributes were not taken."""
+    """Apply `decide` to the entity: 204, or 207 where it may be done in `parts` and some attributes were not taken."""
     told: list[Outcome] = []
 
     def updates(stored: dict[str, Document]) -> list[EntityUpdate]:
@@ -303,10 +304,10 @@ async def _changed(
         return [EntityUpdate(entity_id, types, outcome.attributes, decided=True)]
 
     await ask.apply([entity_id], updates)
-    if context is None or not told[0].not_updated:
+    if not parts or not told[0].not_updated:
         return no_content()
-    refused = [{"attributeName": context.compact(name), "reason": why} for name, why in told[0].not_updated.items()]
-    return multi_status({"updated": [context.compact(name) for name in told[0].updated], "notUpdated": refused})
+    refused = [{"attributeName": full_name(name), "reason": why} for name, why in told[0].not_updated.items()]
+    return multi_status({"updated": [full_name(name) for name in told[0].updated], "notUpdated": refused})
 
 
 def _term(request: Request) -> str:

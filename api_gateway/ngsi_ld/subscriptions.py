@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -14,16 +14,17 @@ from starlette.responses import Response
 
 from access.policy import Action
 from api_gateway.ngsi_ld.context import answers_ld, library_of, link_context
-from api_gateway.ngsi_ld.params import flag, only_known, options_of, page_of
+from api_gateway.ngsi_ld.params import flag, only_known, options_of, page_of, pattern_blamed
 from api_gateway.ngsi_ld.represent import EntityResponse, Shape
 from api_gateway.ngsi_ld.writing import Writing, created, managing, no_content, only
 from broker.entities.parse import is_uri
 from broker.errors import Conflict, Invalid, NotFound
 from broker.jsonld.context import CORE, Context, is_core, sources_of
+from broker.ports import Transaction
 from broker.store import contexts
 from broker.store import subscriptions as store
 from broker.store.subscriptions import KeptSubscription
-from broker.subscriptions.documents import SUBSCRIPTION, parse_subscription, patched, renamed
+from broker.subscriptions.documents import SUBSCRIPTION, parse_subscription, patched, q_of, renamed
 from broker.subscriptions.matching import types_of
 from schemas.clock import iso
 
@@ -45,13 +46,20 @@ def create(kind: str) -> Handler:
         if not isinstance(doc["@context"], str):
             doc["jsonldContext"] = await _hosted(ask, doc["@context"])
         try:
-            async with ask.gateway.database.transaction(ask.caller.tenant) as tx:
-                await store.create_subscription(tx, kind, doc, now)
+            with pattern_blamed("q"):
+                async with ask.gateway.database.transaction(ask.caller.tenant) as tx:
+                    await _check_q(tx, doc, context)
+                    await store.create_subscription(tx, kind, doc, now)
         except Conflict as error:
             raise Conflict(f"{doc['id']} exists already") from error
         return created(f"/ngsi-ld/v1/{_PATHS[kind]}/{quote(doc['id'], safe=':')}")
 
     return endpoint
+
+
+async def _check_q(tx: Transaction, doc: Mapping[str, Any], context: Context) -> None:
+    query = q_of(doc, context)
+    await store.check_paths(tx, query.paths if query else ())
 
 
 def _access(ask: Writing, doc: dict[str, Any]) -> dict[str, Any]:
@@ -60,11 +68,11 @@ def _access(ask: Writing, doc: dict[str, Any]) -> dict[str, Any]:
     for name in sorted(names):
         ask.gate.demand(ask.caller, Action.READ, name)
     visible = ask.gate.readable(ask.caller)
-    hidden = {name: sorted(ask.gate.hidden(ask.caller, [name])) for name in sorted(names)}
+    hidden = ask.gate.hidden_everywhere(ask.caller)
     return {
         "only": None if visible.only is None else sorted(visible.only),
         "never": sorted(visible.never),
-        "hidden": sorted({attribute for attributes in hidden.values() for attribute in attributes}),
+        "hidden": {name: sorted(attributes) for name, attributes in hidden.items() if attributes},
     }
 
 
@@ -96,25 +104,31 @@ def change(kind: str) -> Handler:
         id_ = _id(request)
         body, context = await ask.body(patch=True)
         now = ask.gateway.clock()
-        async with ask.gateway.database.transaction(ask.caller.tenant) as tx:
-            found = await store.subscriptions(tx, kind, id_)
-            if not found:
-                raise NotFound(f"there is no subscription {id_}")
-            stored = found[0].doc
-            # Names that are stored are read as they are: only the fragment's own go through its context.
-            fragment = renamed({k: v for k, v in body.items() if k != "@context"}, context.expand) if body else body
-            whole = patched({k: v for k, v in stored.items() if not k.startswith("@")}, fragment)
-            if stored.get("expiresAt") == whole.get("expiresAt"):
-                checked = parse_subscription({k: v for k, v in whole.items() if k != "expiresAt"}, CORE, now)
-                checked |= {"expiresAt": whole["expiresAt"]} if "expiresAt" in whole else {}
-            else:
-                checked = parse_subscription(whole, CORE, now)
-            checked["@access"] = _access(ask, checked)
-            checked["@context"] = context.given if "q" in body else stored["@context"]
-            await store.change_subscription(tx, kind, checked, now)
+        with pattern_blamed("q"):
+            async with ask.gateway.database.transaction(ask.caller.tenant) as tx:
+                found = await store.subscriptions(tx, kind, id_)
+                if not found:
+                    raise NotFound(f"there is no subscription {id_}")
+                checked = _changed(found[0].doc, body, context, now)
+                checked["@access"] = _access(ask, checked)
+                await _check_q(tx, body, context)
+                await store.change_subscription(tx, kind, checked, now)
         return no_content()
 
     return endpoint
+
+
+def _changed(stored: Mapping[str, Any], body: Mapping[str, Any], context: Context, now: datetime) -> dict[str, Any]:
+    """The subscription with the fragment's members. Raises `Invalid`."""
+    # Names that are stored are read as they are: only the fragment's own go through its context.
+    fragment = renamed({k: v for k, v in body.items() if k != "@context"}, context.expand)
+    whole = patched({k: v for k, v in stored.items() if not k.startswith("@")}, fragment)
+    if stored.get("expiresAt") == whole.get("expiresAt"):
+        checked = parse_subscription({k: v for k, v in whole.items() if k != "expiresAt"}, CORE, now)
+        checked |= {"expiresAt": whole["expiresAt"]} if "expiresAt" in whole else {}
+    else:
+        checked = parse_subscription(whole, CORE, now)
+    return {**checked, "@context": context.given if "q" in body else stored["@context"]}
 
 
 def retrieve(kind: str) -> Handler:

@@ -31,6 +31,14 @@ class Failure(NamedTuple):
     error: CityError
 
 
+class _InPart(Invalid):
+    """Some attributes were not taken; `update` has the others."""
+
+    def __init__(self, message: str, *, field: str, update: EntityUpdate) -> None:
+        super().__init__(message, field=field)
+        self.update = update
+
+
 class _Given(NamedTuple):
     """One entity of a batch, read."""
 
@@ -74,10 +82,12 @@ def _update(given: _Given, doc: dict[str, Any] | None) -> EntityUpdate:
 
 def _add(given: _Given, doc: dict[str, Any] | None) -> EntityUpdate:
     outcome = patch.append(_present(given, doc), given.attributes, overwrite=False)
+    update = EntityUpdate(given.id, given.type, outcome.attributes, decided=True)
     if outcome.not_updated:
         names = ", ".join(outcome.not_updated)
-        raise Invalid(f"{names}: there already, and overwriting was refused", field=next(iter(outcome.not_updated)))
-    return EntityUpdate(given.id, given.type, outcome.attributes, decided=True)
+        first = next(iter(outcome.not_updated))
+        raise _InPart(f"{names}: there already, and overwriting was refused", field=first, update=update)
+    return update
 
 
 def _merge(given: _Given, doc: dict[str, Any] | None) -> EntityUpdate:
@@ -156,7 +166,8 @@ async def _batch(request: Request, operation: _Operation) -> Response:
 
         def decide(stored: dict[str, Document]) -> list[EntityUpdate]:
             updates, refused[:] = _updates(ask, good, stored, operation)
-            taken[:] = [update.id for update in updates]
+            not_all = {failure.entity_id for failure in refused}
+            taken[:] = [update.id for update in updates if update.id not in not_all]
             return updates
 
         changes = await ask.apply([given.id for given in good], decide)
@@ -202,6 +213,9 @@ def _updates(
         try:
             ask.may(stored[given.id].type if given.id in stored else ())
             made = operation.make(given, docs.get(given.id))
+        except _InPart as error:
+            refused.append(Failure(given.id, error))
+            made = error.update
         except CityError as error:
             refused.append(Failure(given.id, error))
             continue

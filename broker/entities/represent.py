@@ -74,7 +74,7 @@ def represent(entity: Mapping[str, Any], times: Times | None, shape: Shape, hidd
     answer = _core_members(entity, times, shape)
     features: dict[str, Any] = {}
     for name, attribute in entity.items():
-        if name in _CORE or name in hidden or not _shown(name, shape):
+        if name in _CORE or name in hidden or not is_shown(name, shape):
             continue
         chosen = [
             i for i in instances(attribute) if shape.dataset_ids is None or (dataset(i) or "@none") in shape.dataset_ids
@@ -98,13 +98,14 @@ def _core_members(entity: Mapping[str, Any], times: Times | None, shape: Shape) 
     answer["type"] = compact(types) if isinstance(types, str) else [compact(name) for name in types]
     if "scope" in entity:
         answer["scope"] = entity["scope"]
-    answer = {name: value for name, value in answer.items() if _shown(name, shape, core=True)}
+    answer = {name: value for name, value in answer.items() if is_shown(name, shape, core=True)}
     if shape.sys_attrs and times is not None:
         answer |= {"createdAt": times.created, "modifiedAt": times.modified}
     return answer
 
 
-def _shown(name: str, shape: Shape, *, core: bool = False) -> bool:
+def is_shown(name: str, shape: Shape, *, core: bool = False) -> bool:
+    """Whether pick, omit and attrs leave a member (4.21)."""
     if name in shape.omit:
         return False
     if shape.pick is not None:

@@ -90,6 +90,13 @@ def stored_name(iri: str) -> str:
     return iri
 
 
+def full_name(name: str) -> str:
+    """The IRI of a name as the store has it."""
+    if ":" in name:
+        return name
+    return (_CORE_VOCABULARY if name in CORE_TERMS else DEFAULT_VOCABULARY) + name
+
+
 def is_core(uri: str) -> bool:
     """Whether `uri` is a version of the core context, which is built in and never fetched."""
     return _CORE_URI.fullmatch(uri) is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import OrderedDict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +19,7 @@ Fetch = Callable[[str], Awaitable[bytes]]
 """Gets a remote document within limits of size, time and host. Raises `ContextNotAvailable`."""
 
 _MAX_DEPTH = 8
+_MOST_USES_UNTOLD = 1000
 _MAX_KEPT = 512
 
 
@@ -35,6 +36,7 @@ class ContextLibrary:
         self._own = f"{own_url}/ngsi-ld/v1/jsonldContexts/"
         self._chains: OrderedDict[tuple[str, str], Context] = OrderedDict()
         self._lock = asyncio.Lock()
+        self._uses: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
     async def resolve(self, tenant: str, sources: Sequence[Source]) -> Context:
         """The context that `sources` name or give. Raises `ContextNotAvailable`, `Invalid`."""
@@ -44,6 +46,7 @@ class ContextLibrary:
         key = (tenant, json.dumps(wanted, sort_keys=True))
         if (known := self._chains.get(key)) is not None:
             self._chains.move_to_end(key)
+            await self._note_uses(tenant, wanted)
             return known
         definitions: list[Mapping[str, Any]] = []
         for source in wanted:
@@ -53,7 +56,27 @@ class ContextLibrary:
         self._chains[key] = context = Context(uri, definitions, given)
         if len(self._chains) > _MAX_KEPT:
             self._chains.popitem(last=False)
+        await self._note_uses(tenant, wanted)
         return context
+
+    async def _note_uses(self, tenant: str, sources: Sequence[Source]) -> None:
+        self.used(tenant, *(source for source in sources if isinstance(source, str)))
+        if sum(self._uses[tenant].values()) >= _MOST_USES_UNTOLD:
+            await self.tell_uses(tenant)
+
+    def used(self, tenant: str, *uris: str) -> None:
+        """Remember that contexts were used (5.13.3, numberOfHits); `tell_uses` writes it down."""
+        self._uses[tenant].update(uris)
+
+    async def tell_uses(self, tenant: str) -> None:
+        """Write down how often contexts were used since the last time. What cannot be written now is later."""
+        uses = self._uses.pop(tenant, Counter())
+        try:
+            if uses:
+                async with self._database.transaction(tenant) as tx:
+                    await store.used(tx, {(uri, uri.removeprefix(self._own)): n for uri, n in uses.items()})
+        except CityError:
+            self._uses[tenant].update(uses)
 
     def forget(self) -> None:
         """Resolve everything anew."""

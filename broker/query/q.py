@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from broker.errors import Invalid
+from broker.query.condition import Condition, all_of, any_of, leaf, none_of
 from broker.store.reading import Where
 
 MAX_LENGTH = 4096
@@ -31,12 +32,25 @@ _OPERATORS = {"==": "==", "!=": "!=", ">=": ">=", "<=": "<=", ">": ">", "<": "<"
 Expand = Callable[[str], str]
 
 
+class Query(NamedTuple):
+    """A query's condition, and the SQL/JSON paths that are its leaves' values."""
+
+    condition: Condition
+    paths: tuple[str, ...]
+
+
 def compile_q(text: str, expand: Expand, *, expand_values: frozenset[str] = frozenset()) -> Where:
     """The condition that `text` states. Raises `Invalid` saying where it is no query."""
+    query = parse_q(text, expand, expand_values=expand_values)
+    return Where(query.condition.sql, query.paths)
+
+
+def parse_q(text: str, expand: Expand, *, expand_values: frozenset[str] = frozenset()) -> Query:
+    """As `compile_q`, for a query that is asked of entities at hand. Raises `Invalid`."""
     if len(text) > MAX_LENGTH or "\x00" in text:
         raise Invalid(f"q is at most {MAX_LENGTH} characters", field="q")
     parser = _Parser(_tokens(text), expand, expand_values)
-    return Where(*parser.whole())
+    return parser.whole()
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:
@@ -62,11 +76,11 @@ class _Parser:
         self._expand_values = expand_values
         self._values: list[str] = []
 
-    def whole(self) -> tuple[str, tuple[Any, ...]]:
-        sql = self._either(0)
+    def whole(self) -> Query:
+        condition = self._either(0)
         if self._at < len(self._tokens):
             raise Invalid(f"q is not understood from {self._tokens[self._at][1]!r} on", field="q")
-        return sql, tuple(self._values)
+        return Query(condition, tuple(self._values))
 
     def _peek(self) -> tuple[str, str]:
         return self._tokens[self._at] if self._at < len(self._tokens) else ("end", "")
@@ -77,23 +91,23 @@ class _Parser:
             return True
         return False
 
-    def _either(self, depth: int) -> str:
+    def _either(self, depth: int) -> Condition:
         if depth > _MAX_DEPTH:
             raise Invalid(f"q nests deeper than {_MAX_DEPTH}", field="q")
         parts = [self._both(depth)]
         while self._take("|"):
             parts.append(self._both(depth))
-        return "(" + " or ".join(parts) + ")" if len(parts) > 1 else parts[0]
+        return any_of(parts)
 
-    def _both(self, depth: int) -> str:
+    def _both(self, depth: int) -> Condition:
         parts = [self._term(depth)]
         while self._take(";", "&"):
             parts.append(self._term(depth))
-        return "(" + " and ".join(parts) + ")" if len(parts) > 1 else parts[0]
+        return all_of(parts)
 
-    def _term(self, depth: int) -> str:
+    def _term(self, depth: int) -> Condition:
         if self._take("!"):
-            return f"not {self._term(depth + 1)}"
+            return none_of(self._term(depth + 1))
         if self._take("("):
             inner = self._either(depth + 1)
             if not self._take(")"):
@@ -114,16 +128,20 @@ class _Parser:
         self._at += 1
         return self._compared(names, trail, operator)
 
-    def _compared(self, names: list[str], trail: str, operator: str) -> str:
+    def _compared(self, names: list[str], trail: str, operator: str) -> Condition:
         if operator in ("~=", "!~="):
             pattern = self._pattern()
             test = f"@ like_regex {pattern}"
             found = self._condition(_path(names, trail, test))
-            return found if operator == "~=" else f"({self._condition(_exists(names, trail))} and not {found})"
+            return found if operator == "~=" else self._there_but(names, trail, found)
         values = self._values_of(names)
         equal = " || ".join(_test("==" if operator == "!=" else operator, low, high) for low, high in values)
         found = self._condition(_path(names, trail, equal))
-        return found if operator != "!=" else f"({self._condition(_exists(names, trail))} and not {found})"
+        return found if operator != "!=" else self._there_but(names, trail, found)
+
+    def _there_but(self, names: list[str], trail: str, found: Condition) -> Condition:
+        """What is unequal is there (4.9)."""
+        return all_of([self._condition(_exists(names, trail)), none_of(found)])
 
     def _values_of(self, names: list[str]) -> list[tuple[Any, Any]]:
         values = []
@@ -163,11 +181,12 @@ class _Parser:
             raise Invalid("a pattern is 1 to 256 characters, without back references and look-around", field="q")
         return json.dumps(pattern)
 
-    def _condition(self, path: str) -> str:
+    def _condition(self, path: str) -> Condition:
         if len(self._values) >= _MAX_TERMS:
             raise Invalid(f"q has more than {_MAX_TERMS} conditions", field="q")
         self._values.append(path)
-        return f"jsonb_path_exists(doc, {{{len(self._values) - 1}}}::text::jsonpath)"
+        number = len(self._values) - 1
+        return leaf(f"jsonb_path_exists(doc, {{{number}}}::text::jsonpath)", number)
 
 
 def _parts(word: str) -> list[str]:

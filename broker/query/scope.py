@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from broker.errors import Invalid
+from broker.query.condition import Condition, all_of, any_of, found, leaf
 from broker.store.reading import Where
 
 _PART = re.compile(r"/?[\w\-+#]+(/[\w\-+#]+)*")
@@ -13,12 +14,28 @@ _PART = re.compile(r"/?[\w\-+#]+(/[\w\-+#]+)*")
 
 def compile_scope(text: str) -> Where:
     """`scopeQ`: scopes joined by `,` or `|` (any), `;` (all) and parentheses; `+` is one level, `#` any below."""
-    return _compile(text, "scopeQ", _scope_condition)
+    parser = _Selection(text, "scopeQ", _scope_condition)
+    return Where(parser.whole().sql, tuple(parser.values))
+
+
+def scopes_hold(text: str, scopes: Sequence[str]) -> bool:
+    """Whether `scopeQ` holds for an entity at hand with these scopes. Raises `Invalid` for what is no scopeQ."""
+    parser = _Selection(text, "scopeQ", _scope_condition)
+    condition = parser.whole()
+    return condition.holds([any(found(pattern, scope) for scope in scopes) for pattern in parser.values])
 
 
 def compile_types(text: str, expand: Callable[[str], str]) -> Where:
     """A type selection with `;` (all) and `,` or `|` (any)."""
-    return _compile(text, "type", lambda word: ("type @> array[{}::text]", expand(word)))
+    parser = _Selection(text, "type", lambda word: ("type @> array[{}::text]", expand(word)))
+    return Where(parser.whole().sql, tuple(parser.values))
+
+
+def types_hold(text: str, types: Sequence[str]) -> bool:
+    """Whether a type selection, of names as in the store, chooses an entity of these types. Raises `Invalid`."""
+    parser = _Selection(text, "type", lambda word: ("{}", word))
+    condition = parser.whole()
+    return condition.holds([name in types for name in parser.values])
 
 
 def _scope_condition(word: str) -> tuple[str, str]:
@@ -34,30 +51,53 @@ def _scope_condition(word: str) -> tuple[str, str]:
     return f"doc ? 'scope' and exists (select from jsonb_array_elements_text({scopes}) s where s ~ {{}}::text)", pattern
 
 
-def _compile(text: str, field: str, condition: Callable[[str], tuple[str, str]]) -> Where:
-    words = [word for word in re.split(r"([();,|])", text.strip()) if word.strip()]
-    if len(text) > 2048 or len(words) > 128 or not words:
-        raise Invalid(f"{field} is empty or too long", field=field)
-    pieces: list[str] = []
-    values: list[str] = []
-    depth = 0
-    wants_word = True
-    for word in words:
-        if word in ("(", ")"):
-            depth += 1 if word == "(" else -1
-            if depth < 0 or wants_word != (word == "("):
-                raise Invalid(f"{field} is not understood at {word!r}", field=field)
-            pieces.append(word)
-            continue
-        if wants_word == (word in ",|;"):
-            raise Invalid(f"{field} is not understood at {word!r}", field=field)
-        if wants_word:
-            sql, value = condition(word.strip())
-            pieces.append("(" + sql.replace("{}", f"{{{len(values)}}}") + ")")
-            values.append(value)
-        else:
-            pieces.append("and" if word == ";" else "or")
-        wants_word = not wants_word
-    if depth or wants_word:
-        raise Invalid(f"{field} ends too early", field=field)
-    return Where(" ".join(pieces), tuple(values))
+class _Selection:
+    """Words joined by `;` (all), `,` or `|` (any) and parentheses; `;` binds stronger (4.17, 4.19)."""
+
+    def __init__(self, text: str, field: str, condition: Callable[[str], tuple[str, str]]) -> None:
+        self.values: list[str] = []
+        self._field = field
+        self._condition = condition
+        self._words = [word.strip() for word in re.split(r"([();,|])", text) if word.strip()]
+        if len(text) > 2048 or len(self._words) > 128 or not self._words:
+            raise Invalid(f"{field} is empty or too long", field=field)
+
+    def whole(self) -> Condition:
+        condition = self._either()
+        if self._words:
+            raise Invalid(f"{self._field} is not understood at {self._words[0]!r}", field=self._field)
+        return condition
+
+    def _next(self) -> str:
+        return self._words[0] if self._words else ""
+
+    def _either(self) -> Condition:
+        parts = [self._both()]
+        while self._next() in (",", "|"):
+            self._words.pop(0)
+            parts.append(self._both())
+        return any_of(parts)
+
+    def _both(self) -> Condition:
+        parts = [self._word()]
+        while self._next() == ";":
+            self._words.pop(0)
+            parts.append(self._word())
+        return all_of(parts)
+
+    def _word(self) -> Condition:
+        word = self._next()
+        if not word:
+            raise Invalid(f"{self._field} ends too early", field=self._field)
+        if word in ");,|":
+            raise Invalid(f"{self._field} is not understood at {word!r}", field=self._field)
+        self._words.pop(0)
+        if word != "(":
+            sql, value = self._condition(word)
+            self.values.append(value)
+            return leaf("(" + sql.replace("{}", f"{{{len(self.values) - 1}}}") + ")", len(self.values) - 1)
+        inner = self._either()
+        if self._next() != ")":
+            raise Invalid(f"{self._field} lacks a closing parenthesis", field=self._field)
+        self._words.pop(0)
+        return inner

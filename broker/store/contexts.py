@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -26,9 +27,15 @@ class KeptContext(NamedTuple):
 
 
 async def by_url(tx: Transaction, url: str, own_id: str) -> str | None:
-    """The document at `url` if it is kept, counting the use."""
-    row = await tx.fetchrow(_SQL["by_url"], url, own_id)
-    return None if row is None else str(row["body"])
+    """The document at `url` if it is kept."""
+    body = await tx.fetchval(_SQL["by_url"], url, own_id)
+    return None if body is None else str(body)
+
+
+async def used(tx: Transaction, uses: Mapping[tuple[str, str], int]) -> None:
+    """Count uses: how many times each (url, own id) was used."""
+    keys = sorted(uses)
+    await tx.execute(_SQL["used"], [url for url, _ in keys], [own for _, own in keys], [uses[key] for key in keys])
 
 
 async def keep_copy(tx: Transaction, url: str, body: str) -> None:

@@ -1,7 +1,10 @@
 -- name: by_url
-update jsonld_context set last_usage = clock_timestamp(), hits = hits + 1
-where (kind = 'Cached' and url = $1) or id = $2
-returning body::text
+select body::text as body from jsonld_context where (kind = 'Cached' and url = $1) or id = $2
+
+-- name: used
+update jsonld_context c set hits = hits + u.times, last_usage = clock_timestamp()
+from unnest($1::text[], $2::text[], $3::bigint[]) as u (url, id, times)
+where (c.kind = 'Cached' and c.url = u.url) or c.id = u.id
 
 -- name: keep_copy
 insert into jsonld_context (id, url, kind, body) values ($1, $2, 'Cached', $3::jsonb)

@@ -15,7 +15,7 @@ from broker.ports import CHANGES, NewRecord, Outlet, Transaction
 from broker.sql import load
 from broker.store.gone import note_gone
 from broker.store.history import History, Row, Series
-from schemas.change import Change, Sample, encode_change
+from schemas.change import MAX_STATE_BYTES, Change, Sample, State, encode_change
 from schemas.clock import iso
 
 _SQL = load("broker.store", "entities")
@@ -36,6 +36,9 @@ class Written(NamedTuple):
 class _Stored(NamedTuple):
     doc: dict[str, Any]
     version: int
+    created_at: datetime
+    modified_at: datetime
+    stamps: dict[str, str]
 
 
 class EntityWriter:
@@ -136,6 +139,7 @@ class EntityWriter:
                     version=record["version"] + 1,
                     at=at,
                     previous={name: value for name, value in doc.items() if name not in ("id", "type")},
+                    state=_state(doc, record["created_at"], record["modified_at"], record["stamps"]),
                     trace=trace,
                 )
             )
@@ -187,7 +191,23 @@ async def _tenant_number(tx: Transaction, tenant: str) -> int:
 async def _lock(tx: Transaction, tenant: int, ids: Sequence[str]) -> dict[str, _Stored]:
     """The entities as they stand, locked in order of id so that two batches never wait for each other in a ring."""
     records = await tx.fetch(_SQL["lock"], tenant, list(ids))
-    return {record["id"]: _Stored(_decode(record["doc"]), record["version"]) for record in records}
+    return {
+        record["id"]: _Stored(
+            _decode(record["doc"]),
+            record["version"],
+            record["created_at"],
+            record["modified_at"],
+            _decode(record["stamps"]),
+        )
+        for record in records
+    }
+
+
+def _state(doc: dict[str, Any], created_at: datetime, modified_at: datetime, stamps: str) -> State | None:
+    text = _encode(doc)
+    if len(text) > MAX_STATE_BYTES:
+        return None
+    return State(doc=msgspec.Raw(text), created_at=created_at, modified_at=modified_at, stamps=stamps)
 
 
 def _stamps(before: dict[str, Any], merged: Merged, at: datetime) -> dict[str, str]:
@@ -283,8 +303,18 @@ def _change(
         attributes=merged.attributes,
         previous=merged.previous,
         samples=samples,
+        state=_state_after(before, merged, at),
         trace=trace,
     )
+
+
+def _state_after(before: _Stored | None, merged: Merged, at: datetime) -> State | None:
+    if not merged.changed:
+        return None
+    if before is None:
+        return _state(merged.doc, at, at, "{}")
+    stamps = _encode(before.stamps | _stamps(before.doc, merged, at)).decode()
+    return _state(merged.doc, before.created_at, max(at, before.modified_at), stamps)
 
 
 def row_of(update: EntityUpdate, name: str, attribute: dict[str, Any], at: datetime) -> Row:

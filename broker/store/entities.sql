@@ -1,5 +1,5 @@
 -- name: lock
-select id, doc::text as doc, version, created_at
+select id, doc::text as doc, version, created_at, modified_at, stamps::text as stamps
 from entity where tenant_id = $1 and id = any($2::text[])
 order by id
 for update
@@ -24,7 +24,7 @@ with gone as (
     insert into entity_past (tenant_id, id, type, doc, stamps, lon, lat, created_at, modified_at, deleted_at)
     select $1, id, type, doc, stamps, lon, lat, created_at, modified_at, $3 from gone
 )
-select id, doc::text as doc, version from gone
+select id, doc::text as doc, version, created_at, modified_at, stamps::text as stamps from gone
 
 -- name: evolved
 update entity set evolved_version = version where tenant_id = $1 and id = $2

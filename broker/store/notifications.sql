@@ -1,48 +1,94 @@
 -- name: state
-select count(*), max(modified_at) from subscription where kind = 'entities'
+select count(*), sum(revision) from subscription where kind = 'entities' and active
 
--- name: all
-select t.name as tenant, s.tenant_id, s.id, s.doc::text as doc
-from subscription s join tenant t on t.id = s.tenant_id where s.kind = 'entities' and s.active
+-- name: revisions
+select tenant_id, id, revision from subscription where kind = 'entities' and active
 
--- name: throttled
-select last_notification from subscription where tenant_id = $1 and kind = 'entities' and id = $2
+-- name: subscriptions
+select t.name as tenant, s.tenant_id, s.id, s.revision, s.doc::text as doc
+from unnest($1::int[], $2::text[]) as wanted (tenant_id, id)
+join subscription s on s.tenant_id = wanted.tenant_id and s.kind = 'entities' and s.id = wanted.id
+join tenant t on t.id = s.tenant_id
+
+-- name: last_told
+select w.n, s.last_notification
+from unnest($1::int[], $2::text[]) with ordinality as w (tenant_id, id, n)
+join subscription s on s.tenant_id = w.tenant_id and s.kind = 'entities' and s.id = w.id
+
+-- name: paths_hold
+select jsonb_path_exists($1::jsonb, p.path::jsonpath) as holds from unnest($2::text[]) with ordinality as p (path, n)
+order by n
+
+-- name: check_paths
+select path::jsonpath::text from unnest($1::text[]) as p (path)
 
 -- name: put
-insert into notification (tenant_id, kind, subscription_id, body) values ($1, 'entities', $2, $3::jsonb)
+insert into notification (tenant_id, kind, subscription_id, body)
+select tenant_id, 'entities', subscription_id, body::jsonb
+from unnest($1::int[], $2::text[], $3::text[]) with ordinality as n (tenant_id, subscription_id, body, place)
+order by place
 
 -- name: told
-update subscription set last_notification = $3, next_at = case when next_at is null then null else $4::timestamptz end
-where tenant_id = $1 and kind = 'entities' and id = $2
+update subscription s set last_notification = $3
+from (select distinct tenant_id, id from unnest($1::int[], $2::text[]) as w (tenant_id, id)) w
+where s.tenant_id = w.tenant_id and s.kind = 'entities' and s.id = w.id
+
+-- name: next_at
+update subscription set next_at = $3 where tenant_id = $1 and kind = 'entities' and id = $2 and next_at is not null
 
 -- name: due
-select t.name as tenant, s.tenant_id, s.id, s.doc::text as doc from subscription s join tenant t on t.id = s.tenant_id
+select t.name as tenant, s.tenant_id, s.id, s.revision, s.doc::text as doc
+from subscription s join tenant t on t.id = s.tenant_id
 where s.active and s.kind = 'entities' and s.next_at <= $1 order by s.next_at limit 100 for update of s skip locked
 
 -- name: claim
-with oldest as (
-    select distinct on (tenant_id, subscription_id) id, due_at from notification
-    where state = 'waiting' order by tenant_id, subscription_id, id
+with recursive head as (
+    (select tenant_id, kind, subscription_id, id, due_at from notification where state = 'waiting'
+     order by tenant_id, kind, subscription_id, id limit 1)
+    union all
+    select n.* from head h cross join lateral (
+        select tenant_id, kind, subscription_id, id, due_at from notification
+        where state = 'waiting' and (tenant_id, kind, subscription_id) > (h.tenant_id, h.kind, h.subscription_id)
+        order by tenant_id, kind, subscription_id, id limit 1) n
 ), mine as (
-    select n.id from notification n join oldest o using (id) where o.due_at <= $1 order by n.id limit $3
-    for update of n skip locked
+    select n.id, n.tenant_id, n.kind, n.subscription_id from notification n join head h using (id)
+    where h.due_at <= $1 and n.due_at <= $1 order by n.id limit $3 for update of n skip locked
+), turn as (
+    select n.id from mine m cross join lateral (
+        select id from notification
+        where state = 'waiting' and tenant_id = m.tenant_id and kind = m.kind and subscription_id = m.subscription_id
+        order by id limit $4) n
+), leased as (
+    update notification n set due_at = $2 from turn where n.id = turn.id returning n.*
 )
-update notification n set due_at = $2, attempts = n.attempts + 1 from mine, tenant t
-where n.id = mine.id and t.id = n.tenant_id
-returning n.id, n.tenant_id, t.name as tenant, n.subscription_id, n.body::text as body, n.attempts,
-    (select doc::text from subscription s
-     where s.tenant_id = n.tenant_id and s.kind = n.kind and s.id = n.subscription_id) as doc
+select n.id, n.tenant_id, t.name as tenant, n.kind, n.subscription_id, n.body::text as body, n.attempts,
+    s.doc::text as doc
+from leased n join tenant t on t.id = n.tenant_id
+left join subscription s on s.tenant_id = n.tenant_id and s.kind = n.kind and s.id = n.subscription_id
+order by n.id
 
 -- name: settle
-delete from notification where id = $1
+delete from notification where id = any($1::bigint[])
+
+-- name: release
+update notification set due_at = $2 where id = any($1::bigint[])
 
 -- name: again
-update notification set due_at = $2, error = $3, state = $4 where id = $1
+update notification set due_at = $2, error = $3, state = $4, attempts = attempts + 1 where id = $1
+
+-- name: overflow
+update notification set state = 'dead', error = $5 where id in (
+    select id from notification
+    where state = 'waiting' and tenant_id = $1 and kind = $2 and subscription_id = $3
+    order by id desc offset $4)
+
+-- name: purge
+delete from notification where state = 'dead' and created_at < $1
 
 -- name: count_sent
-update subscription set times_sent = times_sent + 1, last_success = $3, status = 'ok'
-where tenant_id = $1 and kind = 'entities' and id = $2
+update subscription set times_sent = times_sent + $5, last_success = $4, status = 'ok'
+where tenant_id = $1 and kind = $2 and id = $3
 
 -- name: count_failed
-update subscription set times_failed = times_failed + 1, last_failure = $3, status = 'failed'
-where tenant_id = $1 and kind = 'entities' and id = $2
+update subscription set times_failed = times_failed + 1, last_failure = $4, status = 'failed'
+where tenant_id = $1 and kind = $2 and id = $3

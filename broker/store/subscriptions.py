@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from broker.ports import Transaction
 from broker.sql import load
 
 _SQL = load("broker.store", "subscriptions")
+_NOTIFYING = load("broker.store", "notifications")
 
 ENTITIES, REGISTRATIONS = "entities", "registrations"
 """What a subscription is about."""
@@ -54,6 +56,12 @@ async def change_subscription(tx: Transaction, kind: str, doc: dict[str, Any], a
 
 def _columns(doc: dict[str, Any], at: datetime) -> tuple[str, bool, datetime | None, datetime]:
     return orjson.dumps(doc).decode(), doc.get("isActive", True), at if "timeInterval" in doc else None, at
+
+
+async def check_paths(tx: Transaction, paths: Sequence[str]) -> None:
+    """Raise `Invalid` where a query holds a regular expression that is none: sooner than a change would find out."""
+    if paths:
+        await tx.execute(_NOTIFYING["check_paths"], list(paths))
 
 
 async def subscriptions(

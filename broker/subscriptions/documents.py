@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import unquote
 
 from broker.entities.parse import NULL, check_name, is_uri, parse_time
 from broker.errors import Invalid
@@ -13,8 +14,10 @@ from broker.federation.operations import operations_of
 from broker.federation.source import duration
 from broker.jsonld.context import Context
 from broker.query.geo import geo_query
-from broker.query.q import compile_q
+from broker.query.joining import MAX_JOIN_LEVEL
+from broker.query.q import Query, parse_q
 from broker.query.scope import compile_scope
+from broker.subscriptions.mqtt_endpoint import is_mqtt, mqtt_endpoint
 
 Rename = Callable[[str], str]
 
@@ -28,6 +31,7 @@ TRIGGERS = (
     "attributeUpdated",
     "attributeDeleted",
 )
+DEFAULT_TRIGGERS = ("attributeCreated", "attributeUpdated")
 MODES = ("inclusive", "exclusive", "redirect", "auxiliary")
 _SUBSCRIPTION_MEMBERS = frozenset(
     {"id", "type", "subscriptionName", "description", "entities", "watchedAttributes", "notificationTrigger",
@@ -67,7 +71,13 @@ def parse_subscription(document: Any, context: Context, now: datetime) -> dict[s
     _entities(given.get("entities", ()), "entities")
     _queries(given, context)
     _notification(given.get("notification"))
+    given.setdefault("notificationTrigger", list(DEFAULT_TRIGGERS))
     return renamed(given, context.expand)
+
+
+def q_of(doc: Mapping[str, Any], context: Context) -> Query | None:
+    """The subscription's q. It is a URI's query component (4.9), so a blank may be written %20 in it."""
+    return parse_q(unquote(doc["q"]), context.expand) if isinstance(doc.get("q"), str) else None
 
 
 def parse_registration(document: Any, context: Context, now: datetime) -> dict[str, Any]:
@@ -132,8 +142,6 @@ def patched(stored: Mapping[str, Any], fragment: Any) -> dict[str, Any]:
             raise Invalid(f"{name} cannot be changed", field=name)
         if value is None or value == NULL:
             result.pop(name, None)
-        elif name == "notification" and isinstance(value, Mapping):
-            result[name] = {**stored.get(name, {}), **value}
         else:
             result[name] = value
     return result
@@ -198,7 +206,7 @@ def _queries(given: Mapping[str, Any], context: Context) -> None:
     if (q := given.get("q")) is not None:
         if not isinstance(q, str):
             raise Invalid("q is a string", field="q")
-        compile_q(q, context.expand)
+        q_of(given, context)
     if (scope := given.get("scopeQ")) is not None:
         compile_scope(str(scope))
     if (geo := given.get("geoQ")) is not None:
@@ -213,6 +221,10 @@ def _notification(notification: Any) -> None:
     endpoint = notification.get("endpoint")
     if not isinstance(endpoint, Mapping) or not is_uri(endpoint.get("uri")):
         raise Invalid("endpoint must be an object with the URI of the receiver", field="notification.endpoint.uri")
+    for name in ("receiverInfo", "notifierInfo"):
+        _pairs(endpoint.get(name, []), f"notification.endpoint.{name}")
+    if is_mqtt(endpoint["uri"]):
+        mqtt_endpoint(endpoint)
     if notification.get("format", "normalized") not in FORMATS:
         raise Invalid(f"format is one of {', '.join(FORMATS)}", field="notification.format")
     if "attributes" in notification and not notification["attributes"]:
@@ -221,5 +233,17 @@ def _notification(notification: Any) -> None:
         raise Invalid("attributes excludes pick and omit", field="notification.attributes")
     if set(notification.get("pick", ())) & set(notification.get("omit", ())):
         raise Invalid("pick and omit name the same member", field="notification.omit")
+    if notification.get("join", "@none") not in ("@none", "flat", "inline"):
+        raise Invalid("join is flat, inline or @none", field="notification.join")
+    level = notification.get("joinLevel", 1)
+    if not isinstance(level, int) or isinstance(level, bool) or not 1 <= level <= MAX_JOIN_LEVEL:
+        raise Invalid(f"joinLevel is a whole number from 1 to {MAX_JOIN_LEVEL}", field="notification.joinLevel")
     if notification.get("showChanges") and notification.get("format") in ("simplified", "keyValues"):
         raise Invalid("showChanges is not for the simplified format", field="notification.showChanges")
+
+
+def _pairs(said: Any, path: str) -> None:
+    """Raise `Invalid` for what is no list of KeyValuePairs (5.2.22)."""
+    for pair in said if isinstance(said, list) else [said]:
+        if not isinstance(pair, Mapping) or not {"key", "value"} <= pair.keys() or not isinstance(pair["key"], str):
+            raise Invalid('must be a list of pairs, as [{"key": "…", "value": "…"}]', field=path)

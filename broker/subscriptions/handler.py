@@ -3,167 +3,187 @@
 from __future__ import annotations
 
 import uuid
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
-from broker.entities.represent import represent, times_of
-from broker.errors import CityError
-from broker.jsonld.context import CORE, Context, sources_of
 from broker.jsonld.library import ContextLibrary
 from broker.ports import Record, Transaction
-from broker.query.geo import geo_query
-from broker.query.q import compile_q
-from broker.query.scope import compile_scope
+from broker.query.joining import Join, Loaded, joined
+from broker.query.scope import compile_scope, scopes_hold
 from broker.sql import load
 from broker.store import reading
 from broker.store.reading import Document, Selection, Where
+from broker.subscriptions.catalogue import Catalogue, Live
 from broker.subscriptions.matching import types_of
-from broker.subscriptions.telling import concerned, notification, shape_of, told_entity, visible
+from broker.subscriptions.telling import (
+    concerned,
+    notification,
+    shape_of,
+    shown_entity,
+    told_entity,
+    visible,
+)
 from schemas.change import Change, decode_change
-from schemas.clock import Clock, iso
+from schemas.clock import Clock
 
 _SQL = load("broker.store", "notifications")
 _MOST_AT_ONCE = 500
 
 
-class Live(NamedTuple):
-    """A subscription in force."""
+class _Put(NamedTuple):
+    """A notification to queue."""
 
-    tenant: str
-    tenant_id: int
-    id: str
-    doc: dict[str, Any]
+    live: Live
+    body: str
 
 
 class SubscriptionHandler:
-    """Matches changes with subscriptions. Found by entity type first, so that 10,000 of them cost little."""
+    """Matches changes with subscriptions: by name and type first, then by what the entity was as of the change."""
 
     def __init__(self, contexts: ContextLibrary, clock: Clock) -> None:
-        self._contexts = contexts
+        self._catalogue = Catalogue(contexts)
         self._clock = clock
-        self._known: Any = None
-        self._by_type: dict[tuple[str, str], list[Live]] = {}
-        self._of_any: dict[str, list[Live]] = {}
 
     async def handle(self, tx: Transaction, records: Sequence[Record]) -> None:
         """See `broker.consume.Handle`."""
-        await self._refresh(tx)
+        await self._catalogue.refresh(tx)
+        now = self._clock()
+        told: list[tuple[Live, Change, Document]] = []
         for record in records:
             change = decode_change(record.value)
-            for live in self._candidates(change):
-                if _in_force(live.doc, self._clock()) and concerned(live.doc, change):
-                    await self._tell(tx, live, change)
+            concerned_by = [
+                live
+                for live in self._catalogue.candidates(change)
+                if _in_force(live, now) and concerned(live.doc, change)
+            ]
+            document = await _as_of(tx, concerned_by[0].tenant_id, change) if concerned_by else None
+            if document is not None:
+                told += [(live, change, document) for live in await _chosen(tx, concerned_by, document)]
+        told = await _not_throttled(tx, told)
+        await self._put(tx, [await self._about(tx, *one) for one in told], now)
 
     async def tell_due(self, tx: Transaction) -> None:
         """Tell the subscriptions whose `timeInterval` has passed about every entity that they select."""
         now = self._clock()
         for row in await tx.fetch(_SQL["due"], now):
-            live = Live(row["tenant"], row["tenant_id"], row["id"], orjson.loads(row["doc"]))
-            if not _in_force(live.doc, now):
-                await tx.execute(_SQL["told"], live.tenant_id, live.id, None, None)
-                continue
-            found = await self._selected(tx, live, None)
+            live = await self._catalogue.live(row)
+            again = now + timedelta(seconds=live.doc["timeInterval"]) if _in_force(live, now) else None
+            await tx.execute(_SQL["next_at"], live.tenant_id, live.id, again)
+            found = await _selected(tx, live) if again else []
             if found:
-                await self._put(tx, live, [(orjson.loads(document.text), document) for document in found])
-            await tx.execute(
-                _SQL["told"], live.tenant_id, live.id, now, now + timedelta(seconds=live.doc["timeInterval"])
-            )
+                await self._put(tx, [await self._notification(tx, live, [_loaded(d) for d in found])], now)
 
-    async def _refresh(self, tx: Transaction) -> None:
-        state = tuple((await tx.fetchrow(_SQL["state"])).values())
-        if state == self._known:
-            return
-        by_type: defaultdict[tuple[str, str], list[Live]] = defaultdict(list)
-        of_any: defaultdict[str, list[Live]] = defaultdict(list)
-        for row in await tx.fetch(_SQL["all"]):
-            live = Live(row["tenant"], row["tenant_id"], row["id"], orjson.loads(row["doc"]))
-            if "timeInterval" in live.doc:
-                continue
-            types = {name for entity in live.doc.get("entities", ()) for name in types_of(entity)}
-            if not types or "*" in types:
-                of_any[live.tenant].append(live)
-            for name in types:
-                by_type[live.tenant, name].append(live)
-        self._known, self._by_type, self._of_any = state, dict(by_type), dict(of_any)
-
-    def _candidates(self, change: Change) -> Iterable[Live]:
-        found = {live.id: live for live in self._of_any.get(change.tenant, ())}
-        for name in change.type:
-            found |= {live.id: live for live in self._by_type.get((change.tenant, name), ())}
-        return found.values()
-
-    async def _tell(self, tx: Transaction, live: Live, change: Change) -> None:
-        throttling = live.doc.get("throttling")
-        if throttling is not None:
-            last = await tx.fetchval(_SQL["throttled"], live.tenant_id, live.id)
-            if last is not None and change.at - last < timedelta(seconds=throttling):
-                return
+    async def _about(self, tx: Transaction, live: Live, change: Change, document: Document) -> _Put:
         if change.op == "delete":
-            await self._put(tx, live, [(told_entity(live.doc, change, None), None)], gone=change.at)
+            told = Loaded(told_entity(live.doc, change, None), document)
+            return await self._notification(tx, live, [told], gone=change.at)
+        told = Loaded(told_entity(live.doc, change, orjson.loads(document.text)), document)
+        return await self._notification(tx, live, [told])
+
+    async def _notification(
+        self, tx: Transaction, live: Live, told: Sequence[Loaded], gone: datetime | None = None
+    ) -> _Put:
+        shape = shape_of(live.doc, live.context)
+        join = live.doc["notification"].get("join", "@none")
+        if join == "@none" or gone is not None:
+            data = [shown_entity(live.doc, one.entity, one.document, shape, gone) for one in told]
+        else:
+            data = await joined(
+                told,
+                Join(join == "flat", live.doc["notification"].get("joinLevel", 1)),
+                shape,
+                lambda ids: _documents(tx, live, Selection(ids=tuple(ids))),
+                lambda entity, document, own: shown_entity(live.doc, entity, document, own, None),
+            )
+        body = notification(live.id, str(uuid.uuid4()), self._clock(), data, shape)
+        return _Put(live, orjson.dumps(body).decode())
+
+    async def _put(self, tx: Transaction, puts: Sequence[_Put], now: datetime) -> None:
+        if not puts:
             return
-        found = await self._selected(tx, live, change.entity)
-        if found:
-            told = told_entity(live.doc, change, orjson.loads(found[0].text))
-            await self._put(tx, live, [(told, found[0])])
-
-    async def _selected(self, tx: Transaction, live: Live, entity_id: str | None) -> list[Document]:
-        """The entities among those of the city that its selectors, q, scopeQ and geoQ choose."""
-        doc = live.doc
-        context = await self._context(live)
-        where = [Where("tenant_id = {0}::int", (live.tenant_id,))]
-        if "q" in doc:
-            where.append(compile_q(doc["q"], context.expand))
-        if "scopeQ" in doc:
-            where.append(compile_scope(doc["scopeQ"]))
-        types = None
-        if entity_id is None:
-            types = tuple(name for entity in doc.get("entities", ()) for name in types_of(entity)) or None
-        ids = (entity_id,) if entity_id else None
-        selection = Selection(types=types, ids=ids, where=tuple(where))
-        if (geo := doc.get("geoQ")) is not None:
-            place = context.expand(geo.get("geoproperty", "location"))
-            query = geo_query(geo.get("georel"), geo.get("geometry"), geo.get("coordinates"), place)
-            if query is not None:
-                near = await reading.candidates(tx, selection, query.property)
-                chosen = tuple(i for i, text in near if query.matches(orjson.loads(text)))
-                selection = selection._replace(ids=chosen)
-        found = await reading.select(tx, selection, limit=_MOST_AT_ONCE, offset=0)
-        return [document for document in found if visible(doc, document.type)]
-
-    async def _context(self, live: Live) -> Context:
-        try:
-            return await self._contexts.resolve(live.tenant, sources_of(live.doc.get("@context", [])))
-        except CityError:
-            # Names as full IRIs tell the same; a context that is away must not silence a city.
-            return CORE
-
-    async def _put(
-        self,
-        tx: Transaction,
-        live: Live,
-        told: list[tuple[dict[str, Any], Document | None]],
-        gone: datetime | None = None,
-    ) -> None:
-        now = self._clock()
-        shape = shape_of(live.doc, await self._context(live))
-        data = []
-        for entity, document in told:
-            times = None
-            if document is not None:
-                times = times_of(iso(document.created_at), iso(document.modified_at), document.stamps)
-            shown = represent(entity, times, shape, frozenset(live.doc.get("@access", {}).get("hidden", ())))
-            if shape.ld:
-                shown = {"@context": shape.context.given, **shown}
-            data.append({**shown, "deletedAt": iso(gone)} if gone is not None else shown)
-        body = notification(live.id, str(uuid.uuid4()), now, data, shape)
-        await tx.execute(_SQL["put"], live.tenant_id, live.id, orjson.dumps(body).decode())
-        if "timeInterval" not in live.doc:
-            await tx.execute(_SQL["told"], live.tenant_id, live.id, now, None)
+        tenants, ids = [put.live.tenant_id for put in puts], [put.live.id for put in puts]
+        await tx.execute(_SQL["put"], tenants, ids, [put.body for put in puts])
+        await tx.execute(_SQL["told"], tenants, ids, now)
 
 
-def _in_force(doc: Mapping[str, Any], now: datetime) -> bool:
-    return "expiresAt" not in doc or datetime.fromisoformat(doc["expiresAt"]) > now
+def _in_force(live: Live, now: datetime) -> bool:
+    return "expiresAt" not in live.doc or datetime.fromisoformat(live.doc["expiresAt"]) > now
+
+
+def _loaded(document: Document) -> Loaded:
+    return Loaded(orjson.loads(document.text), document)
+
+
+async def _as_of(tx: Transaction, tenant_id: int, change: Change) -> Document | None:
+    """The entity as the change left it; one too large to travel, as it is now; None where that is gone."""
+    state = change.state
+    if state is not None:
+        text = bytes(state.doc).decode()
+        return Document(change.entity, list(change.type), text, state.created_at, state.modified_at, state.stamps)
+    where = (Where("tenant_id = {0}::int", (tenant_id,)),)
+    found = await reading.select(tx, Selection(ids=(change.entity,), where=where), limit=1, offset=0)
+    return found[0] if found else None
+
+
+async def _chosen(tx: Transaction, lives: Sequence[Live], document: Document) -> list[Live]:
+    """Those whose q, scopeQ and geoQ the entity answers. All their paths are asked in one statement, each once."""
+    paths = sorted({path for live in lives if live.q is not None for path in live.q.paths})
+    rows = await tx.fetch(_SQL["paths_hold"], document.text, paths) if paths else []
+    holds = {path: bool(row["holds"]) for path, row in zip(paths, rows, strict=True)}
+    entity = orjson.loads(document.text)
+    scope = entity.get("scope", [])
+    scopes = [scope] if isinstance(scope, str) else scope
+    return [
+        live
+        for live in lives
+        if (live.q is None or live.q.condition.holds([holds[path] for path in live.q.paths]))
+        and ("scopeQ" not in live.doc or scopes_hold(live.doc["scopeQ"], scopes))
+        and (live.geo is None or live.geo.matches(entity.get(live.geo.property)))
+    ]
+
+
+async def _not_throttled(
+    tx: Transaction, told: list[tuple[Live, Change, Document]]
+) -> list[tuple[Live, Change, Document]]:
+    """Without what comes sooner than `throttling` seconds after the last notification (5.2.12)."""
+    slow = list({(one[0].tenant_id, one[0].id) for one in told if "throttling" in one[0].doc})
+    if not slow:
+        return told
+    rows = await tx.fetch(_SQL["last_told"], [key[0] for key in slow], [key[1] for key in slow])
+    last = {slow[row["n"] - 1]: row["last_notification"] for row in rows}
+    kept = []
+    for live, change, document in told:
+        key = (live.tenant_id, live.id)
+        before = last.get(key)
+        if key in last and before is not None and change.at - before < timedelta(seconds=live.doc["throttling"]):
+            continue
+        if key in last:
+            last[key] = change.at
+        kept.append((live, change, document))
+    return kept
+
+
+async def _documents(tx: Transaction, live: Live, selection: Selection) -> list[Document]:
+    """Entities of the subscription's city that its owner may see."""
+    where = (*selection.where, Where("tenant_id = {0}::int", (live.tenant_id,)))
+    found = await reading.select(tx, selection._replace(where=where), limit=_MOST_AT_ONCE, offset=0)
+    return [document for document in found if visible(live.doc, document.type)]
+
+
+async def _selected(tx: Transaction, live: Live) -> list[Document]:
+    """The entities that its selectors, q, scopeQ and geoQ choose now."""
+    doc = live.doc
+    where = [Where("tenant_id = {0}::int", (live.tenant_id,))]
+    if live.q is not None:
+        where.append(Where(live.q.condition.sql, live.q.paths))
+    if "scopeQ" in doc:
+        where.append(compile_scope(doc["scopeQ"]))
+    types = tuple(name for entity in doc.get("entities", ()) for name in types_of(entity)) or None
+    selection = Selection(types=types, where=tuple(where))
+    if live.geo is not None:
+        near = await reading.candidates(tx, selection, live.geo.property)
+        selection = selection._replace(ids=tuple(i for i, text in near if live.geo.matches(orjson.loads(text))))
+    return await _documents(tx, live, selection._replace(where=tuple(where[1:])))

@@ -6,6 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from broker.query.condition import found
+from broker.query.scope import types_hold
+
 _WORDS = re.compile(r"[^(),;|\s]+")
 
 
@@ -34,7 +37,7 @@ def _fits(part: Mapping[str, Any], asked: Asked) -> bool:
 
 def selects(entity: Mapping[str, Any], asked: Asked) -> bool:
     """Whether an EntityInfo (5.2.8) or an EntitySelector (5.2.33) can be about what is asked."""
-    if asked.types is not None and not set(types_of(entity)) & set(asked.types):
+    if asked.types is not None and not _of_type(entity["type"], asked.types):
         return False
     said = entity.get("id")
     ids = [said] if isinstance(said, str) else list(said or ())
@@ -48,15 +51,15 @@ def selects(entity: Mapping[str, Any], asked: Asked) -> bool:
     return True
 
 
+def _of_type(said: Any, types: Sequence[str]) -> bool:
+    """Whether a type, a list of them or a selection such as (A,B);C chooses one of the types (4.17)."""
+    if isinstance(said, str) and ";" in said:
+        return types_hold(said, types)
+    wanted = types_of({"type": said})
+    return "*" in wanted or not set(wanted).isdisjoint(types)
+
+
 def types_of(entity: Mapping[str, Any]) -> list[str]:
     """The types that a selector names."""
     said = entity.get("type")
     return list(said) if isinstance(said, list) else _WORDS.findall(str(said))
-
-
-def found(pattern: str, text: str) -> bool:
-    """Whether the pattern is found in an id. Never raises: a pattern that is none finds nothing."""
-    try:
-        return re.search(pattern, text) is not None
-    except re.error:
-        return False

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 
+from pydantic import SecretStr
+
 from api_gateway.ngsi_ld.fetching import fetcher
 from broker.jsonld.library import ContextLibrary
+from broker.subscriptions.mqtt_endpoint import MqttEndpoint
 from cityos.settings import Settings
 from cityos.wiring import open_parts
 from schemas.clock import utc_now
 from services.notify import role, subscriptions
 from services.notify.mqtt import Publish
-from services.notify.sender import Sender
+from services.notify.sender import PublishAt, Sender
 from services.notify.settings import NotifySettings
 
 
@@ -23,10 +26,40 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         publish = await open_publisher(settings.notify, stack) if settings.notify.mqtt_host else None
         private = settings.gateway.private_hosts
         contexts = ContextLibrary(parts.database, fetcher(allow_private=private), settings.gateway.issuer)
-        sender = Sender(parts.database, utc_now, default_tenant=settings.city.tenant, allow_private=private)
+        sender = Sender(
+            parts.database,
+            utc_now,
+            default_tenant=settings.city.tenant,
+            allow_private=private,
+            publish=await open_publishers(stack),
+        )
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(subscriptions.run(parts.log, parts.database, contexts, sender, stop))
             await role.run(parts.database, settings.notify, stop, publish=publish)
+
+
+async def open_publishers(stack: AsyncExitStack) -> PublishAt:
+    """What publishes at the MQTT servers that subscriptions name, until the stack is closed."""
+    from adapters.mqtt.publisher import PublisherSettings
+    from adapters.mqtt.publishers import Publishers
+
+    publishers = await stack.enter_async_context(Publishers())
+
+    async def publish(endpoint: MqttEndpoint, address: str, message: bytes) -> None:
+        named = PublisherSettings(
+            # With TLS the name is what the certificate is checked against.
+            host=endpoint.host if endpoint.tls else address,
+            port=endpoint.port,
+            username=endpoint.username,
+            password=None if endpoint.password is None else SecretStr(endpoint.password),
+            tls=endpoint.tls,
+            version=endpoint.version,
+            connect_timeout_s=4.0,
+            stall_timeout_s=4.0,
+        )
+        await publishers.publish(named, endpoint.topic, message, endpoint.qos)
+
+    return publish
 
 
 async def open_publisher(settings: NotifySettings, stack: AsyncExitStack) -> Publish:

@@ -26,27 +26,33 @@ def is_public(address: str) -> bool:
     return ip.is_global and not ip.is_multicast
 
 
-def url_fault(url: str, *, allow_private: bool) -> str | None:
-    """What is wrong with a webhook's address as it is written; None where nothing is. Nothing is looked up."""
+HTTP, MQTT = ("http", "https"), ("mqtt", "mqtts")
+"""Schemes, the plain one and the one with TLS."""
+_PORTS = {"http": 80, "https": 443, "mqtt": 1883, "mqtts": 8883}
+
+
+def url_fault(url: str, *, allow_private: bool, schemes: tuple[str, str] = HTTP) -> str | None:
+    """What is wrong with a receiver's address as it is written; None where nothing is. Nothing is looked up."""
+    plain, tls = schemes
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as error:
         return f"is no address: {error}"
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
-        return "is no http or https address without credentials in it"
-    if parts.scheme == "http" and not allow_private:
-        return "is not https: messages go encrypted"
+    if parts.scheme not in schemes or not parts.hostname or parts.username is not None:
+        return f"is no {plain} or {tls} address without credentials in it"
+    if parts.scheme == plain and not allow_private:
+        return f"is not {tls}: messages go encrypted"
     return None
 
 
-async def resolve(url: str, *, allow_private: bool, within: float) -> str:
+async def resolve(url: str, *, allow_private: bool, within: float, schemes: tuple[str, str] = HTTP) -> str:
     """The address to connect to for `url`, checked; connect to this very address, so that a second look-up cannot
     answer otherwise. Raises `NotDelivered`, final where the URL itself is wrong."""
-    if fault := url_fault(url, allow_private=allow_private):
+    if fault := url_fault(url, allow_private=allow_private, schemes=schemes):
         raise NotDelivered(f"{url!r} {fault}", final=True)
     parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
+    port = parts.port or _PORTS[parts.scheme]
     try:
         look_up = asyncio.get_running_loop().getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
         found = await asyncio.wait_for(look_up, within)

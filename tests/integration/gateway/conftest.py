@@ -96,3 +96,12 @@ async def base_url(city: City) -> AsyncIterator[str]:
     yield f"http://127.0.0.1:{sock.getsockname()[1]}"
     stop.set()
     await asyncio.wait_for(running, 15)
+
+
+@pytest.fixture
+async def keeper(city: City) -> AsyncIterator[httpx.AsyncClient]:
+    """A client that may do what an operator of parks may."""
+    token = await city.token("entities:read", "entities:write", "subscriptions:write", "contexts:write")
+    async with city.client() as client:
+        client.headers["Authorization"] = f"Bearer {token}"
+        yield client

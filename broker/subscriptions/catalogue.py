@@ -1,0 +1,130 @@
+"""The subscriptions in force, kept in memory and found by what changed, so that 10,000 of them cost little."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import orjson
+
+from broker.errors import CityError, Invalid
+from broker.jsonld.context import CORE, Context, sources_of
+from broker.jsonld.library import ContextLibrary
+from broker.ports import Transaction
+from broker.query.geo import GeoQuery, geo_query
+from broker.query.q import Query
+from broker.sql import load
+from broker.subscriptions.documents import q_of
+from broker.subscriptions.matching import types_of
+from schemas.change import Change
+
+_SQL = load("broker.store", "notifications")
+_log = logging.getLogger(__name__)
+_ANY = ""
+_PART = 1000
+
+
+class Live(NamedTuple):
+    """A subscription in force, its queries read."""
+
+    tenant: str
+    tenant_id: int
+    id: str
+    revision: int
+    doc: dict[str, Any]
+    context: Context
+    q: Query | None
+    geo: GeoQuery | None
+
+
+class Catalogue:
+    """Follows the table of subscriptions; one look at it for each batch of changes."""
+
+    def __init__(self, contexts: ContextLibrary) -> None:
+        self._contexts = contexts
+        self._state: tuple[Any, ...] = ()
+        self._live: dict[tuple[int, str], Live] = {}
+        self._by_entity: dict[tuple[str, str], list[Live]] = {}
+        self._by_type: dict[tuple[str, str, str], list[Live]] = {}
+
+    async def refresh(self, tx: Transaction) -> None:
+        """Know what is there now; only what changed is read again."""
+        state = tuple((await tx.fetchrow(_SQL["state"])).values())
+        if state == self._state:
+            return
+        revisions = {(row["tenant_id"], row["id"]): row["revision"] for row in await tx.fetch(_SQL["revisions"])}
+        kept = {key: live for key, live in self._live.items() if revisions.get(key) == live.revision}
+        wanted = sorted(revisions.keys() - kept.keys())
+        for start in range(0, len(wanted), _PART):
+            tenants, ids = zip(*wanted[start : start + _PART], strict=True)
+            for row in await tx.fetch(_SQL["subscriptions"], list(tenants), list(ids)):
+                try:
+                    kept[row["tenant_id"], row["id"]] = await self.live(row)
+                except Invalid as error:
+                    _log.error("the subscription %s is passed over: %s", row["id"], error)
+        self._state, self._live = state, kept
+        self._index()
+
+    async def live(self, row: Mapping[str, Any]) -> Live:
+        """A stored subscription, ready to be asked."""
+        doc = orjson.loads(row["doc"])
+        context = await self._context(row["tenant"], doc)
+        geo = doc.get("geoQ")
+        query = None
+        if geo is not None:
+            place = context.expand(geo.get("geoproperty", "location"))
+            query = geo_query(geo.get("georel"), geo.get("geometry"), geo.get("coordinates"), place)
+        return Live(
+            row["tenant"], row["tenant_id"], row["id"], row["revision"], doc, context, q_of(doc, context), query
+        )
+
+    async def _context(self, tenant: str, doc: Mapping[str, Any]) -> Context:
+        try:
+            return await self._contexts.resolve(tenant, sources_of(doc.get("@context", [])))
+        except CityError:
+            # Names as full IRIs tell the same; a context that is away must not silence a city.
+            return CORE
+
+    def _index(self) -> None:
+        by_entity: defaultdict[tuple[str, str], list[Live]] = defaultdict(list)
+        by_type: defaultdict[tuple[str, str, str], list[Live]] = defaultdict(list)
+        for live in self._live.values():
+            if "timeInterval" in live.doc:
+                continue
+            if (ids := _entities_named(live.doc)) is not None:
+                for one in ids:
+                    by_entity[live.tenant, one].append(live)
+                continue
+            types = {name for entity in live.doc.get("entities", ()) for name in types_of(entity)} or {"*"}
+            for type_ in types:
+                for attribute in _attributes(live.doc):
+                    by_type[live.tenant, type_, attribute].append(live)
+        self._by_entity, self._by_type = dict(by_entity), dict(by_type)
+
+    def candidates(self, change: Change) -> Iterable[Live]:
+        """Every subscription that may be concerned, and few others."""
+        found = {live.id: live for live in self._by_entity.get((change.tenant, change.entity), ())}
+        names = [_ANY, *(change.previous if change.op == "delete" else change.attributes)]
+        for type_ in (*change.type, "*"):
+            for name in names:
+                found |= {live.id: live for live in self._by_type.get((change.tenant, type_, name), ())}
+        return found.values()
+
+
+def _entities_named(doc: Mapping[str, Any]) -> set[str] | None:
+    """The ids, where the subscription is about nothing but entities named by their ids."""
+    ids: set[str] = set()
+    for entity in doc.get("entities", ()):
+        said = entity.get("id")
+        if not said:
+            return None
+        ids.update([said] if isinstance(said, str) else said)
+    return ids or None
+
+
+def _attributes(doc: Mapping[str, Any]) -> Iterable[str]:
+    """The attributes whose change may concern it; any where none is watched, or the entity's end is told too."""
+    watched = doc.get("watchedAttributes")
+    return (_ANY,) if not watched or "entityDeleted" in doc.get("notificationTrigger", ()) else set(watched)
