@@ -123,7 +123,6 @@ def _metadata(kept: KeptContext, base: str) -> dict[str, Any]:
         "URL": kept.url or base + kept.id,
         "localId": kept.id,
         "kind": kept.kind,
-        "timestamp": iso(kept.created_at),
         "createdAt": iso(kept.created_at),
         "numberOfHits": kept.hits,
     }

@@ -166,7 +166,7 @@ async def _batch(request: Request, operation: _Operation) -> Response:
 
         def decide(stored: dict[str, Document]) -> list[EntityUpdate]:
             updates, refused[:] = _updates(ask, good, stored, operation)
-            not_all = {failure.entity_id for failure in refused}
+            not_all = {failure.entity_id for failure in refused if isinstance(failure.error, _InPart)}
             taken[:] = [update.id for update in updates if update.id not in not_all]
             return updates
 
