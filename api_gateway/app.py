@@ -35,8 +35,10 @@ from api_gateway.openapi import DESCRIPTION, TAGS, document
 from api_gateway.personal.desk import PersonalDesk
 from api_gateway.routes import (
     account,
+    bus_clinic,
     bus_crew,
     bus_managing,
+    bus_open,
     bus_people,
     buses,
     city,
@@ -165,6 +167,7 @@ def _routers(services: Gateway) -> list[APIRouter]:
         routers += [points.router, points_staff.router]
     if services.buses is not None:
         routers += [buses.router, bus_people.router, bus_crew.router, bus_managing.router]
+        routers += [bus_clinic.router, bus_open.router]
     return routers
 
 

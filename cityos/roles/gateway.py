@@ -59,7 +59,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             flood=FloodReading(public_url=settings.gateway.public_url),
             rules=StoredRules(default_rules(settings.alerting)),
             points=await _points(settings, database, stack),
-            buses=await _buses(settings, database, outlet, stack),
+            buses=await _buses(settings, database, refusals, outlet, stack),
             refusals=refusals,
             holdings=_holdings(settings),
             appended=partial(tail.notices, channel_of(CHANGES)) if settings.log.driver == "postgres" else None,
@@ -89,7 +89,9 @@ async def _points(settings: Settings, database: Database, stack: AsyncExitStack)
     return Town(database, await stack.enter_async_context(Ledger(database, settings.points).running()))
 
 
-async def _buses(settings: Settings, database: Database, outlet: Outlet, stack: AsyncExitStack) -> BusService | None:
+async def _buses(
+    settings: Settings, database: Database, refusals: Database, outlet: Outlet, stack: AsyncExitStack
+) -> BusService | None:
     """The buses where the city runs them. Their engine is compiled and large: nobody else loads it."""
     if not settings.dispatch.enabled:
         return None
@@ -97,4 +99,5 @@ async def _buses(settings: Settings, database: Database, outlet: Outlet, stack: 
     from services.dispatch.service import BusService
 
     client = await stack.enter_async_context(httpx.AsyncClient())
-    return BusService(database, travel_times(settings.dispatch, client), settings.dispatch, outlet)
+    travel = travel_times(settings.dispatch, client)
+    return BusService(database, travel, settings.dispatch, outlet, refusals=refusals)

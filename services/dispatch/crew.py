@@ -66,7 +66,7 @@ class Crew:
             opened, _ = await self._days.open(tx, day)
             bookings = {b.id: b for b in await store.load_bookings(tx, day)}
             reports = await tx.fetch(SQL["reports"], day)
-            positions = {row["vehicle"]: Position(*list(row.values())[1:]) for row in await tx.fetch(SQL["positions"])}
+            positions = await _positions(tx)
             riders = await people.riders_named(tx, [b.rider for b in bookings.values()])
         done = _done(bookings.values(), reports, day)
         tours, now, oldest = opened.tours(), self._days.minute(day), self._days.now() - FRESH
@@ -79,6 +79,11 @@ class Crew:
             )
         arrived = frozenset(row["booking"] for row in reports if row["what"] == "arrived")
         return Board(opened, bookings, expected, positions, riders, arrived)
+
+    async def positions(self, tenant: str) -> dict[str, Position]:
+        """Where each vehicle was last."""
+        async with self._database.transaction(tenant) as tx:
+            return await _positions(tx)
 
     async def place(self, tx: Transaction, vehicle: str, longitude: float, latitude: float, at: datetime) -> bool:
         """A vehicle says where it is; False when that is older than what is known. Jumps are doubted, see `moved`."""
@@ -134,6 +139,10 @@ class Crew:
         await store.set_state(tx, booking.id, BookingState.NO_SHOW, None, self._days.now())
         await people.tell(tx, booking, "no-show", await store.load_stops(tx), self._days.now())
         return without(tour, booking, self._days.settings)
+
+
+async def _positions(tx: Transaction) -> dict[str, Position]:
+    return {row["vehicle"]: Position(*list(row.values())[1:]) for row in await tx.fetch(SQL["positions"])}
 
 
 def ride_entity(booking: Booking) -> EntityUpdate:

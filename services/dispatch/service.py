@@ -7,15 +7,18 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
+from broker.consent.gate import Gate
 from broker.errors import Conflict, Invalid
 from broker.ports import Database, Outlet
 from schemas.clock import Clock, utc_now
-from services.dispatch import people, store, watching
+from services.dispatch import crew, people, store, watching
+from services.dispatch.clinic import Clinic
 from services.dispatch.crew import Crew
 from services.dispatch.days import Days
 from services.dispatch.desk import BookingDesk
 from services.dispatch.fares import FareRules, read_rules
 from services.dispatch.figures import Figures, by_day, figures_of
+from services.dispatch.opendata import Agency, gtfs, service_alerts, vehicle_positions
 from services.dispatch.people import Rider
 from services.dispatch.settings import DispatchSettings
 from services.dispatch.travel import TravelTimes
@@ -35,10 +38,15 @@ class BusService:
         settings: DispatchSettings,
         outlet: Outlet,
         now: Clock = utc_now,
+        *,
+        refusals: Database | None = None,
     ) -> None:
+        """`refusals`: connections of their own for what the consent gate refuses (`database` if left out: then two
+        of its connections are used at a time)."""
         self.days = Days(travel, settings, now)
         self.desk = BookingDesk(database, travel, settings, now)
         self.crew = Crew(database, self.days, outlet)
+        self.clinic = Clinic(database, self.days, self.desk, Gate(refusals or database))
         self._database, self._settings, self._now = database, settings, now
 
     async def riders(self, tenant: str, phone: str) -> list[Rider]:
@@ -133,6 +141,26 @@ class BusService:
         """Add the gauge's rule, or give it these values. Raises `Invalid` naming the field."""
         async with self._database.transaction(tenant) as tx:
             await watching.save_rule(tx, rule)
+
+    async def gtfs(self, tenant: str, name: str, url: str) -> bytes:
+        """The timetable as open data, from today on; `url` is where rides are booked."""
+        stops, vehicles = await self.town(tenant)
+        zones = (await self.fares(tenant)).zones
+        return gtfs(Agency(name, url, self._settings.phone), stops, vehicles, zones, self.days.today())
+
+    async def vehicle_positions(self, tenant: str) -> bytes:
+        """Where the buses are, as far as that is known and fresh."""
+        _, vehicles = await self.town(tenant)
+        places = await self.crew.positions(tenant)
+        fresh = {
+            name: (p.longitude, p.latitude, p.at) for name, p in places.items() if p.at >= self._now() - crew.FRESH
+        }
+        return vehicle_positions(fresh, vehicles, self._now())
+
+    async def service_alerts(self, tenant: str) -> bytes:
+        """Which stops are closed."""
+        stops, _ = await self.town(tenant)
+        return service_alerts(stops, self._now())
 
     async def figures(self, tenant: str, first: date, last: date) -> tuple[Figures, Mapping[date, Figures]]:
         """The period's figures and each day's. Raises `Invalid` for a period that is none, or too long."""

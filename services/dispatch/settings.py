@@ -30,6 +30,8 @@ class DispatchSettings(BaseModel):
     osrm: str = Field(default="", description="the address of an OSRM server; empty: none")
     osrm_timeout_s: float = Field(default=2.0, gt=0, description="after which the straight line answers instead")
     improve_every_s: float = Field(default=2.0, gt=0, description="how often plans are improved in the background")
+    before_appointment: float = Field(default=10.0, ge=0, description="minutes a ride arrives before an appointment")
+    phone: str = Field(default="", description="the telephone number for bookings, as riders read it in open data")
     tell_every_s: float = Field(default=20.0, gt=0, description="how often reminders and delays are looked for")
     improve_moves: int = Field(default=2000, ge=1, description="moves of improvement each time")
     days_ahead: int = Field(default=7, ge=1, description="how many days, today included, are kept improving")

@@ -153,3 +153,18 @@ class ClosureRule:
 def clock(minutes: float) -> str:
     """Minutes after midnight as people write them."""
     return f"{int(minutes) // 60}:{int(minutes) % 60:02d}"
+
+
+@dataclass(frozen=True)
+class Appointment:
+    """What a clinic tells: who (a rider's id) comes to which stop, from when until when. `cancelled`: nobody comes.
+
+    `home` is where the rider is fetched from and brought to; the rider's usual stop if it is not given.
+    """
+
+    rider: str
+    stop: str
+    at: datetime
+    until: datetime
+    home: str | None = None
+    cancelled: bool = False

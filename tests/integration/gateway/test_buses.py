@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import io
+import zipfile
 from collections.abc import AsyncIterator
 from datetime import datetime
 
 import httpx
 import pytest
+from google.transit import gtfs_realtime_pb2 as realtime
 
 from api_gateway.app import create_app
 from schemas.clock import JST
@@ -17,6 +20,7 @@ from services.dispatch.travel import StraightLine
 from tests.integration.gateway.conftest import City
 
 BUSES = "/api/v1/buses"
+OPEN = ("gtfs.zip", "gtfs-rt/vehicle-positions", "gtfs-rt/service-alerts")
 RIDE = {"origin": "eki", "destination": "clinic", "earliest": "2026-11-24T09:00:00+09:00"}
 
 
@@ -81,3 +85,67 @@ async def test_strangers_get_nothing_and_nonsense_says_what_is_wrong(operator: h
     del operator.headers["authorization"]
     assert (await operator.post(f"{BUSES}/quotes", json=RIDE)).status_code == 401
     assert (await operator.get(f"{BUSES}/plan", params={"day": "2026-11-24"})).status_code == 401
+
+
+async def test_anyone_gets_the_open_data_and_no_booking_is_in_it(operator: httpx.AsyncClient) -> None:
+    offers = (await operator.post(f"{BUSES}/quotes", json=RIDE)).json()["offers"]
+    body = {"ride": RIDE, "offer": offers[0], "rider": "secret-rider"}
+    booked = (await operator.post(f"{BUSES}/bookings", json=body)).json()
+    trouble = {"day": "2026-11-24", "because": "増水"}
+    await operator.post(f"{BUSES}/stops/clinic/closure", json=trouble)
+    del operator.headers["authorization"]
+    answers = [await operator.get(f"{BUSES}/{name}") for name in OPEN]
+    assert [answer.status_code for answer in answers] == [200] * len(OPEN)
+    for answer in answers:
+        assert "public" in answer.headers["cache-control"]
+        assert booked["id"].encode() not in answer.content
+        assert b"secret-rider" not in answer.content
+    with zipfile.ZipFile(io.BytesIO(answers[0].content)) as feed:
+        assert "clinic" not in feed.read("stops.txt").decode()
+    alerts = realtime.FeedMessage.FromString(answers[2].content)
+    assert [entity.id for entity in alerts.entity] == ["closed-clinic"]
+
+
+async def test_a_journey_is_one_answer_however_often_it_is_sent(operator: httpx.AsyncClient) -> None:
+    back = {**RIDE, "origin": "clinic", "destination": "eki", "earliest": "2026-11-24T11:00:00+09:00"}
+    body = {"rides": [{"ride": RIDE}, {"ride": back}], "rider": "r-1"}
+    made = [await operator.post(f"{BUSES}/journeys", json=body, headers={"idempotency-key": "k"}) for _ in range(2)]
+    assert [answer.status_code for answer in made] == [201, 201]
+    assert made[0].json() == made[1].json()
+    (day,) = made[0].json()["days"].values()
+    assert [b["origin"] for b in day["bookings"]] == ["eki", "clinic"]
+    weekly = {**body, "weekdays": [2]}
+    wrong = await operator.post(f"{BUSES}/journeys", json=weekly, headers={"idempotency-key": "w"})
+    assert (wrong.status_code, wrong.json()["field"]) == (400, "until")
+
+
+async def test_each_door_has_its_own_key(operator: httpx.AsyncClient, city: City) -> None:
+    appointment = {
+        "rider": "r",
+        "stop": "clinic",
+        "at": "2026-11-24T10:00:00+09:00",
+        "until": "2026-11-24T11:00:00+09:00",
+    }
+    assert (await operator.put(f"{BUSES}/appointments/a-1", json=appointment)).status_code == 403
+    assert (await operator.get(f"{BUSES}/vehicles/v1/trip")).status_code == 403
+    assert (await operator.get(f"{BUSES}/me")).status_code == 403
+    operator.headers["authorization"] = f"Bearer {await city.token('buses:appointments', 'buses:ride', 'buses:drive')}"
+    unknown = await operator.put(f"{BUSES}/appointments/a-1", json=appointment)
+    assert (unknown.status_code, "'r'" in unknown.json()["detail"]) == (404, True)
+    mine = await operator.get(f"{BUSES}/me")
+    assert (mine.status_code, "person" in mine.json()["detail"]) == (403, True)
+    assert (await operator.get(f"{BUSES}/board")).status_code == 403
+    trip = (await operator.get(f"{BUSES}/vehicles/v1/trip")).json()
+    assert (trip["vehicle"]["name"], trip["tasks"]) == ("1号車", [])
+    unknown = await operator.get(f"{BUSES}/vehicles/v9/trip")
+    assert unknown.status_code == 404
+
+
+async def test_the_figures_are_a_file_for_the_spreadsheet(operator: httpx.AsyncClient) -> None:
+    period = {"from": "2026-11-23", "to": "2026-11-24"}
+    answer = await operator.get(f"{BUSES}/figures.csv", params=period)
+    lines = answer.content.decode("utf-8-sig").splitlines()
+    assert lines[0].startswith("日付,予約,乗車,取消")
+    assert [line.split(",")[0] for line in lines[1:]] == ["2026-11-23", "2026-11-24"]
+    wrong = await operator.get(f"{BUSES}/figures", params={"from": "2026-11-24", "to": "2026-11-23"})
+    assert (wrong.status_code, wrong.json()["field"]) == (400, "to")

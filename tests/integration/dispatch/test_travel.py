@@ -1,0 +1,121 @@
+"""Driving times from a server that speaks OSRM's format, as well and as badly as real ones do; and from a file."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from broker.errors import Invalid
+from services.dispatch.travel import MatrixFile, Osrm, StraightLine
+from services.dispatch.values import Stop
+
+STOPS = [Stop("a", "a", 136.20, 35.95), Stop("b", "b", 136.22, 35.95), Stop("c", "c", 136.24, 35.95)]
+LINE = StraightLine(30.0, 1.3, {8: 15.0})
+TABLE = {"code": "Ok", "durations": [[0, 300, 620], [290, 0, 310], [600, 305, 0]]}
+Handler = Callable[[str, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def router(handle: Handler) -> AsyncIterator[str]:
+    """An HTTP server on a port of its own, whose answers a test writes."""
+
+    serving: set[asyncio.Task[None] | None] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.add(asyncio.current_task())
+        request = (await reader.readuntil(b"\r\n\r\n")).decode().split()[1]
+        await handle(request, writer)
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        await asyncio.gather(*(task for task in serving if task is not None))
+
+
+def answering(body: object, status: str = "200 OK") -> Handler:
+    text = body if isinstance(body, str) else json.dumps(body)
+
+    async def handle(_: str, writer: asyncio.StreamWriter) -> None:
+        head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n"
+        writer.write((head + text).encode())
+        await writer.drain()
+
+    return handle
+
+
+async def minutes(handle: Handler, timeout_s: float = 5.0) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    async with router(handle) as address, httpx.AsyncClient() as client:
+        return await Osrm(client, address, timeout_s, LINE).minutes(STOPS, 10)
+
+
+async def test_osrm_is_asked_for_the_table_in_longitude_and_latitude() -> None:
+    asked: list[str] = []
+
+    async def handle(path: str, writer: asyncio.StreamWriter) -> None:
+        asked.append(path)
+        await answering(TABLE)(path, writer)
+
+    found = await minutes(handle)
+    where = "136.200000,35.950000;136.220000,35.950000;136.240000,35.950000"
+    assert asked == [f"/table/v1/driving/{where}"]
+    assert found[1, 0] == pytest.approx(290 / 60)
+
+
+async def silent(_: str, writer: asyncio.StreamWriter) -> None:
+    await asyncio.sleep(1)
+
+
+@pytest.mark.parametrize(
+    ("handle", "timeout_s"),
+    [
+        (answering("no json"), 5.0),
+        (answering({"code": "InvalidQuery"}), 5.0),
+        (answering({"durations": [[0, None, 1], [1, 0, 1], [1, 1, 0]]}), 5.0),
+        (answering({"durations": [[0, 1], [1, 0]]}), 5.0),
+        (answering({"durations": [[0, -1, 1], [1, 0, 1], [1, 1, 0]]}), 5.0),
+        (answering({}, "503 Service Unavailable"), 5.0),
+        (silent, 0.2),
+    ],
+)
+async def test_where_osrm_fails_the_straight_line_answers(handle: Handler, timeout_s: float) -> None:
+    assert np.array_equal(await minutes(handle, timeout_s), await LINE.minutes(STOPS, 10))
+
+
+async def test_a_server_that_is_not_there_is_no_catastrophe() -> None:
+    async with httpx.AsyncClient() as client:
+        found = await Osrm(client, "http://127.0.0.1:9", 1.0, LINE).minutes(STOPS, 10)
+    assert np.array_equal(found, await LINE.minutes(STOPS, 10))
+
+
+async def test_the_straight_line_is_as_slow_as_its_hour() -> None:
+    calm, rush = await LINE.minutes(STOPS, 10), await LINE.minutes(STOPS, 8)
+    assert calm[0, 1] == pytest.approx(1.8 * 1.3 / 30 * 60, rel=0.01)
+    assert np.allclose(rush, 2 * calm)
+
+
+async def test_a_file_knows_pairs_by_the_hour_and_the_rest_is_the_fallbacks(tmp_path: Path) -> None:
+    file = tmp_path / "minutes.csv"
+    file.write_text("hour,from,to,minutes\n,a,b,7\n8,a,b,12\n", "utf-8-sig")
+    found = MatrixFile(file, LINE)
+    assert ((await found.minutes(STOPS, 8))[0, 1], (await found.minutes(STOPS, 9))[0, 1]) == (12.0, 7.0)
+    assert (await found.minutes(STOPS, 9))[1, 2] == (await LINE.minutes(STOPS, 9))[1, 2]
+
+
+@pytest.mark.parametrize("row", ["8,a,b,soon", "x,a,b,1", "8,a,b", "8,a,b,-1", "8,a,b,2000", "8,a,b,nan"])
+def test_a_wrong_row_is_named_by_its_line(tmp_path: Path, row: str) -> None:
+    file = tmp_path / "minutes.csv"
+    file.write_text(f"hour,from,to,minutes\n8,a,b,1\n{row}\n")
+    with pytest.raises(Invalid, match="line 3"):
+        MatrixFile(file, LINE)
