@@ -25,9 +25,10 @@ from api_gateway.events.fanout import Fanout
 from api_gateway.federation.client import SourceClient, keep_tallies
 from api_gateway.hot import HotReads
 from api_gateway.metering import Meter, Metering
+from api_gateway.ngsi_ld import operations as ngsi_ld
 from api_gateway.ngsi_ld.fetching import fetcher
-from api_gateway.ngsi_ld.operations import OPERATIONS
 from api_gateway.ngsi_ld.reader import DocumentReader
+from api_gateway.ngsi_v2 import operations as ngsi_v2
 from api_gateway.oauth.accounts import Accounts
 from api_gateway.oauth.revocations import follow_revocations
 from api_gateway.oauth.server import OAuthServer
@@ -61,10 +62,12 @@ from broker.federation.book import SourceBook
 from broker.jsonld.library import ContextLibrary
 from broker.store.entities import EntityWriter
 
+OPERATIONS = [*ngsi_ld.OPERATIONS, *ngsi_v2.OPERATIONS]
 _EXPOSED = [
     "Link",
     "NGSILD-Results-Count",
     "NGSILD-Tenant",
+    "Fiware-Total-Count",
     "Content-Range",
     "Retry-After",
     "RateLimit-Limit",

@@ -68,6 +68,10 @@ class SourceSilent(SourceFailed):
     """A context source elsewhere did not answer in time."""
 
 
+class Unprocessable(CityError):
+    """What NGSIv2 calls so: it exists already, or an attribute does not."""
+
+
 class Busy(CityError):
     """A bound was reached; later there may be room."""
 
@@ -103,6 +107,7 @@ KINDS: dict[type[CityError], Kind] = {
     UnsupportedMediaType: Kind(415, "unsupported-media-type", None, "The body's media type is not read here"),
     NotAcceptable: Kind(406, "not-acceptable", None, "No acceptable representation"),
     NotSupported: Kind(422, "not-supported", "OperationNotSupported", "Not supported here"),
+    Unprocessable: Kind(422, "unprocessable", None, "It cannot be done to what is there"),
     ContextNotAvailable: Kind(503, "context-not-available", "LdContextNotAvailable", "The @context is not available"),
     LoopDetected: Kind(508, "loop-detected", "LoopDetected", "The request goes in a circle"),
     SourceFailed: Kind(502, "source-failed", "BadGateway", "A context source could not be asked"),
@@ -157,6 +162,23 @@ def error_response(error: CityError, path: str, trace: str | None = None) -> Res
     more = {"trace": trace} if trace and kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR else {}
     body = orjson.dumps(problem(error, path, **more))
     return Response(body, kind.status, headers, PROBLEM_JSON)
+
+
+_V2_NAMES = {400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 406: "NotAcceptable",
+             409: "TooManyResults", 413: "RequestEntityTooLarge", 415: "UnsupportedMediaType", 422: "Unprocessable",
+             429: "TooManyRequests", 503: "ServiceUnavailable"}  # fmt: skip
+
+
+def v2_error_response(error: CityError) -> Response:
+    """The answer for `error` as NGSIv2 has it; what is there already is 422 Unprocessable."""
+    plain = error_response(error, "/v2")
+    status = 422 if isinstance(error, Conflict) else plain.status_code
+    name = "ParseError" if isinstance(error, NotJson) else _V2_NAMES.get(status, "InternalServerError")
+    field = f"{error.field}: " if isinstance(error, Invalid) and error.field else ""
+    headers = {k: v for k, v in plain.headers.items() if k in ("www-authenticate", "retry-after")}
+    return Response(
+        orjson.dumps({"error": name, "description": f"{field}{error}"}), status, headers, "application/json"
+    )
 
 
 def internal_error(path: str, trace: str) -> Response:

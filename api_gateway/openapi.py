@@ -23,6 +23,7 @@ TAGS = [
     {"name": "entities", "description": "現在の状態 Current state (NGSI-LD)"},
     {"name": "history", "description": "履歴 History (NGSI-LD temporal)"},
     {"name": "subscriptions", "description": "購読と通知 Subscriptions and notifications (NGSI-LD)"},
+    {"name": "ngsi-v2", "description": "NGSIv2 での読み書きと購読 The same data as NGSIv2 has them"},
     {"name": "sources", "description": "情報源の登録 Registered context sources (NGSI-LD)"},
     {"name": "contexts", "description": "用語の定義 JSON-LD contexts"},
     {"name": "events", "description": "変化の配信 Changes as they happen"},

@@ -41,7 +41,7 @@ def create(kind: str) -> Handler:
         body, context = await ask.body()
         doc = parse_subscription(body, context, now := ask.gateway.clock())
         doc.setdefault("id", f"urn:ngsi-ld:{SUBSCRIPTION}:{uuid.uuid4()}")
-        doc["@access"] = _access(ask, doc)
+        doc["@access"] = access_of(ask, doc)
         doc = {**doc, "@context": await _told(request, ask.caller.tenant, doc, context)}
         if not isinstance(doc["@context"], str):
             doc["jsonldContext"] = await _hosted(ask, doc["@context"])
@@ -62,7 +62,7 @@ async def _check_q(tx: Transaction, doc: Mapping[str, Any], context: Context) ->
     await store.check_paths(tx, query.paths if query else ())
 
 
-def _access(ask: Writing, doc: dict[str, Any]) -> dict[str, Any]:
+def access_of(ask: Writing, doc: dict[str, Any]) -> dict[str, Any]:
     """What its owner may see: a subscription tells no more than a query would. Raises where a type is refused."""
     names = {name for entity in doc.get("entities", ()) for name in types_of(entity)} - {"*"}
     for name in sorted(names):
@@ -110,7 +110,7 @@ def change(kind: str) -> Handler:
                 if not found:
                     raise NotFound(f"there is no subscription {id_}")
                 checked = _changed(found[0].doc, body, context, now)
-                checked["@access"] = _access(ask, checked)
+                checked["@access"] = access_of(ask, checked)
                 await _check_q(tx, body, context)
                 await store.change_subscription(tx, kind, checked, now)
         return no_content()

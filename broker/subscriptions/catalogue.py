@@ -12,6 +12,7 @@ import orjson
 from broker.errors import CityError, Invalid
 from broker.jsonld.context import CORE, Context, sources_of
 from broker.jsonld.library import ContextLibrary
+from broker.ngsi_v2.query import parse_v2_expression, v2_geo_query
 from broker.ports import Transaction
 from broker.query.geo import GeoQuery, geo_query
 from broker.query.q import Query
@@ -71,14 +72,7 @@ class Catalogue:
         """A stored subscription, ready to be asked."""
         doc = orjson.loads(row["doc"])
         context = await self._context(row["tenant"], doc)
-        geo = doc.get("geoQ")
-        query = None
-        if geo is not None:
-            place = context.expand(geo.get("geoproperty", "location"))
-            query = geo_query(geo.get("georel"), geo.get("geometry"), geo.get("coordinates"), place)
-        return Live(
-            row["tenant"], row["tenant_id"], row["id"], row["revision"], doc, context, q_of(doc, context), query
-        )
+        return Live(row["tenant"], row["tenant_id"], row["id"], row["revision"], doc, context, *_queries(doc, context))
 
     async def _context(self, tenant: str, doc: Mapping[str, Any]) -> Context:
         try:
@@ -111,6 +105,18 @@ class Catalogue:
             for name in names:
                 found |= {live.id: live for live in self._by_type.get((change.tenant, type_, name), ())}
         return found.values()
+
+
+def _queries(doc: Mapping[str, Any], context: Context) -> tuple[Query | None, GeoQuery | None]:
+    """Its q and its geographical query, in whichever of the two languages it came."""
+    if (said := doc.get("@expression")) is not None:
+        geo = v2_geo_query(said.get("georel"), said.get("geometry"), said.get("coords"))
+        return parse_v2_expression(said), geo
+    if (place := doc.get("geoQ")) is None:
+        return q_of(doc, context), None
+    attribute = context.expand(place.get("geoproperty", "location"))
+    geo = geo_query(place.get("georel"), place.get("geometry"), place.get("coordinates"), attribute)
+    return q_of(doc, context), geo
 
 
 def _entities_named(doc: Mapping[str, Any]) -> set[str] | None:

@@ -13,6 +13,7 @@ from broker.errors import Invalid
 from broker.federation.operations import operations_of
 from broker.federation.source import duration
 from broker.jsonld.context import Context
+from broker.query.condition import pattern
 from broker.query.geo import geo_query
 from broker.query.joining import MAX_JOIN_LEVEL
 from broker.query.q import Query, parse_q
@@ -197,6 +198,12 @@ def _entities(entities: Any, path: str) -> None:
     for index, entity in enumerate(entities):
         if not isinstance(entity, Mapping) or not isinstance(entity.get("type"), str | list):
             raise Invalid("an entity selector is an object with at least type", field=f"{path}[{index}].type")
+        said = entity.get("idPattern")
+        if said is not None and (not isinstance(said, str) or len(said) > 256 or pattern(said) is None):
+            raise Invalid(
+                "idPattern is a regular expression of at most 256 characters, without back references and look-around",
+                field=f"{path}[{index}].idPattern",
+            )
         for one in entity.get("id", ()) if isinstance(entity.get("id"), list) else [entity.get("id", "urn:x:y")]:
             if not is_uri(one):
                 raise Invalid("id must be a URI", field=f"{path}[{index}].id")

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import orjson
 
 from broker.jsonld.library import ContextLibrary
+from broker.ngsi_v2.subscriptions import v2_notification
 from broker.ports import Record, Transaction
 from broker.query.joining import Join, Loaded, joined
 from broker.query.scope import compile_scope, scopes_hold
@@ -20,6 +21,7 @@ from broker.subscriptions.catalogue import Catalogue, Live
 from broker.subscriptions.matching import types_of
 from broker.subscriptions.telling import (
     concerned,
+    hidden,
     notification,
     shape_of,
     shown_entity,
@@ -86,6 +88,10 @@ class SubscriptionHandler:
     async def _notification(
         self, tx: Transaction, live: Live, told: Sequence[Loaded], gone: datetime | None = None
     ) -> _Put:
+        if "@v2" in live.doc:
+            told_v2 = [(one.entity, one.document) for one in told]
+            unseen = [hidden(live.doc, one.document.type) for one in told]
+            return _Put(live, orjson.dumps(v2_notification(live.doc, told_v2, unseen)).decode())
         shape = shape_of(live.doc, live.context)
         join = live.doc["notification"].get("join", "@none")
         if join == "@none" or gone is not None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from broker.ngsi_v2.entities import shown_id
 from broker.query.condition import found
 from broker.query.scope import types_hold
 
@@ -45,7 +46,8 @@ def selects(entity: Mapping[str, Any], asked: Asked) -> bool:
         if ids:
             return bool(set(ids) & set(asked.ids))
         pattern = entity.get("idPattern")
-        return pattern is None or any(found(pattern, one) for one in asked.ids)
+        # An id that came through NGSIv2 is known by its name there, too.
+        return pattern is None or any(found(pattern, one) or found(pattern, shown_id(one)) for one in asked.ids)
     if asked.id_pattern is not None and ids:
         return any(found(asked.id_pattern, one) for one in ids)
     return True

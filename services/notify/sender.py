@@ -137,7 +137,8 @@ class Sender:
         uri: str = endpoint["uri"]
         headers = self._headers(doc, tenant)
         if is_mqtt(uri):
-            await self._over_mqtt(mqtt_endpoint(endpoint), mqtt_message(headers, body))
+            message = body.encode() if "@v2" in doc else mqtt_message(headers, body)
+            await self._over_mqtt(mqtt_endpoint(endpoint), message)
             return
         address = await resolve(uri, allow_private=self._allow_private, within=_TIMEOUT)
         response = await post(self._client, uri, address, body.encode(), headers)
@@ -152,6 +153,8 @@ class Sender:
 
     def _headers(self, doc: Mapping[str, Any], tenant: str) -> dict[str, str]:
         """Content type, the link to the context where the body has none, the tenant, and what the receiver wants."""
+        if "@v2" in doc:
+            return self._v2_headers(doc, tenant)
         endpoint = doc["notification"]["endpoint"]
         media = endpoint.get("accept", "application/json")
         headers = {"Content-Type": media}
@@ -164,6 +167,12 @@ class Sender:
         for pair in endpoint.get("receiverInfo", ()):
             headers[str(pair["key"])] = str(pair["value"])
         return headers
+
+    def _v2_headers(self, doc: Mapping[str, Any], tenant: str) -> dict[str, str]:
+        form = doc["@v2"]["notification"].get("attrsFormat", "normalized")
+        headers = {"Content-Type": "application/json", "Ngsiv2-AttrsFormat": form}
+        headers |= {"Fiware-ServicePath": doc["@service_path"]} if doc["@service_path"] else {}
+        return headers | ({"Fiware-Service": tenant} if tenant != self._default_tenant else {})
 
     async def _record(self, rows: Sequence[Mapping[str, Any]], turn: _Turn) -> None:
         now = self._clock()

@@ -20,6 +20,7 @@ from api_gateway.settings import GatewaySettings
 from broker.log.postgres import PostgresLog, PostgresOutlet
 from broker.ports import CHANGES
 from tests.conftest import CityDatabase
+from tests.integration.gateway.receiving import Receiver
 
 SETTINGS = GatewaySettings(
     port=0,
@@ -105,3 +106,13 @@ async def keeper(city: City) -> AsyncIterator[httpx.AsyncClient]:
     async with city.client() as client:
         client.headers["Authorization"] = f"Bearer {token}"
         yield client
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    made = Receiver()
+    server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
+    made.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    yield made
+    server.close()
+    await server.wait_closed()
