@@ -60,6 +60,7 @@ from api_gateway.shared import SharedAnswers
 from broker.errors import CityError
 from broker.federation.book import SourceBook
 from broker.jsonld.library import ContextLibrary
+from broker.models.book import ModelBook
 from broker.store.entities import EntityWriter
 
 OPERATIONS = [*ngsi_ld.OPERATIONS, *ngsi_v2.OPERATIONS]
@@ -143,6 +144,7 @@ def _furnish(app: FastAPI, services: Gateway, meter: Meter) -> None:
         most_bytes=settings.max_body_bytes,
         allow_private=settings.private_hosts,
     )
+    app.state.models = ModelBook(services.database, app.state.contexts)
     app.state.reader = DocumentReader(services.database)
     app.state.writer = EntityWriter(services.outlet)
     app.state.personal = PersonalDesk(services, app.state.writer)

@@ -22,6 +22,7 @@ from cityos.commands import (
     devices,
     history,
     keys,
+    models,
     points,
     policy,
     rejected,
@@ -52,6 +53,7 @@ app.add_typer(buses.app, name="buses")
 app.add_typer(points.app, name="points")
 app.add_typer(rejected.app, name="rejected")
 app.add_typer(contexts.app, name="context")
+app.add_typer(models.app, name="model")
 app.add_typer(devices.app, name="device")
 app.add_typer(history.app, name="history")
 app.add_typer(clients.app, name="client")

@@ -16,6 +16,7 @@ from api_gateway.errors import error_response, problem
 from api_gateway.ngsi_ld.context import JSON_LD, body_context, content_type, linked
 from api_gateway.ngsi_ld.params import options_of
 from api_gateway.ngsi_ld.writing import AlreadyThere, Writing, multi_status, no_content, only, writing
+from broker.entities import merge as merging
 from broker.entities import patch
 from broker.entities.merge import EntityUpdate
 from broker.entities.parse import is_uri, parse_entity, parse_fragment
@@ -212,19 +213,17 @@ def _updates(
     for given in good:
         try:
             ask.may(stored[given.id].type if given.id in stored else ())
-            made = operation.make(given, docs.get(given.id))
-        except _InPart as error:
-            refused.append(Failure(given.id, error))
-            made = error.update
+            try:
+                made = operation.make(given, docs.get(given.id))
+            except _InPart as error:
+                refused.append(Failure(given.id, error))
+                made = error.update
+            merged = merging.merge(docs.get(given.id), made).doc
+            ask.hold_to_model(merged)
         except CityError as error:
             refused.append(Failure(given.id, error))
             continue
-        doc = docs.setdefault(given.id, {"id": given.id, "type": list(given.type)})
-        for name, value in made.attributes.items():
-            if value is None:
-                doc.pop(name, None)
-            else:
-                doc[name] = value
+        docs[given.id] = merged
         updates.append(made)
     return updates, refused
 

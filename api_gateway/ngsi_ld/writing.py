@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 import orjson
@@ -17,10 +18,11 @@ from api_gateway.context import Gateway, gateway_of
 from api_gateway.errors import InvalidParameter, NotJson, Unauthenticated
 from api_gateway.ngsi_ld.context import JSON, JSON_LD, MERGE_PATCH, body_context, content_type
 from broker import telemetry
-from broker.entities.merge import EntityUpdate
+from broker.entities.merge import EntityUpdate, merge
 from broker.entities.parse import is_uri
 from broker.errors import Conflict, Invalid
 from broker.jsonld.context import Context
+from broker.models.model import Model
 from broker.ports import Transaction
 from broker.store.entities import EntityWriter
 from broker.store.reading import Document, documents
@@ -44,6 +46,8 @@ class Writing(NamedTuple):
     gateway: Gateway
     gate: Gate
     caller: Caller
+    models: Mapping[str, Model] = MappingProxyType({})
+    """The models that entities are held to, by type."""
 
     def may(self, types: Iterable[str]) -> None:
         """Raise `Forbidden` or `Unauthenticated` where the caller may not write entities of these types."""
@@ -62,9 +66,11 @@ class Writing(NamedTuple):
         for attempt in range(_TRIES):
             try:
                 async with self.gateway.database.transaction(self.caller.tenant) as tx:
-                    updates = decide(await documents(tx, ids, lock=True))
+                    stored = await documents(tx, ids, lock=True)
+                    updates = decide(stored)
                     if not updates:
                         return []
+                    self._hold_to_models(stored, updates)
                     written = await writer.write(tx, self.caller.tenant, updates, at=self.gateway.clock(), trace=trace)
                     return written.changes
             except Conflict as error:
@@ -84,6 +90,22 @@ class Writing(NamedTuple):
                     if attempt == _TRIES - 1:
                         raise
         raise AssertionError("the last try returns or raises")
+
+    def hold_to_model(self, entity: Mapping[str, Any]) -> None:
+        """Raise `Invalid` where the entity, as it would be, breaks the model of one of its types (strict mode)."""
+        types = [entity["type"]] if isinstance(entity["type"], str) else entity["type"]
+        for name in types:
+            if (model := self.models.get(name)) is not None:
+                model.check(entity)
+
+    def _hold_to_models(self, stored: Mapping[str, Document], updates: Sequence[EntityUpdate]) -> None:
+        if not self.models:
+            return
+        docs: dict[str, dict[str, Any]] = {id_: orjson.loads(document.text) for id_, document in stored.items()}
+        for update in updates:
+            docs[update.id] = merge(docs.get(update.id), update).doc
+        for id_ in dict.fromkeys(update.id for update in updates):
+            self.hold_to_model(docs[id_])
 
     async def delete(self, ids: Sequence[str]) -> list[Change]:
         """Delete entities; those that are not there are passed over."""
@@ -129,7 +151,7 @@ async def writing(request: Request) -> Writing:
     caller = await gate.caller(request)
     if caller.subject.kind == "anyone":
         raise Unauthenticated("writing needs a token with the scope entities:write")
-    return Writing(request, gateway_of(request), gate, caller)
+    return Writing(request, gateway_of(request), gate, caller, await request.app.state.models.of(caller.tenant))
 
 
 async def managing(request: Request, service: str) -> Writing:

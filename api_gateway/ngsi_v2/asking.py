@@ -61,7 +61,7 @@ async def changing(request: Request) -> Writing:
     ask = await asking(request)
     if ask.caller.subject.kind == "anyone":
         raise Unauthenticated("writing needs a token with the scope entities:write")
-    return ask
+    return ask._replace(models=await request.app.state.models.of(ask.caller.tenant))
 
 
 async def subscribing(request: Request) -> Writing:
