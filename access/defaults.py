@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from access.personal import PERSONAL_ENTITIES
 from access.policy import Action, Policy, Rule, Subject
 
 SCOPES = {
@@ -37,6 +38,7 @@ SCOPES = {
     "policies:read": "read the policy",
     "delegations:read": "see what the city lets other governments read, and what it was given",
     "delegations:write": "let another government read the city's data, and take that back",
+    "personal:read": "read entities about persons, each only with consent or on another ground of the act",
     "persons:read": "find persons, and see which records are theirs",
     "persons:write": "register persons without an account, link records to persons, confirm guardians",
     "grounds:read": "see the grounds, other than consent, on which personal data are disclosed",
@@ -95,8 +97,8 @@ OPEN_TYPES = frozenset(
 )
 """Entity types that are open data."""
 
-PERSONAL_TYPES = frozenset({"Person", "DeviceMeasurement", "EVChargingSession", "RideBooking", "PointAccount"})
-"""Entity types about persons: never readable through the open API, whatever the token."""
+PERSONAL_TYPES = frozenset(PERSONAL_ENTITIES)
+"""Entity types about persons: the policy gives them to nobody. Only the consent gate lets single ones through."""
 
 _EVERY = frozenset(Action)
 _READ = frozenset({Action.READ})
@@ -123,7 +125,7 @@ DEFAULT_POLICY = Policy(
     rules=(
         Rule(
             name="personal-data",
-            explanation="personal data is never given through the open API",
+            explanation="personal data is given to nobody but on a ground of the act, for a stated purpose",
             allow=False,
             actions=_EVERY,
             types=PERSONAL_TYPES,
@@ -197,6 +199,7 @@ DEFAULT_POLICY = Policy(
         _service("policies", Action.READ),
         _service("delegations", Action.READ),
         _service("delegations", Action.WRITE),
+        _service("personal", Action.READ),
         _service("persons", Action.READ),
         _service("persons", Action.WRITE),
         _service("grounds", Action.READ),

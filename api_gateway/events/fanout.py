@@ -35,6 +35,7 @@ class Head(msgspec.Struct, frozen=True):
 
     tenant: str
     type: tuple[str, ...] = ()
+    entity: str = ""
 
 
 class Event(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import orjson
 
@@ -16,8 +16,13 @@ MOST_MISSED = 10_000
 _READ = 500
 _HEARTBEAT = b": alive\n\n"
 
-Visible = Callable[[Event], bytes | None]
-"""What of an event this reader may see: the data to send, or None."""
+Visible = Callable[[Event], bytes | Awaitable[bytes | None] | None]
+"""What of an event this reader may see: the data to send, or None; awaited where it takes asking (personal data)."""
+
+
+async def _seen(visible: Visible, event: Event) -> bytes | None:
+    data = visible(event)
+    return data if data is None or isinstance(data, bytes) else await data
 
 
 async def server_sent(
@@ -34,7 +39,7 @@ async def server_sent(
             yield _HEARTBEAT
         elif isinstance(item, str):
             yield _gap(item, "this connection was too slow; fetch afresh")
-        elif (data := visible(item)) is not None:
+        elif (data := await _seen(visible, item)) is not None:
             yield _message("change", item.cursor, data)
 
 
@@ -57,7 +62,7 @@ async def _missed(log: Log, since: Offsets, until: Offsets, visible: Visible) ->
                     position[partition] = until[partition]
                     break
                 event = as_event(record, position)
-                if event is not None and (data := visible(event)) is not None:
+                if event is not None and (data := await _seen(visible, event)) is not None:
                     yield _message("change", event.cursor, data)
 
 

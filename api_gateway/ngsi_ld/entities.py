@@ -35,6 +35,7 @@ from api_gateway.ngsi_ld.params import (
 )
 from api_gateway.ngsi_ld.reader import DocumentReader
 from api_gateway.ngsi_ld.represent import EntityResponse, Shape, media_type, render, shaped
+from api_gateway.personal.reads import asks_personal, book, demand_document, permitted
 from broker.entities.parse import is_uri
 from broker.errors import Invalid, NotFound
 from broker.jsonld.context import Context
@@ -58,7 +59,7 @@ async def retrieve(request: Request) -> Response:
         answer = error_response(NotFound(f"there is no entity {entity_id}"), request.url.path)
         answer.raw_headers += warnings
         return answer
-    gate.demand_entity(caller, entity_id, document.type)
+    await demand_document(request, caller, document, f"there is no entity {entity_id}")
     hidden = gate.hidden(caller, document.type)
     if shape.attrs is not None and not (shape.attrs - hidden) & orjson.loads(document.text).keys():
         raise NotFound(f"{entity_id} has none of the attributes {', '.join(sorted(shape.attrs))}")
@@ -128,6 +129,8 @@ async def answer_query(
     wanted = wanted or wanted_of(params, context)
     page, shape = page_of(params), shape_of(request, context, params)
     join = join_of(params)
+    if asks_personal(request, caller, wanted.types):
+        return await _personal_page(request, caller, wanted, page, shape)
     selection = selection_for(gate, caller, wanted)
     if shape.pick is not None and not shape.pick & {"id", "type", "scope"}:
         selection = selection._replace(where=(*selection.where, Where("doc ?| {0}::text[]", (list(shape.pick),))))
@@ -157,6 +160,23 @@ async def answer_query(
     if join is not None:
         answers = await joined(request, caller, shown, join, shape)
         return EntityResponse(orjson.dumps(answers), shape, more=more)
+    parts = [render(document, shape, gate.hidden(caller, document.type)) for document in shown]
+    return EntityResponse(b"[" + b",".join(parts) + b"]", shape, more=more)
+
+
+async def _personal_page(request: Request, caller: Caller, wanted: Wanted, page: Page, shape: Shape) -> Response:
+    """A page of entities about persons: those with a ground, each booked. Never joined, never asked of others."""
+    gate = gate_of(request)
+    chosen = Selection(wanted.types, wanted.ids, wanted.id_pattern, wanted.attributes, where=wanted.where)
+    with pattern_blamed():
+        async with gateway_of(request).database.transaction(caller.tenant) as tx:
+            selection = await matching(tx, await permitted(request, tx, caller, chosen), wanted.geo)
+            total = await reading.count(tx, selection) if page.counted else None
+            found = await reading.select(tx, selection, limit=page.limit, offset=page.offset) if page.limit else []
+            shown = await book(request, tx, caller, found)
+    more = [] if total is None else [(b"ngsild-results-count", str(total).encode())]
+    if shape.geojson:
+        return EntityResponse(_collection(shown, shape, gate, caller), shape, more=more)
     parts = [render(document, shape, gate.hidden(caller, document.type)) for document in shown]
     return EntityResponse(b"[" + b",".join(parts) + b"]", shape, more=more)
 

@@ -20,6 +20,7 @@ from api_gateway.ngsi_ld.post_query import params_of, selectors
 from api_gateway.ngsi_ld.represent import EntityResponse
 from api_gateway.ngsi_ld.temporal_params import TEMPORAL, Ask, ask_of, range_of
 from api_gateway.ngsi_ld.writing import entity_id_of, writing
+from api_gateway.personal.reads import asks_personal, book, demand_document, permitted
 from broker.entities.evolution import Instance, Series, aggregated, core_members, deleted, evolution, nothing
 from broker.entities.patch import dataset, instances
 from broker.errors import Invalid, NotFound
@@ -28,7 +29,7 @@ from broker.ports import Transaction
 from broker.store import reading
 from broker.store.aggregates import aggregates
 from broker.store.instances import Kept, instance_id
-from broker.store.reading import Document
+from broker.store.reading import Document, Selection
 from broker.store.temporal import (
     DELETED,
     OBSERVED,
@@ -62,9 +63,10 @@ async def retrieve(request: Request) -> Response:
     ask = ask_of(request, request.query_params, context, required=False, most=most, also=frozenset({"type"}))
     async with gateway.database.transaction(caller.tenant) as tx:
         document = (await reading.documents_ever(tx, [entity_id])).get(entity_id)
+        unknown = f"there is no temporal representation of {entity_id}"
         if document is None or (document.deleted_at is not None and not await known(tx, entity_id)):
-            raise NotFound(f"there is no temporal representation of {entity_id}")
-        gate.demand_entity(caller, entity_id, document.type)
+            raise NotFound(unknown)
+        await demand_document(request, caller, document, unknown, tx)
         await _refuse_empty(tx, document, ask, gate.hidden(caller, document.type))
         found = await _members(tx, [document], ask, gate, caller)
     return _respond(_entity(document, found, ask), ask, found.told, [])
@@ -106,15 +108,23 @@ async def _query(
     ask = ask_of(request, params, context, required=True, most=most, also=SELECTION | PAGE)
     page = page_of(params)
     # What an entity had is asked of its history: it need not have it any more.
-    selection = selection_for(gate, caller, wanted._replace(attributes=None))
+    personal = asks_personal(request, caller, wanted.types)
+    if personal:
+        selection = Selection(wanted.types, wanted.ids, wanted.id_pattern, where=wanted.where)
+    else:
+        selection = selection_for(gate, caller, wanted._replace(attributes=None))
     there = evolving(ask.wish if ask.wish.attributes else ask.wish._replace(attributes=None), ask.times.span)
     selection = selection._replace(where=(*selection.where, there), ever=True)
     total = None
     with pattern_blamed():
         async with gateway.database.transaction(caller.tenant) as tx:
+            if personal:
+                selection = await permitted(request, tx, caller, selection)
             selection = ordered(await matching(tx, selection, wanted.geo), order_of(params, context))
             documents = await reading.select(tx, selection, limit=page.limit + 1, offset=page.offset)
             more, documents = len(documents) > page.limit, documents[: page.limit]
+            if personal:
+                documents = await book(request, tx, caller, documents)
             found = await _members(tx, documents, ask, gate, caller)
             if ask.shape.sys_attrs:
                 ever = await reading.documents_ever(tx, [document.id for document in documents])

@@ -22,16 +22,7 @@ where tenant_id = (select id from tenant where name = $1) and ($2::text is null 
 order by (decision is null) desc, asked_at desc limit $3
 
 -- name: entities
-select id, doc::text as doc from entity
-where tenant_id = (select id from tenant where name = $1) and first_type = $2 and doc -> $3 ->> 'object' = $4
-order by id
+select id, doc::text as doc from entity_ever where first_type = $1 and doc -> $2 ->> 'object' = $3 order by id
 
 -- name: entity_itself
-select id, doc::text as doc from entity
-where tenant_id = (select id from tenant where name = $1) and first_type = $2 and id = $3
-
--- name: forget_history
-delete from history
-where series_id in (
-    select id from series where tenant_id = (select id from tenant where name = $1) and entity_id = any($2::text[])
-)
+select id, doc::text as doc from entity_ever where first_type = $1 and id = $2

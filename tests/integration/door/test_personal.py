@@ -168,6 +168,9 @@ async def test_deletion_is_decided_by_staff_and_told(browser: Browser, staff: Br
     assert (told["decision"], told["explanation"]) == ("erase", "ご本人の求めによる")
     body = await ok(await browser.get("/account/personal/export"))
     assert [s["records"] for s in body["services"] if s["service"] == "entities:RideBooking"] == [[]]
+    async with city.database.system.transaction() as tx:
+        left = await tx.fetchval("select count(*) from history") + await tx.fetchval("select count(*) from entity_past")
+    assert left == 0
 
 
 async def test_an_account_can_be_erased_and_opens_no_more(browser: Browser, staff: Browser) -> None:

@@ -1,0 +1,184 @@
+"""Entities about persons through the open API: nothing without a ground, and nothing more once it is taken back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from access.evidence import sign_statement
+from api_gateway.oauth.clients import register_client
+from broker.consent.register import ConsentBook, Wish, add_person
+from broker.entities.merge import EntityUpdate
+from broker.store.entities import EntityWriter
+from tests.integration.gateway.conftest import City
+
+HANAKO, TARO = "fukui.hanako", "fukui.taro"
+RIDE = "urn:ngsi-ld:RideBooking:{}"
+PURPOSE = {"CityOS-Purpose": "ride-booking"}
+
+
+class Rides:
+    """Two residents' bookings, and an app that holds personal:read."""
+
+    def __init__(self, city: City, client: httpx.AsyncClient, app: str) -> None:
+        self.city = city
+        self.client = client
+        self.app = app
+        self.book = ConsentBook(lambda statement: sign_statement(city.services.keys.ring, statement))
+
+    async def change(self, name: str, person: str, seats: int, at: datetime) -> None:
+        attributes = {
+            "person": {"type": "Relationship", "object": f"urn:ngsi-ld:Person:{person}"},
+            "seats": {"type": "Property", "value": seats, "observedAt": at.isoformat().replace("+00:00", "Z")},
+        }
+        update = EntityUpdate(id=RIDE.format(name), type=("RideBooking",), attributes=attributes)
+        async with self.city.database.app.transaction("fukui") as tx:
+            await EntityWriter(self.city.services.outlet).write(tx, "fukui", [update], at=at)
+
+    async def consent(self, person: str = HANAKO) -> str:
+        now = datetime.now(UTC)
+        wish = Wish(recipient=self.app, category="rides", purpose="ride-booking", until=now + timedelta(days=1))
+        async with self.city.database.app.transaction("fukui") as tx:
+            return (await self.book.grant(tx, "fukui", person, wish, person, now - timedelta(seconds=1))).id
+
+    async def withdraw(self, consent: str) -> None:
+        async with self.city.database.app.transaction("fukui") as tx:
+            await self.book.withdraw(tx, "fukui", consent, HANAKO, datetime.now(UTC))
+
+    async def booked(self) -> list[tuple[str, bool]]:
+        async with self.city.database.system.transaction() as tx:
+            rows = await tx.fetch("select reference, allowed from disclosure order by id")
+        return [tuple(row) for row in rows]
+
+
+@pytest.fixture
+async def rides(city: City) -> AsyncIterator[Rides]:
+    async with city.database.system.transaction() as tx:
+        app, secret = await register_client(tx, "fukui", "送迎アプリ", ["personal:read", "entities:read"])
+    async with city.client() as client:
+        form = {"grant_type": "client_credentials"}
+        answer = await client.post("/oauth/token", data=form, auth=(app, secret))
+        client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        made = Rides(city, client, app)
+        async with city.database.app.transaction("fukui") as tx:
+            for person in (HANAKO, TARO):
+                await add_person(tx, "fukui", person, datetime.now(UTC))
+        await made.change("h", HANAKO, 1, datetime(2026, 11, 1, tzinfo=UTC))
+        await made.change("t", TARO, 2, datetime(2026, 11, 1, tzinfo=UTC))
+        yield made
+
+
+async def page(rides: Rides, **headers: str) -> Any:
+    answer = await rides.client.get(
+        "/ngsi-ld/v1/entities", params={"type": "RideBooking", "count": "true"}, headers={**PURPOSE, **headers}
+    )
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["ngsild-results-count"] == str(len(answer.json()))
+    return [entity["id"] for entity in answer.json()]
+
+
+async def evolution(rides: Rides) -> Any:
+    params = {"type": "RideBooking", "timerel": "after", "timeAt": "2026-10-01T00:00:00Z"}
+    answer = await rides.client.get("/ngsi-ld/v1/temporal/entities", params=params, headers=PURPOSE)
+    assert answer.status_code == 200, answer.text
+    return [entity["id"] for entity in answer.json()]
+
+
+async def test_without_a_ground_there_is_nothing_to_see(rides: Rides) -> None:
+    assert await page(rides) == []
+    for path in ("/ngsi-ld/v1/entities/", "/ngsi-ld/v1/temporal/entities/"):
+        answer = await rides.client.get(path + RIDE.format("h"), headers=PURPOSE)
+        assert answer.status_code == 404
+        unknown = await rides.client.get(path + RIDE.format("x"), headers=PURPOSE)
+        assert answer.json()["detail"].replace(":h", ":x") == unknown.json()["detail"]
+    assert (RIDE.format("h"), False) in await rides.booked()
+
+
+async def test_with_consent_exactly_that_persons_and_until_withdrawn(rides: Rides) -> None:
+    consent = await rides.consent()
+    mine = RIDE.format("h")
+    assert await page(rides) == [mine]
+    one = await rides.client.get(f"/ngsi-ld/v1/entities/{mine}", headers=PURPOSE)
+    assert one.json()["seats"]["value"] == 1
+    past = await rides.client.get(f"/ngsi-ld/v1/temporal/entities/{mine}", headers=PURPOSE)
+    assert past.json()["seats"][0]["value"] == 1
+    assert await evolution(rides) == [mine]
+    assert (await rides.client.get(f"/ngsi-ld/v1/entities/{RIDE.format('t')}", headers=PURPOSE)).status_code == 404
+    await rides.withdraw(consent)
+    assert await page(rides) == []
+    assert await evolution(rides) == []
+    for path in ("/ngsi-ld/v1/entities/", "/ngsi-ld/v1/temporal/entities/"):
+        assert (await rides.client.get(path + mine, headers=PURPOSE)).status_code == 404
+    assert (await rides.booked())[:4] == [(mine, True)] * 4
+
+
+async def test_the_purpose_must_be_stated_and_is_the_one_consented_to(rides: Rides) -> None:
+    await rides.consent()
+    for headers in ({}, {"CityOS-Purpose": "curiosity"}):
+        answer = await rides.client.get("/ngsi-ld/v1/entities", params={"type": "RideBooking"}, headers=headers)
+        assert (answer.status_code, answer.json()["field"]) == (400, "CityOS-Purpose")
+        answer = await rides.client.get(f"/ngsi-ld/v1/entities/{RIDE.format('h')}", headers=headers)
+        assert answer.status_code == 404
+    assert await page(rides, **{"CityOS-Purpose": "statistics"}) == []
+
+
+async def test_personal_and_other_types_are_asked_for_apart(rides: Rides) -> None:
+    params = {"type": "RideBooking,WaterObserved"}
+    answer = await rides.client.get("/ngsi-ld/v1/entities", params=params, headers=PURPOSE)
+    assert answer.status_code == 422
+    everything = await rides.client.get("/ngsi-ld/v1/entities", params={"local": "true"}, headers=PURPOSE)
+    assert everything.json() == []
+
+
+async def test_nothing_changes_for_whoever_lacks_the_scope(rides: Rides, city: City) -> None:
+    await rides.consent()
+    for scopes in (["entities:read"], ["entities:read", "entities:write"]):
+        headers = {"Authorization": f"Bearer {await city.token(*scopes)}", **PURPOSE}
+        async with city.client() as other:
+            answer = await other.get("/ngsi-ld/v1/entities", params={"type": "RideBooking"}, headers=headers)
+            assert answer.status_code == 403
+            assert (await other.get(f"/ngsi-ld/v1/entities/{RIDE.format('h')}", headers=headers)).status_code == 404
+            assert (await other.get("/api/v1/events?types=RideBooking", headers=headers)).status_code == 403
+
+
+async def test_another_app_gains_nothing_from_the_consent(rides: Rides, city: City) -> None:
+    await rides.consent()
+    headers = {"Authorization": f"Bearer {await city.token('personal:read')}", **PURPOSE}
+    async with city.client() as other:
+        answer = await other.get("/ngsi-ld/v1/entities", params={"type": "RideBooking"}, headers=headers)
+        assert answer.json() == []
+
+
+async def test_the_event_stream_is_judged_event_by_event(rides: Rides, base_url: str) -> None:
+    consent = await rides.consent()
+    headers = {**PURPOSE, "Authorization": rides.client.headers["Authorization"]}
+    seen: list[str] = []
+    async with (
+        httpx.AsyncClient(base_url=base_url, timeout=20) as client,
+        client.stream("GET", "/api/v1/events?types=RideBooking", headers=headers) as stream,
+        asyncio.timeout(30),
+    ):
+        lines = stream.aiter_lines()
+        async for line in lines:
+            if line == ": connected":
+                break
+        at = datetime(2026, 11, 2, tzinfo=UTC)
+        await rides.change("t", TARO, 3, at)
+        await rides.change("h", HANAKO, 3, at)
+        async for line in lines:
+            if line.startswith("data: "):
+                seen.append(json.loads(line[6:])["entity"])
+                break
+        await rides.withdraw(consent)
+        await rides.change("h", HANAKO, 4, at + timedelta(hours=1))
+        for _ in range(400):
+            if (RIDE.format("h"), False) in await rides.booked():
+                break
+            await asyncio.sleep(0.05)
+    assert seen == [RIDE.format("h")]
