@@ -83,7 +83,9 @@ class GatewaySettings(BaseModel):
         default=5.0, gt=0, le=60, description="how long a registered context source may take, unless it says otherwise"
     )
     source_rest_seconds: float = Field(
-        default=10.0, ge=0, description="how long a context source is left alone after it did not answer in time"
+        default=0.0,
+        ge=0,
+        description="how long a context source that did not answer in time is left alone, unless it says otherwise",
     )
     shutdown_seconds: int = Field(default=10, ge=1, description="how long requests under way may take at shutdown")
 

@@ -200,5 +200,5 @@ def _key(tenant: str, source: Source, question: Question) -> object:
     """By what an answer is found again; None where it is not kept."""
     if question.method != "GET" or not source.management.cache:
         return None
-    headers = tuple(sorted(pair for pair in question.headers.items() if pair[0] not in _PASSING))
+    headers = tuple(sorted(pair for pair in question.headers.items() if pair[0].lower() not in _PASSING))
     return tenant, source.id, source.version, question.path, tuple(question.parameters), headers

@@ -70,11 +70,11 @@ class Distribution(NamedTuple):
 
     def _headers(self, source: Source, context: Context | None) -> dict[str, str]:
         """Via, the tenant, the context, and what the registration wants said. A caller's token stays here."""
-        headers = {"via": extended(header(self.request, b"via"), self.page.alias)}
+        headers = {"Via": extended(header(self.request, b"via"), self.page.alias)}
         if source.tenant is not None:
-            headers["ngsild-tenant"] = source.tenant
+            headers["NGSILD-Tenant"] = source.tenant
         if context is not None and context.uri and not context.is_core:
-            headers["link"] = link_to(context)
+            headers["Link"] = link_to(context)
         if trace := self.request.scope.get("traceparent"):
             headers["traceparent"] = trace
         for key, value in source.information:
@@ -82,9 +82,9 @@ class Distribution(NamedTuple):
             if name in _OURS or key == _CONTEXT:
                 continue
             if value != _FROM_REQUEST:
-                headers[name] = value
+                headers[key] = value
             elif name not in _SECRET and (said := header(self.request, name.encode("latin-1"))) is not None:
-                headers[name] = said
+                headers[key] = said
         return headers
 
     def warnings(self, replies: Sequence[Reply]) -> list[tuple[bytes, bytes]]:
