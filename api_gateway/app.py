@@ -24,7 +24,6 @@ from api_gateway.errors import on_city_error, on_http_exception, on_validation_e
 from api_gateway.events.fanout import Fanout
 from api_gateway.federation.client import SourceClient, keep_tallies
 from api_gateway.hot import HotReads
-from api_gateway.metering import Meter, Metering
 from api_gateway.ngsi_ld import operations as ngsi_ld
 from api_gateway.ngsi_ld.fetching import fetcher
 from api_gateway.ngsi_ld.reader import DocumentReader
@@ -42,6 +41,7 @@ from api_gateway.routes import (
     bus_open,
     bus_people,
     buses,
+    catalogue,
     city,
     data,
     delegations,
@@ -55,8 +55,11 @@ from api_gateway.routes import (
     points,
     points_staff,
     staff,
+    usage,
 )
 from api_gateway.shared import SharedAnswers
+from api_gateway.usage.attempts import Attempts
+from api_gateway.usage.metering import Meter, Metering
 from broker.errors import CityError
 from broker.federation.book import SourceBook
 from broker.jsonld.library import ContextLibrary
@@ -71,6 +74,8 @@ _EXPOSED = [
     "Fiware-Total-Count",
     "Content-Range",
     "Retry-After",
+    "RateLimit",
+    "RateLimit-Policy",
     "RateLimit-Limit",
     "RateLimit-Remaining",
     "RateLimit-Reset",
@@ -91,7 +96,12 @@ def create_app(services: Gateway) -> FastAPI:
         routes=[Route(op.path, op.handler, methods=[op.method], name=op.name) for op in OPERATIONS],
         lifespan=_lifespan,
         middleware=[
-            Middleware(Edge, metrics=EdgeMetrics(services.metrics), tls=settings.public_url.startswith("https")),
+            Middleware(
+                Edge,
+                metrics=EdgeMetrics(services.metrics),
+                tls=settings.public_url.startswith("https"),
+                proxies=settings.trusted_proxies,
+            ),
             Middleware(Metering, meter=meter),
             Middleware(HotReads),
             Middleware(
@@ -149,20 +159,21 @@ def _furnish(app: FastAPI, services: Gateway, meter: Meter) -> None:
     app.state.writer = EntityWriter(services.outlet)
     app.state.personal = PersonalDesk(services, app.state.writer)
     app.state.verifier = verifier
-    app.state.attempts = account.Attempts()
+    app.state.attempts = Attempts(services.database, settings.default_tenant, services.clock)
     app.state.accounts = accounts = Accounts(services.database, services.clock)
     app.state.oauth = OAuthServer(
         services.database, keys, verifier, accounts, settings.issuer, settings.token_seconds, services.clock
     )
     app.state.fanout = fanout
     app.state.shared = SharedAnswers()
+    app.state.catalogues = SharedAnswers(30.0)
     streams = Gauge("cityos_event_streams", "event streams open", registry=services.metrics)
     streams.set_function(lambda: fanout.open_streams)
 
 
 def _routers(services: Gateway) -> list[APIRouter]:
     routers = [events.router, city.router, data.router, oauth.router, account.router, staff.router, health.router]
-    routers.append(delegations.router)
+    routers += [catalogue.router, usage.router, delegations.router]
     routers += [personal.router, personal_staff.router]
     if services.flood is not None:
         routers.append(flood.router)
@@ -182,7 +193,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     tenant = services.settings.default_tenant
     following = follow_revocations(services.database, tenant, app.state.verifier, services.clock)
     keepers = [asyncio.create_task(services.keys.keep_fresh()), asyncio.create_task(following)]
-    keepers.append(asyncio.create_task(app.state.meter.keep(services.database)))
+    keepers.append(asyncio.create_task(app.state.meter.keep(services.database, tenant)))
     keepers.append(asyncio.create_task(app.state.sources.follow()))
     keepers.append(asyncio.create_task(keep_tallies(app.state.source_client, services.database)))
     try:

@@ -24,8 +24,8 @@ from access.policy import (
 )
 from access.tokens import Refusal, TokenVerifier, Why
 from api_gateway.errors import Unauthenticated
-from api_gateway.metering import Meter
 from api_gateway.oauth.keys import SigningKeys
+from api_gateway.usage.metering import Meter
 from broker.errors import Forbidden, NotFound, UnknownTenant
 
 _TENANT = re.compile(r"[a-z][a-z0-9_]{0,49}")
@@ -91,7 +91,7 @@ class Gate:
         if subject.tenant is not None and subject.tenant != chosen:
             chosen = guest_view(chosen, subject.tenant)
         caller = request.scope["caller"] = Caller(subject, chosen)
-        self._meter.take(subject)
+        self._meter.take(subject, caller.city)
         return caller
 
     async def _subject(self, authorization: str) -> Subject:

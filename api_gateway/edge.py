@@ -6,11 +6,14 @@ import logging
 import re
 import secrets
 import time
+from collections.abc import Iterable
+from ipaddress import ip_network
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api_gateway.address import caller_behind
 from api_gateway.errors import internal_error
 
 _TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -49,8 +52,9 @@ class EdgeMetrics:
 class Edge:
     """ASGI middleware around everything."""
 
-    def __init__(self, app: ASGIApp, metrics: EdgeMetrics, *, tls: bool) -> None:
+    def __init__(self, app: ASGIApp, metrics: EdgeMetrics, *, tls: bool, proxies: Iterable[str] = ()) -> None:
         self._app = app
+        self._proxies = tuple(ip_network(text) for text in proxies)
         self._metrics = metrics
         self._always = [*_ALWAYS, _HSTS] if tls else _ALWAYS
 
@@ -60,6 +64,8 @@ class Edge:
             return
         started = time.perf_counter()
         status = 0
+        if self._proxies:
+            scope["client"] = caller_behind(scope, self._proxies)
 
         async def send_dressed(message: Message) -> None:
             nonlocal status

@@ -29,6 +29,7 @@ TAGS = [
     {"name": "events", "description": "変化の配信 Changes as they happen"},
     {"name": "flood", "description": "河川水位と警報 River levels and alerts"},
     {"name": "points", "description": "地域ポイント Local points"},
+    {"name": "catalogue", "description": "データカタログとデータマップ Catalogue and data map"},
     {"name": "city", "description": "都市の設定 The city"},
     {"name": "personal", "description": "個人情報と同意 Personal data and consent"},
     {"name": "staff", "description": "職員向け For staff"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -38,6 +39,9 @@ class GatewaySettings(BaseModel):
 
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8080, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    trusted_proxies: tuple[str, ...] = Field(
+        default=(), description="networks of the proxies in front of us, whose X-Forwarded-For is believed (10.0.0.0/8)"
+    )
     reuse_port: bool = Field(
         default=False, description="let several gateway processes listen on one port (SO_REUSEPORT)"
     )
@@ -91,6 +95,11 @@ class GatewaySettings(BaseModel):
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
+        for network in self.trusted_proxies:
+            try:
+                ip_network(network)
+            except ValueError as error:
+                raise ValueError(f"trusted_proxies: {error}") from error
         url = urlsplit(self.public_url)
         if url.scheme != "https" and not (url.scheme == "http" and url.hostname in _LOOPBACK):
             raise ValueError("public_url must be https, or http on loopback: tokens must not travel in the clear")

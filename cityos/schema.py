@@ -5,8 +5,10 @@ MIGRATED_PACKAGES = (
     "broker.delivery",
     "broker.consent",
     "broker.tenancy",
+    "broker.catalogue",
     "services.alerting",
     "services.dispatch",
     "services.points",
     "api_gateway.oauth",
+    "api_gateway.usage",
 )

@@ -36,6 +36,7 @@ from api_gateway.ngsi_ld.params import (
 from api_gateway.ngsi_ld.reader import DocumentReader
 from api_gateway.ngsi_ld.represent import EntityResponse, Shape, media_type, render, shaped
 from api_gateway.personal.reads import asks_personal, book, demand_document, permitted
+from api_gateway.usage.metering import about
 from broker.entities.parse import is_uri
 from broker.errors import Invalid, NotFound
 from broker.jsonld.context import Context
@@ -60,6 +61,7 @@ async def retrieve(request: Request) -> Response:
         answer.raw_headers += warnings
         return answer
     await demand_document(request, caller, document, f"there is no entity {entity_id}")
+    about(request, document.type)
     hidden = gate.hidden(caller, document.type)
     if shape.attrs is not None and not (shape.attrs - hidden) & orjson.loads(document.text).keys():
         raise NotFound(f"{entity_id} has none of the attributes {', '.join(sorted(shape.attrs))}")
@@ -154,6 +156,7 @@ async def answer_query(
         visible = [d for d in view.documents if readable(gate, caller, d) and _has_picked(d, shape)]
         found, warnings, total = visible[page.offset :], view.warnings, view.total
     shown = found[: page.limit]
+    about(request, (name for document in shown for name in document.type))
     more = [*page_headers(request, page, shape, more=len(found) > page.limit, total=total), *warnings]
     if shape.geojson:
         return EntityResponse(_collection(shown, shape, gate, caller), shape, more=more)

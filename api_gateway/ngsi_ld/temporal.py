@@ -21,6 +21,7 @@ from api_gateway.ngsi_ld.represent import EntityResponse
 from api_gateway.ngsi_ld.temporal_params import TEMPORAL, Ask, ask_of, range_of
 from api_gateway.ngsi_ld.writing import entity_id_of, writing
 from api_gateway.personal.reads import asks_personal, book, demand_document, permitted
+from api_gateway.usage.metering import about
 from broker.entities.evolution import Instance, Series, aggregated, core_members, deleted, evolution, nothing
 from broker.entities.patch import dataset, instances
 from broker.errors import Invalid, NotFound
@@ -67,6 +68,7 @@ async def retrieve(request: Request) -> Response:
         if document is None or (document.deleted_at is not None and not await known(tx, entity_id)):
             raise NotFound(unknown)
         await demand_document(request, caller, document, unknown, tx)
+        about(request, document.type)
         await _refuse_empty(tx, document, ask, gate.hidden(caller, document.type))
         found = await _members(tx, [document], ask, gate, caller)
     return _respond(_entity(document, found, ask), ask, found.told, [])
@@ -131,6 +133,7 @@ async def _query(
                 documents = [ever[document.id] for document in documents]
             if page.counted:
                 total = await reading.count(tx, selection)
+    about(request, (name for document in documents for name in document.type))
     headers = page_headers(request, page, ask.shape, more=more, total=total)
     return _respond([_entity(document, found, ask) for document in documents], ask, found.told, headers)
 

@@ -17,6 +17,7 @@ from api_gateway.body import read_json
 from api_gateway.context import Gateway, gateway_of
 from api_gateway.errors import InvalidParameter, NotJson, Unauthenticated
 from api_gateway.ngsi_ld.context import JSON, JSON_LD, MERGE_PATCH, body_context, content_type
+from api_gateway.usage.metering import about
 from broker import telemetry
 from broker.entities.merge import EntityUpdate, merge
 from broker.entities.parse import is_uri
@@ -51,10 +52,12 @@ class Writing(NamedTuple):
 
     def may(self, types: Iterable[str]) -> None:
         """Raise `Forbidden` or `Unauthenticated` where the caller may not write entities of these types."""
-        for name in types:
+        named = set(types)
+        for name in named:
             decision = self.gate.may(self.caller, Action.WRITE, name)
             if not decision.allowed:
                 raise refusal(self.caller, decision)
+        about(self.request, named)
 
     async def apply(self, ids: Sequence[str], decide: Decide) -> list[Change]:
         """Apply what `decide` says about the entities `ids`, in one transaction."""

@@ -6,7 +6,6 @@ tokens and never a cookie, so no other site can make a browser use them.
 
 from __future__ import annotations
 
-import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
@@ -15,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from api_gateway.audit import Line, note, note_alone
 from api_gateway.context import gateway_of
-from api_gateway.errors import TooMany, Unauthenticated
+from api_gateway.errors import Unauthenticated
 from api_gateway.oauth import registration
 from api_gateway.oauth.accounts import Session
 from api_gateway.oauth.server import PORTAL, OAuthServer, Wish
@@ -28,8 +27,8 @@ from api_gateway.session import (
     set_cookie,
     signed_in,
 )
+from api_gateway.usage.attempts import Attempts
 from broker.errors import Invalid, UnknownTenant
-from broker.ingest.limiter import RateLimiter
 
 router = APIRouter(prefix="/account", tags=["account"], responses=PROBLEMS)
 
@@ -67,23 +66,10 @@ class TokenWish(_Body):
     scope: _Short = ""
 
 
-class Attempts:
-    """Log-ins and sign-ups by network address: five a second, sixty at once. Accounts have their own lock beside."""
-
-    def __init__(self) -> None:
-        self._limiter = RateLimiter(5.0, 60)
-
-    def count(self, request: Request) -> None:
-        """Raises `TooMany`."""
-        address = request.client.host if request.client else ""
-        if not self._limiter.allow(address, time.monotonic()):
-            raise TooMany("too many attempts from this address; wait a little", seconds=5)
-
-
-def _guard(request: Request) -> None:
+async def _guard(request: Request) -> None:
     refuse_other_sites(request)
     attempts: Attempts = request.app.state.attempts
-    attempts.count(request)
+    await attempts.count(request)
 
 
 def _tenant(request: Request, named: str | None) -> str:
@@ -97,7 +83,7 @@ def _private(body: Any, status: int = 200) -> JSONResponse:
 @router.post("/signup", status_code=201, summary="Make an account")
 async def sign_up(request: Request, body: SignUp) -> JSONResponse:
     """For developers and residents. Roles are given by the municipality, never asked for."""
-    _guard(request)
+    await _guard(request)
     tenant = _tenant(request, body.tenant)
     user_id = await accounts_of(request).create(tenant, body.login, body.name, body.password)
     await note_alone(request, tenant, Line("signup", user_id, user_id))
@@ -107,7 +93,7 @@ async def sign_up(request: Request, body: SignUp) -> JSONResponse:
 @router.post("/login", summary="Log in")
 async def log_in(request: Request, body: LogIn) -> Response:
     """Sets the session's cookie. `error` is code_needed where only the one-time code is missing."""
-    _guard(request)
+    await _guard(request)
     tenant = _tenant(request, body.tenant)
     try:
         cookie = await accounts_of(request).log_in(tenant, body.login, body.password, body.code)

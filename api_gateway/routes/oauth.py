@@ -16,8 +16,8 @@ from api_gateway.errors import Unauthenticated
 from api_gateway.oauth import registration
 from api_gateway.oauth.server import GRANTS, OAuthServer, Wish
 from api_gateway.openapi import PROBLEMS
-from api_gateway.routes.account import Attempts
 from api_gateway.session import accounts_of
+from api_gateway.usage.attempts import Attempts
 from broker.errors import Forbidden
 
 router = APIRouter(tags=["access"])
@@ -192,7 +192,7 @@ async def userinfo(request: Request) -> JSONResponse:
 async def register(request: Request) -> JSONResponse:
     """RFC 7591. What is open is granted at once; other scopes wait for the municipality (`pending_scope`)."""
     attempts: Attempts = request.app.state.attempts
-    attempts.count(request)
+    await attempts.count(request)
     data = await read_json(request, _MOST_BYTES)
     tenant = (await gate_of(request).caller(request)).tenant
     try:

@@ -5,15 +5,12 @@ Every route asks the policy for its service, and every change leaves its line in
 
 from __future__ import annotations
 
-import csv
-import io
 import secrets
-from datetime import UTC, date, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 
 from access.policy import Action
 from api_gateway import audit
@@ -22,7 +19,6 @@ from api_gateway.auth import gate_of
 from api_gateway.body import read_body
 from api_gateway.context import gateway_of
 from api_gateway.devices_csv import read_devices
-from api_gateway.metering import usage
 from api_gateway.oauth import approval
 from api_gateway.oauth.accounts import change_account, list_accounts
 from api_gateway.openapi import PROBLEMS
@@ -204,41 +200,6 @@ async def audit_trail(
         found = await audit.lines(tx, before=before, limit=limit)
         await note(tx, request, caller, "audit.read", "", f"{len(found)} lines")
     return {"lines": found, "before": found[-1]["id"] if len(found) == limit else None}
-
-
-@router.get("/usage", summary="Who used what, and how much")
-async def usage_report(
-    request: Request,
-    since: Annotated[date | None, Query(description="first day (UTC); thirty days ago if left out")] = None,
-    until: Annotated[date | None, Query(description="last day (UTC); today if left out")] = None,
-    format: Annotated[
-        Literal["json", "csv"], Query(description="csv has a byte order mark, for spreadsheets")
-    ] = "json",
-) -> Response:
-    """Calls per app, operation and day; a batch is one call. Needs usage:read."""
-    last = until or gateway_of(request).clock().astimezone(UTC).date()
-    first = since or last - timedelta(days=30)
-    if first > last:
-        raise Invalid("the time ends before it begins", field="until")
-    async with asked(request, Action.READ, "usage") as (_, tx):
-        lines = await usage(tx, first, last)
-    if format == "csv":
-        return Response(_csv(lines), media_type="text/csv; charset=utf-8")
-    return JSONResponse({"usage": [{**line, "day": line["day"].isoformat()} for line in lines]})
-
-
-def _csv(lines: list[dict[str, Any]]) -> bytes:
-    """For spreadsheets: what begins like a formula is shielded, since apps choose their own names."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(["day", "client", "name", "operation", "calls", "refused"])
-    writer.writerows([_shielded(value) for value in line.values()] for line in lines)
-    return out.getvalue().encode("utf-8-sig")
-
-
-def _shielded(value: Any) -> str:
-    text = str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 @router.get("/policy", summary="The policy in force")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 
 import msgspec
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
+from access.policy import Subject
 from api_gateway.app import create_app
 from tests.integration.door.conftest import Browser
 from tests.integration.gateway.conftest import City
+
+APP = Subject("app", "fukui.x", "fukui", client="fukui.x")
 
 
 def limited(city: City, burst: int) -> City:
@@ -42,6 +46,7 @@ async def test_usage_is_counted_once_per_call(city: City, browser: Browser) -> N
             await api.post("/ngsi-ld/v1/entityOperations/upsert", json=batch, headers=app)
         await api.get("/api/v1/devices", headers=app)
         await api.get("/ngsi-ld/v1/types")
+        await api.get("/ngsi-ld/v1/entities?type=WaterObserved")
     meter = city.app.state.meter
     await meter.flush(city.database.app)
     await meter.flush(city.database.app)
@@ -51,18 +56,83 @@ async def test_usage_is_counted_once_per_call(city: City, browser: Browser) -> N
     assert counted[("test", "devices")] == (1, 1)
     assert [calls for (name, _), (calls, refused) in counted.items() if name == "test" and not refused] == [2]
     assert sum(line["calls"] for line in report if line["client"] == "anonymous") >= 1
+    sets = {(line["name"], line["data"]): line["data_set"] for line in report}
+    assert sets[("test", "upsert")] == "WaterObserved"
+    assert sets[("", "query")] == "WaterObserved"
     sheet = await browser.get("/api/v1/usage", headers=staff, params={"format": "csv"})
-    assert sheet.content.startswith("\ufeffday,client,name,operation,calls,refused".encode())
+    assert sheet.content.startswith("\ufeffday,client,name,operation,dataSet,calls,refused,failed".encode())
     assert msgspec.json.decode((await browser.get("/api/v1/usage?since=2030-01-01", headers=staff)).content)["field"]
 
 
 async def test_what_the_database_does_not_take_is_counted_later(city: City) -> None:
     meter = city.app.state.meter
-    meter.count("fukui", "fukui.x", "query", refused=False)
-    meter.count("atlantis", "atlantis.x", "query", refused=False)
+    meter.count("fukui", APP, "query", "", 200)
+    meter.count("atlantis", APP, "query", "", 200)
     await meter.flush(city.database.app)
-    meter.count("fukui", "fukui.x", "query", refused=True)
+    meter.count("fukui", APP, "query", "", 403)
     await meter.flush(city.database.app)
     async with city.database.system.transaction() as tx:
-        [row] = await tx.fetch("select client, calls, refused from usage")
-    assert tuple(row) == ("fukui.x", 2, 1)
+        [row] = await tx.fetch("select client, calls, refused, failed from usage")
+    assert tuple(row) == ("fukui.x", 2, 1, 0)
+
+
+async def test_a_months_quota_and_its_headers(city: City, browser: Browser) -> None:
+    staff = {"Authorization": f"Bearer {await browser.staff('administrator')}"}
+    app_token = await city.token("opendata:read")
+    app = {"Authorization": f"Bearer {app_token}"}
+    client = msgspec.json.decode(_claims_of(app_token))["client_id"]
+    meter = city.app.state.meter
+    limits = {"per_second": 2, "burst": 10, "per_month": 3}
+    set_ = await browser.client.put(f"/api/v1/quotas/{client}", headers=staff, json=limits)
+    assert set_.status_code == 200, set_.text
+    await meter.flush(city.database.app)
+    async with city.client() as api:
+        answers = [await api.get("/ngsi-ld/v1/entities?type=Alert", headers=app) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200] * 3
+        assert answers[0].headers["ratelimit-policy"] == '"app";q=10;w=5, "month";q=3;w=2592000'
+        assert answers[0].headers["ratelimit"].startswith('"app";r=9;t=1, "month";r=2;t=')
+        await meter.flush(city.database.app)
+        over = await api.get("/ngsi-ld/v1/entities?type=Alert", headers=app)
+        assert over.status_code == 429
+        assert 1 <= int(over.headers["retry-after"]) <= 31 * 86400
+        assert "3 requests of this month" in over.json()["detail"]
+        assert (await api.get("/ngsi-ld/v1/entities?type=Alert")).status_code == 200
+    [line] = (await browser.get("/api/v1/quotas", headers=staff)).json()["quotas"]
+    assert (line["client"], line["per_month"]) == (client, 3)
+    half = await browser.client.put("/api/v1/quotas/x", headers=staff, json={"burst": 10})
+    assert (half.status_code, half.json()["field"]) == (400, "burst")
+    assert (await browser.client.delete(f"/api/v1/quotas/{client}", headers=staff)).status_code == 200
+    assert (await browser.client.delete(f"/api/v1/quotas/{client}", headers=staff)).status_code == 404
+
+
+def _claims_of(token: str) -> bytes:
+    body = token.split(".")[1]
+    return base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
+
+
+async def test_a_citys_limit_holds_for_strangers_too(city: City) -> None:
+    async with city.database.system.transaction() as tx:
+        await tx.execute(
+            "insert into quota (tenant_id, client, per_second, burst, changed_by, changed_at)"
+            " select id, '', 0.01, 2, 'x', now() from tenant where name = 'fukui'"
+        )
+    meter = city.app.state.meter
+    meter.count("fukui", APP, "query", "", 200)
+    await meter.flush(city.database.app)
+    async with city.client() as api:
+        answers = [(await api.get("/ngsi-ld/v1/types")).status_code for _ in range(3)]
+        neighbour = await api.get("/ngsi-ld/v1/types", headers={"NGSILD-Tenant": "neighbour"})
+    assert (answers, neighbour.status_code) == ([200, 200, 429], 200)
+
+
+async def test_attempts_are_counted_by_all_processes_together(city: City) -> None:
+    """Two gateways on one database; the limit is of the address, whichever of them it asks."""
+    async with city.database.system.transaction() as tx:
+        await tx.execute(
+            "insert into attempt (address, left_over, at) values ('127.0.0.1', 2, now() + interval '1 hour')"
+        )
+    second = limited(city, 500)
+    body = {"login": "nobody@example.jp", "password": "not the password"}
+    async with city.client() as one, second.client() as other:
+        statuses = [(await api.post("/account/login", json=body)).status_code for api in (one, other, one, other)]
+    assert statuses == [401, 401, 429, 429]
