@@ -5,7 +5,7 @@ select pg_advisory_xact_lock(hashtext('audit_seal'), $1::int)
 select number, digest from audit_seal where tenant_id = $1 order by number desc limit 1
 
 -- name: fresh
-select id, jsonb_build_array(id, tenant_id, extract(epoch from at), actor, client, action, object, purpose, address,
+select id, jsonb_build_array(id, sealed_as(tenant_id), extract(epoch from at), actor, client, action, object, purpose, address,
     allowed, detail)::text as record
 from audit
 where tenant_id = $1
@@ -14,7 +14,7 @@ where tenant_id = $1
 order by id limit $3
 
 -- name: records
-select id, jsonb_build_array(id, tenant_id, extract(epoch from at), actor, client, action, object, purpose, address,
+select id, jsonb_build_array(id, sealed_as(tenant_id), extract(epoch from at), actor, client, action, object, purpose, address,
     allowed, detail)::text as record
 from audit where tenant_id = $1 and id = any($2::bigint[]) order by id
 

@@ -5,7 +5,7 @@ select pg_advisory_xact_lock(hashtext('evidence_seal/consent'), $1::int)
 select number, digest from evidence_seal where tenant_id = $1 and journal = 'consent' order by number desc limit 1
 
 -- name: fresh
-select id, jsonb_build_array(id, tenant_id, extract(epoch from at), kind, person, statement)::text as record
+select id, jsonb_build_array(id, sealed_as(tenant_id), extract(epoch from at), kind, person, statement)::text as record
 from consent_evidence
 where tenant_id = $1
     and id > coalesce((select max(last_id) from evidence_seal
@@ -15,7 +15,7 @@ where tenant_id = $1
 order by id limit $3
 
 -- name: records
-select id, jsonb_build_array(id, tenant_id, extract(epoch from at), kind, person, statement)::text as record
+select id, jsonb_build_array(id, sealed_as(tenant_id), extract(epoch from at), kind, person, statement)::text as record
 from consent_evidence where tenant_id = $1 and id = any($2::bigint[]) order by id
 
 -- name: add

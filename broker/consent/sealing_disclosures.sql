@@ -5,7 +5,7 @@ select pg_advisory_xact_lock(hashtext('evidence_seal/disclosure'), $1::int)
 select number, digest from evidence_seal where tenant_id = $1 and journal = 'disclosure' order by number desc limit 1
 
 -- name: fresh
-select id, jsonb_build_array(id, tenant_id, extract(epoch from at), person, recipient, by, category, purpose, sensitive,
+select id, jsonb_build_array(id, sealed_as(tenant_id), extract(epoch from at), person, recipient, by, category, purpose, sensitive,
     reference, allowed, ground, basis, why)::text as record
 from disclosure
 where tenant_id = $1
@@ -16,7 +16,7 @@ where tenant_id = $1
 order by id limit $3
 
 -- name: records
-select id, jsonb_build_array(id, tenant_id, extract(epoch from at), person, recipient, by, category, purpose, sensitive,
+select id, jsonb_build_array(id, sealed_as(tenant_id), extract(epoch from at), person, recipient, by, category, purpose, sensitive,
     reference, allowed, ground, basis, why)::text as record
 from disclosure where tenant_id = $1 and id = any($2::bigint[]) order by id
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from broker.errors import Conflict, Invalid
 from broker.store.tenants import add_tenant, list_tenants
-from cityos.commands.common import console, print_table, with_parts
+from cityos import tenant_archive
+from cityos.commands.common import console, print_table, settings_here, with_parts
 from cityos.settings import Settings
 from cityos.wiring import Parts
 
@@ -50,3 +53,39 @@ def list_() -> None:
             return await list_tenants(tx)
 
     print_table(with_parts(read), empty="no tenants")
+
+
+@app.command("export")
+def export(
+    name: Annotated[str, typer.Argument(help="the tenant")],
+    target: Annotated[Path, typer.Argument(help="the file to write")],
+    recipient: Annotated[str, typer.Option(help="an age public key: only its private key reads the file")] = "",
+) -> None:
+    """Carry one city out whole, while the platform runs. / 1つの都市をまるごと書き出す"""
+    settings = settings_here()
+    made = asyncio.run(
+        tenant_archive.export_tenant(
+            _owner(settings), name, target, log=settings.log.driver, recipient=recipient or None
+        )
+    )
+    console.print(f"{target}: {sum(made.counts.values()):,} rows of {name}, as of {made.made_at}", soft_wrap=True)
+
+
+@app.command("import")
+def import_(
+    source: Annotated[Path, typer.Argument(help="what `cityos tenant export` wrote")],
+    identity: Annotated[Path | None, typer.Option(help="the age private key of an encrypted file")] = None,
+) -> None:
+    """Bring a city in; all of it or nothing. / 書き出した都市を取り込む"""
+    name, made = asyncio.run(tenant_archive.import_tenant(source, _owner(settings_here()), identity=identity))
+    console.print(f"{name}: {sum(made.counts.values()):,} rows", soft_wrap=True)
+
+
+def _owner(settings: Settings) -> str:
+    """The database's address as the schema's owner, whom row-level security does not bind."""
+    if not settings.database.url:
+        raise Invalid(
+            f"no city runs in {settings.city.folder}: start it with `cityos up`, or set CITYOS_DATABASE_URL",
+            field="CITYOS_DATABASE_URL",
+        )
+    return settings.database.url
