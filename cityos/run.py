@@ -11,6 +11,7 @@ import sys
 import uvloop
 
 from broker.errors import CityError
+from cityos.readiness import Dependencies
 from cityos.roles import load_role
 from cityos.settings import Settings, load_settings
 from cityos.supervisor import stop_on_signals
@@ -31,11 +32,15 @@ def run_role(name: str, settings: Settings) -> None:
 
     async def until_told() -> None:
         stop = stop_on_signals()
-        keeping = asyncio.create_task(telemetry.health.keep(stop))
-        try:
-            await role(settings, stop)
-        finally:
-            keeping.cancel()
+        async with Dependencies(settings) as dependencies:
+            # The gateway, which cannot be the system, says on its own page whether it is ready.
+            check = None if name == "gateway" else dependencies.answer
+            keeping = asyncio.create_task(telemetry.health.keep(stop, check))
+            try:
+                await role(settings, stop)
+            finally:
+                keeping.cancel()
+                await asyncio.gather(keeping, return_exceptions=True)
 
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -29,11 +29,12 @@ class Judge:
     def __init__(self, routes: Sequence[AdapterRoute], registry: Registry) -> None:
         self._routes = routes
         self._registry = registry
-        self._by_topic: dict[str, AdapterRoute | None] = {}
+        self._by_topic: dict[str, tuple[AdapterRoute, ...]] = {}
 
     def judge(self, message: Inbound) -> Received:
         """The log's record of `message`. Never raises: a fault of a decoder is a rejection too."""
-        route = self._route(message.topic)
+        sender = self._registry.find(message.tenant, message.sender)
+        route = self._route(message.topic, sender)
         if route is None:
             detail = f"no adapter takes the topic {message.topic!r}"
             return _record(message, "", [Rejection(reason=Reason.UNKNOWN_TOPIC, field="topic", detail=detail)])
@@ -43,15 +44,17 @@ class Judge:
             _log.exception("the decoder of %s failed on topic %r", route.family, message.topic)
             detail = f"the decoder of {route.family} failed: {error!r}; the bytes are kept to be replayed"
             return _record(message, route.family, [Rejection(reason=Reason.DECODER_FAILED, detail=detail)])
-        sender = self._registry.find(message.tenant, message.sender)
         return _record(message, route.family, [self._decide(message, route, sender, item) for item in decoded])
 
-    def _route(self, topic: str) -> AdapterRoute | None:
+    def _route(self, topic: str, sender: Device | None) -> AdapterRoute | None:
+        """Families may share a topic filter (all uplinks of a network look alike): the sender's own comes first."""
         if topic not in self._by_topic:
             if len(self._by_topic) > 200_000:
                 self._by_topic.clear()
-            self._by_topic[topic] = next((r for r in self._routes if allowed((r.filter,), topic)), None)
-        return self._by_topic[topic]
+            self._by_topic[topic] = tuple(route for route in self._routes if allowed((route.filter,), topic))
+        routes = self._by_topic[topic]
+        family = sender.family if sender else None
+        return next((route for route in routes if route.family == family), routes[0] if routes else None)
 
     def _decide(
         self, message: Inbound, route: AdapterRoute, sender: Device | None, item: Observation | Rejection

@@ -12,13 +12,14 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from broker.delivery.queue import subscribe
 from broker.store.accounting import summary
 from broker.store.devices import Device, register
 from broker.store.postgres import PostgresDatabase
-from tests.city import WholeCity
+from tests.city import WholeCity, wait_until
 from tests.integration.faults.floods import PROFILE, Flood, finished, notices_of, undelivered
 from tests.integration.faults.hearing import Listener, listening
 from tests.integration.faults.kit import (
@@ -186,12 +187,20 @@ async def test_a_database_that_is_away_for_a_minute_holds_devices_back(
         await asyncio.sleep(AWAY_SECONDS)
         assert len(progress) == held, "something was acknowledged that nobody holds"
         assert not sending.done()
+        assert [ready(city, part) for part in ("endpoint", "writer", "alerting", "notifier")] == [503] * 4
     finally:
         for pid in servers:
             os.kill(pid, signal.SIGCONT)
     await sending
     assert await settled(store, "away", 20_000, 30) == (20_000, True)
     assert {part: city.pid(part) for part in pids} == pids, "a part died of it"
+    wait_until(lambda: [ready(city, part) for part in ("endpoint", "writer")] == [200] * 2, 30, "not ready again")
+
+
+def ready(city: WholeCity, role: str) -> int:
+    """What the role's own page answers to whoever asks if it is ready."""
+    port = (city.folder / "metrics" / f"{role}-{city.pid(role)}.port").read_text()
+    return httpx.get(f"http://127.0.0.1:{port}/health/ready", timeout=10).status_code
 
 
 def servers_of(city: WholeCity) -> list[int]:

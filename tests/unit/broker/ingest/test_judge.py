@@ -74,6 +74,16 @@ def test_a_network_speaks_only_for_its_family() -> None:
     assert reasons(judge, message("gauge-1=1")) == [Reason.NOT_YOURS]
 
 
+def test_families_that_share_a_topic_filter_are_told_apart_by_the_sender() -> None:
+    """All uplinks of a LoRaWAN network server look alike; which family's payload it is, the registry knows."""
+    routes = (*ROUTES, AdapterRoute("city/river/+/up", "rain_gauge", decode))
+    rain = Device("fukui", "rain-1", "rain_gauge")
+    judge = Judge(routes, WrittenRegistry(NETWORK, GAUGE, rain))
+    assert judge.judge(message("rain-1=1", sender="rain-1")).family == "rain_gauge"
+    assert judge.judge(message("gauge-1=1", sender="gauge-1")).family == "river_gauge"
+    assert judge.judge(message("gauge-1=1", sender="unheard-of")).family == "river_gauge"
+
+
 def test_a_topic_of_no_adapter_is_named() -> None:
     record = Judge(ROUTES, WrittenRegistry(NETWORK)).judge(message("x=1", topic="home/kitchen"))
     assert [r.reason for r in record.rejections] == [Reason.UNKNOWN_TOPIC]
