@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import uvicorn
 from fastapi import FastAPI
 
+from api_gateway.patience import PatientProtocol
 from api_gateway.settings import GatewaySettings
 from broker.errors import Invalid
 
@@ -51,7 +52,7 @@ async def serve(
     """Serve until `stop` is set: then event streams end, requests under way finish, the port closes."""
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=PatientProtocol,
         loop="none",
         log_config=None,
         access_log=False,

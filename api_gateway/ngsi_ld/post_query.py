@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from api_gateway.ngsi_ld.entities import answer_query
 from api_gateway.ngsi_ld.params import PAGE, SHAPE, only_known, wanted_of
-from api_gateway.ngsi_ld.writing import writing
+from api_gateway.ngsi_ld.writing import asking
 from broker.entities.parse import is_uri
 from broker.errors import Invalid
 from broker.jsonld.context import Context
@@ -25,7 +25,7 @@ _PLAIN = ("q", "scopeQ", "lang", "csf", "join", "joinLevel", "geometryProperty")
 async def query(request: Request) -> Response:
     """A page of the entities that the Query in the body asks for."""
     only_known(request.query_params, SHAPE, PAGE)
-    body, context = await (await writing(request)).body()
+    body, context = await (await asking(request)).body()
     if not isinstance(body, Mapping) or body.get("type") != "Query":
         raise Invalid("the body must be an object of type Query", field="type")
     params = {**request.query_params, **params_of(body)}

@@ -19,7 +19,7 @@ from api_gateway.ngsi_ld.params import PAGE, SELECTION, Wanted, order_of, page_o
 from api_gateway.ngsi_ld.post_query import params_of, selectors
 from api_gateway.ngsi_ld.represent import EntityResponse
 from api_gateway.ngsi_ld.temporal_params import TEMPORAL, Ask, ask_of, range_of
-from api_gateway.ngsi_ld.writing import entity_id_of, writing
+from api_gateway.ngsi_ld.writing import asking, entity_id_of
 from api_gateway.personal.reads import asks_personal, book, demand_document, permitted
 from api_gateway.usage.metering import about
 from broker.entities.evolution import Instance, Series, aggregated, core_members, deleted, evolution, nothing
@@ -85,7 +85,7 @@ async def query(request: Request) -> Response:
 
 async def query_by_post(request: Request) -> Response:
     """The same, asked for in a body (6.24.3.1)."""
-    ask = await writing(request)
+    ask = await asking(request)
     body, context = await ask.body()
     if not isinstance(body, Mapping) or body.get("type") != "Query":
         raise Invalid("the body must be an object of type Query", field="type")

@@ -148,13 +148,18 @@ class AlreadyThere(Conflict):
     """The entity to be created exists."""
 
 
+async def asking(request: Request) -> Writing:
+    """The request as one that says in a body what it would read: anyone may ask, the policy holds for the answer."""
+    gate = gate_of(request)
+    return Writing(request, gateway_of(request), gate, await gate.caller(request))
+
+
 async def writing(request: Request) -> Writing:
     """The request as one that writes. Raises `Unauthenticated` for a stranger."""
-    gate = gate_of(request)
-    caller = await gate.caller(request)
-    if caller.subject.kind == "anyone":
+    ask = await asking(request)
+    if ask.caller.subject.kind == "anyone":
         raise Unauthenticated("writing needs a token with the scope entities:write")
-    return Writing(request, gateway_of(request), gate, caller, await request.app.state.models.of(caller.tenant))
+    return ask._replace(models=await request.app.state.models.of(ask.caller.tenant))
 
 
 async def managing(request: Request, service: str) -> Writing:

@@ -269,3 +269,14 @@ async def test_staff_routes_ask_for_their_scope(city: City, api: httpx.AsyncClie
     assert [device["id"] for device in listed.json()["devices"]] == ["gauge-fukui"]
     assert "secret" not in listed.text
     assert GAUGE not in listed.text
+
+
+async def test_anyone_may_ask_in_a_body_for_what_is_open(api: httpx.AsyncClient, writer: httpx.AsyncClient) -> None:
+    """A query by POST (6.23, 6.24) reads: it needs no more than the same query by GET."""
+    await writer.post(UPSERT, json=[gauge()])
+    wanted = {"type": "Query", "entities": [{"type": "WaterObserved"}]}
+    answer = await api.post("/ngsi-ld/v1/entityOperations/query", json=wanted)
+    assert [entity["id"] for entity in answer.json()] == [GAUGE]
+    when = {"temporalQ": {"timerel": "after", "timeAt": "2024-01-01T00:00:00Z"}}
+    answer = await api.post("/ngsi-ld/v1/temporal/entityOperations/query", json=wanted | when)
+    assert [entity["id"] for entity in answer.json()] == [GAUGE]
