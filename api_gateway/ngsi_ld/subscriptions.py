@@ -211,7 +211,7 @@ def _shown(kept: KeptSubscription, shape: Shape, now: datetime) -> dict[str, Any
     expired = "expiresAt" in doc and datetime.fromisoformat(doc["expiresAt"]) <= now
     doc["status"] = "expired" if expired else "active" if kept.active else "paused"
     notification = dict(doc["notification"])
-    if kept.times_sent or kept.times_failed:
+    if kept.times_sent or kept.times_failed or kept.last_notification is not None:
         status = "failed" if kept.status == "failed" else "ok"
         notification |= {"status": status, "timesSent": kept.times_sent, "timesFailed": kept.times_failed}
     for name, at in (("lastNotification", kept.last_notification), ("lastSuccess", kept.last_success),

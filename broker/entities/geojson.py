@@ -6,6 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import shapely
+from shapely.geometry import shape
+
 from broker.errors import Invalid
 
 _LEVELS = {
@@ -36,6 +39,17 @@ def check_geometry(value: object, path: str) -> dict[str, Any]:
     coordinates = value.get("coordinates")
     _check(coordinates, _LEVELS[kind], kind, f"{path}.coordinates")
     return {"type": kind, "coordinates": coordinates}
+
+
+def check_place(value: object, path: str) -> dict[str, Any]:
+    """`value` as a geometry that may be kept: its polygons do not cross themselves (RFC 7946 3.1.6, OGC simple
+    features), because what is inside would be anybody's guess. Raises `Invalid` saying where."""
+    geometry = check_geometry(value, path)
+    if geometry["type"] in _RINGS:
+        made = shape(geometry)
+        if not made.is_valid:
+            raise Invalid(f"the polygon is not valid: {shapely.is_valid_reason(made)} (longitude latitude)", field=path)
+    return geometry
 
 
 def _check(coordinates: Any, level: int, kind: str, path: str) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from broker.entities.geojson import check_geometry, is_geometry_type
+from broker.entities.geojson import check_place, is_geometry_type
 from broker.errors import Invalid
 from schemas.clock import iso
 
@@ -162,7 +162,7 @@ def parse_attribute(
     kind = _kind(member, path)
     key = _VALUE_MEMBER.get(kind)
     if key is None:
-        return {"type": "GeoProperty", "value": check_geometry(member, path)}
+        return {"type": "GeoProperty", "value": check_place(member, path)}
     if key not in member:
         raise Invalid(f"a {kind} needs the member {key}", field=f"{path}.{key}")
     attribute: dict[str, Any] = {"type": kind}
@@ -201,7 +201,7 @@ def _is_geometry(value: Mapping[str, Any]) -> bool:
 def _checked(kind: str, value: Any, path: str, depth: int, expand: Expand, *, nulls: bool) -> Any:
     match kind:
         case "GeoProperty":
-            return check_geometry(value, path)
+            return check_place(value, path)
         case "Relationship":
             objects = value if isinstance(value, list) and value else [value]
             if all(is_uri(item) for item in objects) and NULL not in objects:

@@ -6,9 +6,8 @@ select tenant_id, id, revision from subscription where kind = 'entities' and act
 
 -- name: subscriptions
 select t.name as tenant, s.tenant_id, s.id, s.revision, s.doc::text as doc
-from unnest($1::int[], $2::text[]) as wanted (tenant_id, id)
-join subscription s on s.tenant_id = wanted.tenant_id and s.kind = 'entities' and s.id = wanted.id
-join tenant t on t.id = s.tenant_id
+from subscription s join tenant t on t.id = s.tenant_id
+where s.kind = 'entities' and s.active and s.id = any($1::text[])
 
 -- name: last_told
 select w.n, s.last_notification

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
@@ -38,6 +39,11 @@ class Live(NamedTuple):
     context: Context
     q: Query | None
     geo: GeoQuery | None
+    expires: datetime | None
+    about: bytes
+    """The same for subscriptions that the same changes concern, so that they are judged once."""
+    asks: bytes
+    """The same for subscriptions whose q, scopeQ and geoQ are the same."""
 
 
 class Catalogue:
@@ -59,8 +65,8 @@ class Catalogue:
         kept = {key: live for key, live in self._live.items() if revisions.get(key) == live.revision}
         wanted = sorted(revisions.keys() - kept.keys())
         for start in range(0, len(wanted), _PART):
-            tenants, ids = zip(*wanted[start : start + _PART], strict=True)
-            for row in await tx.fetch(_SQL["subscriptions"], list(tenants), list(ids)):
+            ids = sorted({id_ for _, id_ in wanted[start : start + _PART]})
+            for row in await tx.fetch(_SQL["subscriptions"], ids):
                 try:
                     kept[row["tenant_id"], row["id"]] = await self.live(row)
                 except Invalid as error:
@@ -72,7 +78,18 @@ class Catalogue:
         """A stored subscription, ready to be asked."""
         doc = orjson.loads(row["doc"])
         context = await self._context(row["tenant"], doc)
-        return Live(row["tenant"], row["tenant_id"], row["id"], row["revision"], doc, context, *_queries(doc, context))
+        return Live(
+            row["tenant"],
+            row["tenant_id"],
+            row["id"],
+            row["revision"],
+            doc,
+            context,
+            *_queries(doc, context),
+            datetime.fromisoformat(doc["expiresAt"]) if "expiresAt" in doc else None,
+            _key(doc, "entities", "watchedAttributes", "notificationTrigger", "@access"),
+            _key(doc, "q", "scopeQ", "geoQ", "@expression", "@context"),
+        )
 
     async def _context(self, tenant: str, doc: Mapping[str, Any]) -> Context:
         try:
@@ -105,6 +122,10 @@ class Catalogue:
             for name in names:
                 found |= {live.id: live for live in self._by_type.get((change.tenant, type_, name), ())}
         return found.values()
+
+
+def _key(doc: Mapping[str, Any], *members: str) -> bytes:
+    return orjson.dumps([doc.get(member) for member in members], option=orjson.OPT_SORT_KEYS)
 
 
 def _queries(doc: Mapping[str, Any], context: Context) -> tuple[Query | None, GeoQuery | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -56,11 +56,7 @@ class SubscriptionHandler:
         told: list[tuple[Live, Change, Document]] = []
         for record in records:
             change = decode_change(record.value)
-            concerned_by = [
-                live
-                for live in self._catalogue.candidates(change)
-                if _in_force(live, now) and concerned(live.doc, change)
-            ]
+            concerned_by = _concerned_by(change, self._catalogue.candidates(change), now)
             document = await _as_of(tx, concerned_by[0].tenant_id, change) if concerned_by else None
             if document is not None:
                 told += [(live, change, document) for live in await _chosen(tx, concerned_by, document)]
@@ -116,7 +112,20 @@ class SubscriptionHandler:
 
 
 def _in_force(live: Live, now: datetime) -> bool:
-    return "expiresAt" not in live.doc or datetime.fromisoformat(live.doc["expiresAt"]) > now
+    return live.expires is None or live.expires > now
+
+
+def _concerned_by(change: Change, candidates: Iterable[Live], now: datetime) -> list[Live]:
+    """Those whom the change concerns; of many that are about the same, one is asked."""
+    verdicts: dict[bytes, bool] = {}
+    kept = []
+    for live in candidates:
+        verdict = verdicts.get(live.about)
+        if verdict is None:
+            verdict = verdicts[live.about] = concerned(live.doc, change)
+        if verdict and _in_force(live, now):
+            kept.append(live)
+    return kept
 
 
 def _loaded(document: Document) -> Loaded:
@@ -136,19 +145,21 @@ async def _as_of(tx: Transaction, tenant_id: int, change: Change) -> Document | 
 
 async def _chosen(tx: Transaction, lives: Sequence[Live], document: Document) -> list[Live]:
     """Those whose q, scopeQ and geoQ the entity answers. All their paths are asked in one statement, each once."""
-    paths = sorted({path for live in lives if live.q is not None for path in live.q.paths})
+    different = {live.asks: live for live in lives}
+    paths = sorted({path for live in different.values() if live.q is not None for path in live.q.paths})
     rows = await tx.fetch(_SQL["paths_hold"], document.text, paths) if paths else []
     holds = {path: bool(row["holds"]) for path, row in zip(paths, rows, strict=True)}
     entity = orjson.loads(document.text)
     scope = entity.get("scope", [])
     scopes = [scope] if isinstance(scope, str) else scope
-    return [
-        live
-        for live in lives
+    chosen = {
+        key
+        for key, live in different.items()
         if (live.q is None or live.q.condition.holds([holds[path] for path in live.q.paths]))
         and ("scopeQ" not in live.doc or scopes_hold(live.doc["scopeQ"], scopes))
         and (live.geo is None or live.geo.matches(entity.get(live.geo.property)))
-    ]
+    }
+    return [live for live in lives if live.asks in chosen]
 
 
 async def _not_throttled(

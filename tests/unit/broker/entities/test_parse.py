@@ -115,6 +115,8 @@ def ring(*positions: list[float]) -> dict[str, Any]:
         (entity(a={"object": "urn:a:b", "unitCode": "MTR"}), "a.unitCode"),
         (entity(a={"value": 1, "datasetId": "x"}), "a.datasetId"),
         (entity(a=[{"value": 1, "datasetId": "urn:a:b"}, {"value": 2, "datasetId": "urn:a:b"}]), "a"),
+        (entity(a=ring([0, 0], [2, 2], [2, 0], [0, 2], [0, 0])), "a.value"),
+        (entity(a=ring([0, 0], [1, 1], [0, 0], [0, 0])), "a.value"),
         (entity(a={"type": "Point", "coordinates": []}), "a.coordinates"),
         (entity(a={"type": "Point", "coordinates": ["1", 2]}), "a.coordinates"),
         (entity(a={"type": "Point", "coordinates": [True, 2]}), "a.coordinates"),
