@@ -39,7 +39,10 @@ class Head(msgspec.Struct, frozen=True):
 
 
 class Event(NamedTuple):
-    """One change to be sent: its head, the record's bytes (JSON), and the cursor after it."""
+    """One change to be sent: its head, the record (JSON) without the entity's state, and the cursor after it.
+
+    The state is for whoever judges changes inside; a stream tells what changed, less what its reader may not see.
+    """
 
     head: Head
     value: bytes
@@ -47,13 +50,15 @@ class Event(NamedTuple):
 
 
 _decode_head = msgspec.json.Decoder(Head).decode
+_decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def as_event(record: Record, position: Offsets) -> Event | None:
     """The record as an event; `position` moves past it. None for a record that is no change."""
     position[record.partition] = record.offset + 1
     try:
-        return Event(_decode_head(record.value), record.value, encode(position))
+        told = {name: value for name, value in _decode_members(record.value).items() if name != "state"}
+        return Event(_decode_head(record.value), msgspec.json.encode(told), encode(position))
     except msgspec.DecodeError:
         _log.warning("no change in %s/%d at %d", record.topic, record.partition, record.offset)
         return None
