@@ -45,6 +45,7 @@ from api_gateway.routes import (
     city,
     data,
     delegations,
+    evacuation,
     events,
     flood,
     health,
@@ -179,6 +180,8 @@ def _routers(services: Gateway) -> list[APIRouter]:
         routers.append(flood.router)
     if services.rules is not None:
         routers.append(flood.rules_router)
+    if services.evacuation is not None:
+        routers.append(evacuation.router)
     if services.points is not None:
         routers += [points.router, points_staff.router]
     if services.buses is not None:

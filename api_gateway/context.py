@@ -18,6 +18,7 @@ from api_gateway.settings import GatewaySettings
 from broker.consent.holdings import Holding
 from broker.ports import Database, Log, Outlet, Transaction
 from schemas.clock import Clock, utc_now
+from services.evacuation.desk import EvacuationDesk
 from services.points.town import Town
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ class Gateway:
     """The ports that the composition root passes in.
 
     `database` connects as the application's role (row-level security by tenant). `city_now` is asked in a replay,
-    when the city's clock is the data's. Without `flood`, `rules`, `points` or `buses` their routes do not exist.
+    when the city's clock is the data's. Without `flood`, `rules`, `evacuation`, `points` or `buses` their routes do not
+    exist.
     `refusals` is where refused disclosures are booked, on connections that no request holds (`database` if left out:
     tests), and `holdings` are what the services hold of persons. `metrics` is the registry shown at /metrics, and
     `other_metrics` gives the other processes' page (it may wait a second or two). `appended` tells the event streams
@@ -75,6 +77,7 @@ class Gateway:
     city_now: CityNow | None = None
     flood: FloodViews | None = None
     rules: RuleStore | None = None
+    evacuation: EvacuationDesk | None = None
     points: Town | None = None
     buses: BusService | None = None
     refusals: Database | None = None

@@ -28,6 +28,7 @@ TAGS = [
     {"name": "contexts", "description": "用語の定義 JSON-LD contexts"},
     {"name": "events", "description": "変化の配信 Changes as they happen"},
     {"name": "flood", "description": "河川水位と警報 River levels and alerts"},
+    {"name": "evacuation", "description": "避難情報 Evacuation notices by district"},
     {"name": "points", "description": "地域ポイント Local points"},
     {"name": "catalogue", "description": "データカタログとデータマップ Catalogue and data map"},
     {"name": "city", "description": "都市の設定 The city"},

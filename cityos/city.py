@@ -27,7 +27,7 @@ from cityos.schema import MIGRATED_PACKAGES
 from cityos.settings import Settings, variables
 from cityos.supervisor import Supervised, supervise
 
-ONE_MACHINE = ("endpoint", "writer", "alerting", "notifier", "gateway")
+ONE_MACHINE = ("endpoint", "writer", "alerting", "evacuation", "notifier", "gateway")
 """The roles that `cityos up` always runs.
 
 Buses and points join them where the city has those, the relay with an outside Kafka, the bridge with an outside

@@ -7,6 +7,7 @@ MIGRATED_PACKAGES = (
     "broker.tenancy",
     "broker.catalogue",
     "services.alerting",
+    "services.evacuation",
     "services.dispatch",
     "services.points",
     "api_gateway.oauth",

@@ -20,6 +20,7 @@ from broker.store.settings import KeeperSettings
 from cityos.environment import PREFIX, check_names, read_environment
 from services.alerting.settings import AlertingSettings
 from services.dispatch.settings import DispatchSettings
+from services.evacuation.settings import EvacuationSettings
 from services.notify.settings import NotifySettings
 from services.points.settings import PointsSettings
 
@@ -76,6 +77,7 @@ class Settings(BaseModel):
     gateway: GatewaySettings = GatewaySettings()
     map: MapSettings = MapSettings()
     alerting: AlertingSettings = AlertingSettings()
+    evacuation: EvacuationSettings = EvacuationSettings()
     notify: NotifySettings = NotifySettings()
     dispatch: DispatchSettings = DispatchSettings()
     points: PointsSettings = PointsSettings()

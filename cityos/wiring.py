@@ -20,6 +20,7 @@ from broker.ports import CHANGES, OBSERVATIONS, Database, Log, Outlet
 from broker.store.devices import DeviceRegistry
 from broker.store.postgres import open_database
 from cityos.settings import Settings
+from schemas.river import Mode
 
 _STREAM_POLL_ON_KAFKA = 0.05
 _BUILT_PAGES = Path(__file__).resolve().parent.parent / "web" / "dist"
@@ -41,6 +42,15 @@ class Parts(NamedTuple):
 def partitions_of(settings: Settings) -> Mapping[str, int]:
     """How many partitions each topic has."""
     return {OBSERVATIONS: settings.log.partitions, CHANGES: settings.log.partitions}
+
+
+def evacuation_mode(settings: Settings) -> Mode:
+    """What evacuation notices are. A replayed flood, or alerts that are an exercise's, never lead to an actual one."""
+    played = settings.gateway.mode == "replay" or settings.alerting.clock == "data"
+    practised = settings.alerting.mode not in (None, Mode.ACTUAL)
+    return (
+        Mode.EXERCISE if settings.evacuation.mode is Mode.ACTUAL and (played or practised) else settings.evacuation.mode
+    )
 
 
 @asynccontextmanager

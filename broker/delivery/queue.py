@@ -6,7 +6,7 @@ deliveries, and records how each went. A worker that dies loses the lease and an
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -98,6 +98,15 @@ async def enqueue(tx: Transaction, tenant: str, notices: Sequence[Notice], *, at
     queued = await tx.fetch(_SQL["enqueue"], tenant, subscribers, [notice.id for notice in chosen], texts, at)
     await tx.execute("select pg_notify($1, '')", CHANNEL)
     return len(queued)
+
+
+async def audience(tx: Transaction, tenant: str, notice: Notice) -> dict[str, int]:
+    """How many subscribers of each channel would get `notice`, for showing it before it is sent."""
+    counts: Counter[str] = Counter()
+    for row in await tx.fetch(_SQL["audience"], tenant):
+        if msgspec.json.decode(row["filter"], type=Filter).takes(notice):
+            counts[row["channel"]] += 1
+    return dict(counts)
 
 
 async def claim(

@@ -74,3 +74,8 @@ delete from delivery where id in (
     select id from delivery where state <> 'waiting' and settled_at < $1 order by settled_at limit 10000
 )
 returning id
+
+-- name: audience
+select s.channel, s.filter::text as filter
+from subscriber s join tenant t on t.id = s.tenant_id
+where t.name = $1 and s.status <> 'gone'

@@ -17,13 +17,16 @@ from api_gateway.serve import listen, serve
 from broker.consent.holdings import Holding
 from broker.log.wake import channel_of
 from broker.ports import CHANGES, Database, Outlet
+from broker.store.entities import EntityWriter
 from broker.store.postgres import open_database
 from cityos.commands.policy import read_policy
 from cityos.metrics_page import METRICS_FOLDER, scrape_all
 from cityos.settings import Settings, naming_the_variable
-from cityos.wiring import gateway_settings, open_log
+from cityos.wiring import evacuation_mode, gateway_settings, open_log
 from services.alerting.reading import FloodReading, StoredRules, city_now
 from services.alerting.role import default_rules
+from services.evacuation.desk import EvacuationDesk
+from services.evacuation.levels import parse_levels
 from services.points.ledger import Ledger
 from services.points.personal import PointsHolding
 from services.points.town import Town
@@ -58,6 +61,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             city_now=city_now,
             flood=FloodReading(public_url=settings.gateway.public_url),
             rules=StoredRules(default_rules(settings.alerting)),
+            evacuation=_evacuation(settings, outlet),
             points=await _points(settings, database, stack),
             buses=await _buses(settings, database, refusals, outlet, stack),
             refusals=refusals,
@@ -80,6 +84,19 @@ def _holdings(settings: Settings) -> list[Holding]:
 
         found.append(RidesHolding())
     return found
+
+
+def _evacuation(settings: Settings, outlet: Outlet) -> EvacuationDesk:
+    """The officers' desk; in a replay its present is the data's."""
+    named = settings.evacuation.levels
+    return EvacuationDesk(
+        settings.evacuation,
+        evacuation_mode(settings),
+        EntityWriter(outlet),
+        levels=parse_levels(named.read_text("utf-8")) if named else None,
+        public_url=settings.gateway.public_url,
+        present=city_now if settings.gateway.mode == "replay" else None,
+    )
 
 
 async def _points(settings: Settings, database: Database, stack: AsyncExitStack) -> Town | None:

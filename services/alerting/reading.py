@@ -12,13 +12,13 @@ from typing import Any
 
 import msgspec
 
+from broker.delivery.atom import Entry, atom_feed
 from broker.errors import Invalid
 from broker.ports import Transaction
 from broker.sql import load
 from schemas.clock import Clock, iso, utc_now
 from schemas.device import DeviceProfile
 from schemas.river import Quality, Stage, Thresholds, Trend, stage_of_rank
-from services.alerting.feed import Entry, atom_feed
 from services.alerting.publishing import thresholds_of
 from services.alerting.rulebook import Rulebook, load_rules, parse_rules
 from services.alerting.store import profile_of, store_rules

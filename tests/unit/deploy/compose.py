@@ -12,7 +12,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[3]
 BASE = "docker-compose.yml"
 TLS = "deploy/compose-tls.yml"
-ROLES = {"endpoint", "bridge", "writer", "alerting", "notifier", "relay", "gateway"}
+ROLES = {"endpoint", "bridge", "writer", "alerting", "evacuation", "notifier", "relay", "gateway"}
 
 Service = dict[str, Any]
 

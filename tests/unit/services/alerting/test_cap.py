@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
+from broker.delivery.atom import Entry, atom_feed
 from schemas.device import DeviceProfile, Point
 from schemas.river import Mode, Stage, Trend
 from services.alerting.cap import cap_document
-from services.alerting.feed import Entry, atom_feed
 from services.alerting.lifecycle import Alert, Gauge, Message, Situation, Step, compose, next_step
 from services.alerting.rulebook import load_rules
 from tests.field import beside

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from lxml import etree
 
+from broker.delivery.cap import xml_text
 from schemas.clock import iso
-from services.alerting.cap import xml_text
 
 _ATOM = "http://www.w3.org/2005/Atom"
 
@@ -24,13 +24,16 @@ class Entry(NamedTuple):
     mode: str
 
 
-def atom_feed(entries: Sequence[Entry], *, title: str, author: str, url: str, updated: datetime) -> str:
-    """The feed, newest first. `url` is the city's public address; relative when empty."""
+def atom_feed(
+    entries: Sequence[Entry], *, title: str, author: str, url: str, updated: datetime, name: str = "alerts"
+) -> str:
+    """The feed called `name`, newest first. `url` is the city's public address; relative when empty."""
+    address = f"{url}/feeds/{name}.atom"
     root = etree.Element(f"{{{_ATOM}}}feed", nsmap={None: _ATOM}, attrib={_lang(): "ja"})
-    _add(root, "id", f"{url}/feeds/alerts.atom")
+    _add(root, "id", address)
     _add(root, "title", title)
     _add(root, "updated", iso(entries[0].sent_at if entries else updated))
-    etree.SubElement(root, f"{{{_ATOM}}}link", rel="self", href=f"{url}/feeds/alerts.atom", type="application/atom+xml")
+    etree.SubElement(root, f"{{{_ATOM}}}link", rel="self", href=address, type="application/atom+xml")
     _add(etree.SubElement(root, f"{{{_ATOM}}}author"), "name", author)
     for entry in entries:
         item = etree.SubElement(root, f"{{{_ATOM}}}entry")

@@ -1,0 +1,85 @@
+"""What the rivers suggest for a district, with the evidence. A proposal: only a person issues anything. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from schemas.river import QUALITY_NAMES, STAGE_NAMES, TREND_NAMES, Quality, Stage, Trend
+
+RULES = "2026-11-1"
+"""The version of these rules, which every proposal names."""
+STALE = timedelta(hours=3)
+_MEANS = {Stage.EVACUATION: 3, Stage.DANGER: 4, Stage.OVERFLOW: 5}
+_SILENT = (Stage.UNKNOWN, Stage.NONE)
+
+
+class Sign(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What is known of one gauge at present. Levels in metres above its zero; None is a threshold not set."""
+
+    gauge: str
+    name: str = ""
+    stage: Stage = Stage.UNKNOWN
+    trend: Trend = Trend.UNKNOWN
+    quality: Quality = Quality.MISSING
+    level: float | None = None
+    observed_at: datetime | None = None
+    evacuation: float | None = None
+    danger: float | None = None
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One gauge's part: the level it means (0: none), in words, and what it was judged by."""
+
+    sign: Sign
+    means: int
+    why: str
+
+
+class Proposal(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """`level` is 0, 3, 4 or 5. `missing` names what could not be known; it is never taken for safety."""
+
+    level: int
+    evidence: tuple[Evidence, ...]
+    missing: tuple[str, ...]
+    rules: str = RULES
+
+
+def propose(signs: Sequence[Sign], now: datetime) -> Proposal:
+    """The gravest of what the district's gauges mean.
+
+    避難判断水位 means 3, 氾濫危険水位 4, an observed overflow 5. A gauge without an 避難判断水位 means 3 when it
+    is past 氾濫注意水位 and still rising: bulletins ask "reached and still rising" where nothing finer is set.
+    """
+    evidence = sorted((_evidence(sign) for sign in signs), key=lambda found: (-found.means, found.sign.gauge))
+    missing = [gap for sign in signs for gap in _gaps(sign, now)]
+    if not signs:
+        missing.append("この地区を受け持つ水位計がありません")
+    level = max((found.means for found in evidence), default=0)
+    return Proposal(level=level, evidence=tuple(evidence), missing=tuple(missing))
+
+
+def _evidence(sign: Sign) -> Evidence:
+    where = STAGE_NAMES[sign.stage].ja
+    trend = TREND_NAMES[sign.trend].ja
+    if sign.stage in _MEANS:
+        return Evidence(sign=sign, means=_MEANS[sign.stage], why=f"{where}に達し、{trend}")
+    if sign.stage is Stage.CAUTION and sign.evacuation is None and sign.trend is Trend.RISING:
+        return Evidence(sign=sign, means=3, why=f"{where}を超えて上昇中（避難判断水位の設定なし）")
+    return Evidence(sign=sign, means=0, why=f"{where}、{trend}" if sign.stage not in _SILENT else where)
+
+
+def _gaps(sign: Sign, now: datetime) -> list[str]:
+    name = sign.name or sign.gauge.rsplit(":", 1)[-1]
+    if sign.stage is Stage.UNKNOWN or sign.observed_at is None:
+        return [f"{name}: 水位が届いていません"]
+    gaps = []
+    if sign.stage is Stage.NONE:
+        gaps.append(f"{name}: 基準水位が設定されていません")
+    if now - sign.observed_at > STALE:
+        gaps.append(f"{name}: 最後の値が{(now - sign.observed_at) // timedelta(hours=1)}時間前です")
+    if sign.quality is not Quality.GOOD:
+        gaps.append(f"{name}: 値の品質が「{QUALITY_NAMES[sign.quality].ja}」です")
+    return gaps

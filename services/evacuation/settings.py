@@ -1,0 +1,30 @@
+"""Settings of evacuation notices, as `CITYOS_EVACUATION_…`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.river import Mode
+
+
+class EvacuationSettings(BaseModel):
+    """How notices are decided on and issued."""
+
+    model_config = ConfigDict(frozen=True)
+
+    mode: Mode = Field(
+        default=Mode.ACTUAL, description="what is issued: actual, exercise or test; a replay never issues actual"
+    )
+    levels: Path | None = Field(
+        default=None, description="names and colours of the warning levels by year (YAML); None: the national ones"
+    )
+    second_person: bool = Field(default=False, description="whether another officer must confirm each notice")
+    answer_within_s: float = Field(
+        default=300.0, gt=0, description="seconds until an unanswered proposal is raised with the next people"
+    )
+    look_every_s: float = Field(default=10.0, gt=0, description="how often unanswered proposals are looked for")
+    sender: str = Field(default="evacuation@city.example", description="`sender` of CAP documents")
+    issuer: str = Field(default="市長", description="in whose name notices are issued")
+    issuer_en: str = Field(default="Mayor", description="the same in English")
