@@ -55,10 +55,12 @@ from api_gateway.routes import (
     personal_staff,
     points,
     points_staff,
+    snapshot,
     staff,
     usage,
 )
 from api_gateway.shared import SharedAnswers
+from api_gateway.snapshot import Snapshots
 from api_gateway.usage.attempts import Attempts
 from api_gateway.usage.metering import Meter, Metering
 from broker.errors import CityError
@@ -168,6 +170,7 @@ def _furnish(app: FastAPI, services: Gateway, meter: Meter) -> None:
     app.state.fanout = fanout
     app.state.shared = SharedAnswers()
     app.state.catalogues = SharedAnswers(30.0)
+    app.state.snapshots = Snapshots(snapshot.maker(services))
     streams = Gauge("cityos_event_streams", "event streams open", registry=services.metrics)
     streams.set_function(lambda: fanout.open_streams)
 
@@ -180,6 +183,7 @@ def _routers(services: Gateway) -> list[APIRouter]:
         routers.append(flood.router)
     if services.rules is not None:
         routers.append(flood.rules_router)
+    routers.append(snapshot.router)
     if services.evacuation is not None:
         routers.append(evacuation.router)
     if services.points is not None:
@@ -203,6 +207,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         app.state.fanout.close()
+        await app.state.snapshots.close()
         for keeper in keepers:
             keeper.cancel()
         await asyncio.gather(*keepers, return_exceptions=True)

@@ -61,10 +61,15 @@ def tag_of(*parts: bytes) -> str:
     return f'W/"{digest.hexdigest()}"'
 
 
+def has_it(request: Request, etag: str) -> bool:
+    """Whether the caller says that they hold what `etag` stands for (RFC 9110, 13.1.2; compared weakly)."""
+    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
+    return bool(known & {"*", etag.removeprefix("W/")})
+
+
 def conditional(request: Request, answer: Answer) -> Response:
     """The answer, or 304 to who has it (RFC 9110, 13.1.2)."""
     headers = {"Cache-Control": "private, no-cache", "ETag": answer.etag, "Vary": "Authorization, NGSILD-Tenant"}
-    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
-    if known & {"*", answer.etag.removeprefix("W/")}:
+    if has_it(request, answer.etag):
         return Response(status_code=304, headers=headers)
     return Response(answer.body, media_type="application/json", headers=headers)

@@ -20,6 +20,8 @@ from broker.ports import Database, Transaction
 from cityos.flood import DEVICE_PREFIX
 from cityos.replay import DEMO_FOLDER
 from schemas.device import DeviceProfile, Point
+from services.evacuation.areas import parse_districts
+from services.evacuation.store import SQL, load_districts, save_districts
 
 TENANT = "fukui"
 LOCAL_GOVERNMENT_CODE = "180009"
@@ -67,6 +69,7 @@ async def provision_demo(database: Database, *, secret_file: Path, folder: Path 
         tenant_id = await _make_tenant(tx)
         await _register(tx, tenant_id, devices)
         await _register_network(tx, tenant_id, secret)
+        await _draw_districts(tx, folder, devices)
     return DemoCredentials(TENANT, NETWORK, secret)
 
 
@@ -156,6 +159,19 @@ async def _register(tx: Transaction, tenant_id: int, devices: Sequence[DemoDevic
             for device in devices
         ],
     )
+
+
+async def _draw_districts(tx: Transaction, folder: Path, devices: Sequence[DemoDevice]) -> None:
+    """The sample districts, unless the city has some of its own."""
+    file = folder / "districts.geojson"
+    await tx.execute(SQL["become"], TENANT)
+    if not file.exists() or await load_districts(tx):
+        return
+    try:
+        document = json.loads(file.read_text("utf-8"))
+    except ValueError as error:
+        raise Invalid(f"{file} is not JSON: {error}", field="folder") from error
+    await save_districts(tx, parse_districts(document, [device.entity_id for device in devices]).districts)
 
 
 async def _register_network(tx: Transaction, tenant_id: int, secret: str) -> None:

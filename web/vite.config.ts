@@ -9,6 +9,7 @@ const PAGES = [
   "authorize",
   "developer",
   "staff",
+  "officer",
   "bus",
   "bus-operator",
   "bus-driver",

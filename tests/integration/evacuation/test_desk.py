@@ -266,3 +266,14 @@ async def test_a_district_under_a_notice_stays(night: Night, officer: httpx.Asyn
     answer = await officer.put(f"{PREFIX}/districts", json=collection(district("harame", 136.01)))
     assert answer.status_code == 409
     assert await seen(officer, "eba") == {"eba": 1}
+
+
+async def test_the_public_snapshot(night: Night, officer: httpx.AsyncClient) -> None:
+    await issue(officer, "eba")
+    anybody = await night.anybody()
+    first = await anybody.get("/api/v1/public/snapshot")
+    assert [order["level"] for order in first.json()["orders"]] == [4]
+    assert first.headers["cache-control"].startswith("public, max-age=")
+    assert first.headers["age"] == "0"
+    same = await anybody.get("/api/v1/public/snapshot", headers={"If-None-Match": first.headers["etag"]})
+    assert (same.status_code, same.content) == (304, b"")

@@ -15,6 +15,7 @@ export type Title =
   | "pageAuthorize"
   | "pageDeveloper"
   | "pageStaff"
+  | "pageOfficer"
   | "pageRider"
   | "pageOperator"
   | "pageDriver"

@@ -1,0 +1,222 @@
+"""The officer's night in a real browser, on a whole city that plays the recorded flood of July 2023 as an exercise."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import gzip
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pyotp
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from broker.store.postgres import open_database
+from cityos.provision import provision_demo
+from tests.city import WholeCity, wait_until
+from tests.integration.web.flood_city import DEMO
+from tests.integration.web.flood_server import DIST
+from tests.integration.web.visitor import DESK, PHONE, overflow, shoot, violations
+from tests.requirements import need
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
+
+UNTIL = "2023-07-13T08:00"
+SETTINGS = {
+    "CITYOS_GATEWAY_MODE": "replay",
+    "CITYOS_ALERTING_CLOCK": "data",
+    "CITYOS_ALERTING_MODE": "exercise",
+}
+_WAIT_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def whole_city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeCity]:
+    """Fukui on the morning of 13 July 2023, as an exercise, with the sample districts."""
+    need((DIST / "officer.html").is_file(), "the built pages (make web)")
+    folder = tmp_path_factory.mktemp("officer")
+    city = WholeCity(folder / "city", **SETTINGS)
+    city.start()
+    # In a thread: Playwright's synchronous interface may hold this one's event loop.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, provision(city)).result(60)
+    city.command("replay", str(morning(folder / "morning.csv")), "--speed", "max")
+    expect.set_options(timeout=_WAIT_MS)
+    yield city
+    expect.set_options(timeout=5_000)
+    city.stop()
+
+
+async def provision(city: WholeCity) -> None:
+    database = await open_database(city.running()["CITYOS_DATABASE_SYSTEM_URL"], system=True, size=1)
+    await provision_demo(database, secret_file=city.folder / "demo.secret")
+    await database.close()
+
+
+def morning(path: Path) -> Path:
+    """The flood's readings until 江波 and 原目 had risen."""
+    with gzip.open(DEMO / "readings-2023-07.csv.gz", "rt", encoding="utf-8") as rows, path.open("w") as out:
+        reader = csv.DictReader(rows)
+        writer = csv.DictWriter(out, reader.fieldnames or ())
+        writer.writeheader()
+        writer.writerows(row for row in reader if row["observed_at_jst"] <= UNTIL)
+    return path
+
+
+class Desk:
+    """An officer with a browser at the desk."""
+
+    def __init__(self, browser: Browser, city: WholeCity, name: str, size: tuple[int, int]) -> None:
+        self.city, self.login = city, f"{name}@city.example"
+        made = city.command("user", "add", self.login, "--role", "evacuation-officer")
+        self.password = re.findall(r"password: (\S+)", made.stdout)[0]
+        self.context = browser.new_context(viewport={"width": size[0], "height": size[1]}, locale="ja-JP")
+        self.page = self.context.new_page()
+        self.errors: list[str] = []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.set_default_timeout(_WAIT_MS)
+        self.totp = ""
+
+    def enter(self) -> Page:
+        """Log in for the first time, with an authenticator, and wait for the proposals."""
+        self.page.goto(f"{self.city.url}/officer.html")
+        self._fill("")
+        self.page.get_by_role("button", name="始める").click()
+        self.totp = self.page.locator("#totp-key").inner_text()
+        self.page.get_by_label(re.compile("6桁")).fill(pyotp.TOTP(self.totp).now())
+        self.page.get_by_role("button", name="確かめる").click()
+        expect(self.page).to_have_url(f"{self.city.url}/officer.html")
+        expect(self.card("sample-124")).to_contain_text("警戒レベル")
+        return self.page
+
+    def _fill(self, code: str) -> None:
+        form = self.page.locator("#login")
+        form.get_by_label("メールアドレス").fill(self.login)
+        form.get_by_label("パスワード").fill(self.password)
+        if code:
+            form.get_by_label(re.compile("6桁")).fill(code)
+        form.get_by_role("button").click()
+
+    def again(self) -> None:
+        """Log in once more, with the next code: none is good twice."""
+        soon = pyotp.TOTP(self.totp)
+        used = soon.now()
+        wait_until(lambda: soon.now() != used, 45, "the authenticator shows no new code")
+        self._fill(soon.now())
+
+    def card(self, district: str) -> Locator:
+        return self.page.locator(f"[data-district={district}]")
+
+    def leave(self) -> None:
+        self.context.close()
+        assert self.errors == []
+
+
+def tab_to(page: Page, target: Locator) -> None:
+    """Reach `target` with the Tab key alone."""
+    element = target.element_handle()
+    for _ in range(300):
+        if page.evaluate("element => document.activeElement === element", element):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError("the Tab key does not lead there")
+
+
+def fits_and_is_accessible(page: Page) -> None:
+    assert overflow(page) == 0
+    assert violations(page) == []
+
+
+def public(city: WholeCity) -> list[object]:
+    orders: list[object] = city.get("/api/v1/evacuation/public")["orders"]
+    return orders
+
+
+def test_by_keyboard_at_the_desk(browser: Browser, whole_city: WholeCity) -> None:
+    desk = Desk(browser, whole_city, "keyboard", DESK)
+    page = desk.enter()
+    expect(page.locator(".drill")).to_contain_text("訓練中")
+    expect(desk.card("sample-124")).to_contain_text("氾濫")
+    fits_and_is_accessible(page)
+    shoot(page, "officer-desk")
+    tab_to(page, desk.card("sample-124").get_by_role("checkbox"))
+    page.keyboard.press("Space")
+    tab_to(page, page.get_by_label("理由（記録に残ります）"))
+    page.keyboard.type("氾濫危険水位に達したため")
+    tab_to(page, page.get_by_role("button", name="内容と届く相手を確かめる"))
+    page.keyboard.press("Enter")
+    expect(page.locator("#preview-title")).to_be_focused()
+    expect(page.locator(".preview")).to_contain_text("【訓練】警戒レベル4 避難指示（発令） 江波")
+    expect(page.locator(".preview")).to_contain_text("住民には届きません")
+    fits_and_is_accessible(page)
+    shoot(page, "officer-preview")
+    tab_to(page, page.get_by_role("button", name="発令する", exact=True))
+    page.keyboard.press("Enter")
+    expect(desk.card("sample-124")).to_contain_text("発令中: 警戒レベル4 避難指示")
+    expect(page.locator("#said")).to_contain_text("発令しました")
+    expect(page.locator("#record")).to_contain_text("氾濫危険水位に達したため")
+    assert public(whole_city) == []
+    desk.leave()
+
+
+def test_issue_correct_and_lift_on_a_phone(browser: Browser, whole_city: WholeCity) -> None:
+    desk = Desk(browser, whole_city, "phone", PHONE)
+    page = desk.enter()
+    fits_and_is_accessible(page)
+    shoot(page, "officer-phone")
+    desk.card("sample-9").get_by_role("checkbox").check()
+    page.get_by_label(re.compile("^5 ")).check()
+    page.get_by_label("理由（記録に残ります）").fill("越水を確認したため")
+    page.get_by_role("button", name="内容と届く相手を確かめる").click()
+    fits_and_is_accessible(page)
+    page.get_by_role("button", name="発令する", exact=True).click()
+    expect(desk.card("sample-9")).to_contain_text("緊急安全確保")
+    issued = page.locator("[data-order]").first
+    issued.get_by_role("button", name="訂正").click()
+    page.get_by_label("理由（記録に残ります）").fill("避難所の追加")
+    page.get_by_label(re.compile("本文に加える文")).fill("原目公民館も開けました。")
+    page.get_by_role("button", name="内容と届く相手を確かめる").click()
+    expect(page.locator(".preview")).to_contain_text("原目公民館も開けました。")
+    page.get_by_role("button", name="訂正する", exact=True).click()
+    expect(page.locator("#said")).to_contain_text("訂正しました")
+    desk.card("sample-9").get_by_role("checkbox").check()
+    page.get_by_role("radio", name="解除").check()
+    page.get_by_label("理由（記録に残ります）").fill("水位が下がったため")
+    page.get_by_role("button", name="内容と届く相手を確かめる").click()
+    page.get_by_role("button", name="解除する", exact=True).click()
+    expect(desk.card("sample-9")).to_contain_text("発令していません")
+    page.get_by_label("引継ぎを書く").fill("原目は解除済み。江波を見てください。")
+    page.get_by_role("button", name="記録に加える").click()
+    expect(page.locator("#record")).to_contain_text("江波を見てください")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSVで保存").click()
+    assert "解除" in Path(download.value.path()).read_text("utf-8-sig")
+    fits_and_is_accessible(page)
+    page.get_by_role("button", name="English").click()
+    expect(desk.card("sample-9")).to_contain_text("Nothing is in force")
+    desk.leave()
+
+
+def test_a_draft_survives_the_session(browser: Browser, whole_city: WholeCity) -> None:
+    desk = Desk(browser, whole_city, "late", DESK)
+    page = desk.enter()
+    desk.card("sample-13").get_by_role("checkbox").check()
+    page.get_by_label("理由（記録に残ります）").fill("夜中に書きかけた理由")
+    desk.context.clear_cookies()
+    page.reload()
+    expect(page).to_have_url(re.compile("login.html"))
+    desk.again()
+    expect(page.get_by_label("理由（記録に残ります）")).to_have_value("夜中に書きかけた理由")
+    expect(desk.card("sample-13").get_by_role("checkbox")).to_be_checked()
+    desk.leave()
+
+
+def test_a_stranger_sees_no_desk(browser: Browser, whole_city: WholeCity) -> None:
+    assert httpx.get(f"{whole_city.url}/api/v1/evacuation/desk").status_code == 401
+    districts = whole_city.get("/api/v1/evacuation/districts")["features"]
+    assert len(districts) == 7
+    assert "needHelp" not in str(districts)

@@ -1,0 +1,90 @@
+/** What the desk's routes answer with. */
+export type Kind = "issue" | "correct" | "lift" | "withdraw";
+
+export interface Evidence {
+  readonly sign: {
+    readonly gauge: string;
+    readonly name: string;
+    readonly level: number | null;
+    readonly observedAt: string | null;
+    readonly evacuation: number | null;
+    readonly danger: number | null;
+  };
+  readonly means: number;
+  readonly why: string;
+}
+
+export interface District {
+  readonly id: string;
+  readonly name: string;
+  readonly households: number;
+  readonly people: number;
+  readonly needHelp: number;
+  readonly proposal: {
+    readonly level: number;
+    readonly evidence: readonly Evidence[];
+    readonly missing: readonly string[];
+    readonly since: string | null;
+    readonly answeredAt: string | null;
+    readonly escalatedAt: string | null;
+  };
+  readonly standing: { readonly level: number; readonly order: string | null; readonly revision: number };
+}
+
+export interface Officer {
+  readonly id: string;
+  readonly name: string;
+}
+
+export interface Order {
+  readonly id: string;
+  readonly kind: Kind;
+  readonly state: "waiting" | "issued" | "refused";
+  readonly level: number;
+  readonly districts: readonly string[];
+  readonly reason: string;
+  readonly askedBy: Officer;
+  readonly decidedBy: Officer | null;
+  readonly askedAt: string;
+  readonly issuedAt: string | null;
+  readonly words: { readonly headline: string } | null;
+}
+
+export interface Delivery {
+  readonly channel: string;
+  readonly state: string;
+  readonly count: number;
+}
+
+export interface Desk {
+  readonly now: string;
+  readonly mode: "actual" | "exercise" | "test";
+  readonly secondPerson: boolean;
+  readonly levels: Readonly<Record<string, { readonly ja: string; readonly en: string }>>;
+  readonly districts: readonly District[];
+  readonly orders: readonly Order[];
+}
+
+export interface Preview {
+  readonly words: {
+    readonly headline: string;
+    readonly text: string;
+    readonly easy: string;
+    readonly text_en: string;
+  };
+  readonly households: number;
+  readonly people: number;
+  readonly needHelp: number;
+  readonly channels: Readonly<Record<string, number>>;
+  readonly web: boolean;
+  readonly secondPerson: boolean;
+}
+
+export interface Line {
+  readonly number: number;
+  readonly at: string;
+  readonly cityAt: string;
+  readonly kind: string;
+  readonly actorName: string;
+  readonly text: string;
+}
