@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Category(NamedTuple):
@@ -74,3 +75,15 @@ PERSONAL_ENTITIES: dict[str, About] = {
 
 PERSON_URN = "urn:ngsi-ld:Person:"
 """What stands before a person's id in the id of their entity."""
+
+
+def about_of(types: Iterable[str]) -> About | None:
+    """What makes an entity of these types personal, None where nothing does."""
+    return next((PERSONAL_ENTITIES[name] for name in types if name in PERSONAL_ENTITIES), None)
+
+
+def person_in(entity: Mapping[str, Any], about: About) -> str | None:
+    """Whom an entity is about, None where it does not say (then it is given to nobody)."""
+    member = entity.get(about.person)
+    urn = member.get("object") if isinstance(member, Mapping) else member
+    return urn.removeprefix(PERSON_URN) if isinstance(urn, str) and urn.startswith(PERSON_URN) else None

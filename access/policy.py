@@ -8,7 +8,7 @@ and whatever a rule marks as concealed, of which a stranger is not even told tha
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -154,3 +154,13 @@ def hidden_attributes(policy: Policy, subject: Subject, tenant: str, type_: str)
     return frozenset(
         n for n, question in questions.items() if not decide(policy, subject, Action.READ, question).allowed
     )
+
+
+def access_in(policy: Policy, subject: Subject, tenant: str) -> dict[str, Any]:
+    """What `subject` may see of `tenant`, as a subscription carries it."""
+    visible = readable(policy, subject, tenant)
+    return {
+        "only": None if visible.only is None else sorted(visible.only),
+        "never": sorted(visible.never),
+        "hidden": {name: sorted(unseen) for name, unseen in hidden_by_type(policy, subject, tenant).items() if unseen},
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from starlette.requests import Request
 
@@ -17,9 +17,9 @@ from access.policy import (
     Readable,
     Resource,
     Subject,
+    access_in,
     decide,
     hidden_attributes,
-    hidden_by_type,
     readable,
 )
 from access.tokens import Refusal, TokenVerifier, Why
@@ -135,9 +135,9 @@ class Gate:
             return self._hidden(caller.subject, caller.tenant, types[0])
         return frozenset().union(*(self._hidden(caller.subject, caller.tenant, name) for name in types))
 
-    def hidden_everywhere(self, caller: Caller) -> dict[str, frozenset[str]]:
-        """`hidden` of every type that the policy names, and under ``*`` of all others."""
-        return hidden_by_type(self._policy, caller.subject, caller.tenant)
+    def access(self, caller: Caller) -> dict[str, Any]:
+        """All that the caller may see, to be kept with what it asks to be told (a subscription)."""
+        return access_in(self._policy, caller.subject, caller.tenant)
 
 
 def refusal(caller: Caller, decision: Decision) -> Forbidden | Unauthenticated:

@@ -13,10 +13,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from access.policy import Action
+from api_gateway.errors import NotSupported
 from api_gateway.ngsi_ld.context import answers_ld, library_of, link_context
+from api_gateway.ngsi_ld.owners import owner_of, with_personal
 from api_gateway.ngsi_ld.params import flag, only_known, options_of, page_of, pattern_blamed
 from api_gateway.ngsi_ld.represent import EntityResponse, Shape
 from api_gateway.ngsi_ld.writing import Writing, created, managing, no_content, only
+from api_gateway.personal.desk import recipient_of
+from api_gateway.personal.reads import PURPOSE_HEADER, asks_personal
 from broker.entities.parse import is_uri
 from broker.errors import Conflict, Invalid, NotFound
 from broker.jsonld.context import CORE, Context, is_core, sources_of
@@ -63,17 +67,24 @@ async def _check_q(tx: Transaction, doc: Mapping[str, Any], context: Context) ->
 
 
 def access_of(ask: Writing, doc: dict[str, Any]) -> dict[str, Any]:
-    """What its owner may see: a subscription tells no more than a query would. Raises where a type is refused."""
+    """What its owner may see: a subscription tells no more than a query would. Raises where a type is refused.
+
+    Judged again whenever it fires. About persons it tells for the purpose stated now, each time on a ground of the act.
+    """
     names = {name for entity in doc.get("entities", ()) for name in types_of(entity)} - {"*"}
+    personal = asks_personal(ask.request, ask.caller, names)
     for name in sorted(names):
-        ask.gate.demand(ask.caller, Action.READ, name)
-    visible = ask.gate.readable(ask.caller)
-    hidden = ask.gate.hidden_everywhere(ask.caller)
-    return {
-        "only": None if visible.only is None else sorted(visible.only),
-        "never": sorted(visible.never),
-        "hidden": {name: sorted(attributes) for name, attributes in hidden.items() if attributes},
-    }
+        if not personal:
+            ask.gate.demand(ask.caller, Action.READ, name)
+    subject = ask.caller.subject
+    access = {**ask.gate.access(ask.caller), "owner": owner_of(subject)}
+    if not personal:
+        return access
+    if doc["notification"].get("join", "@none") != "@none":
+        raise NotSupported("a subscription about persons joins no other entities")
+    by = subject.id if subject.kind == "person" else ""
+    purpose = ask.request.headers[PURPOSE_HEADER]
+    return with_personal(access, {"recipient": recipient_of(subject), "by": by, "purpose": purpose})
 
 
 async def _hosted(ask: Writing, given: Any) -> str:

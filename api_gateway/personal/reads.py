@@ -7,14 +7,14 @@ of the others it is not told that they exist.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
 from starlette.requests import Request
 
 from access.consent import Disclosure
-from access.personal import PERSON_URN, PERSONAL_ENTITIES, PURPOSES, About
+from access.personal import PERSON_URN, PERSONAL_ENTITIES, PURPOSES, About, about_of, person_in
 from access.policy import Action
 from api_gateway.auth import Caller, gate_of
 from api_gateway.context import gateway_of
@@ -27,22 +27,10 @@ from broker.store.reading import Document, Selection, Where, documents
 PURPOSE_HEADER = "cityos-purpose"
 
 
-def about_of(types: Iterable[str]) -> About | None:
-    """What makes an entity of these types personal, None where nothing does."""
-    return next((PERSONAL_ENTITIES[name] for name in types if name in PERSONAL_ENTITIES), None)
-
-
 def _may_ask(request: Request, caller: Caller) -> bool:
     """Whether the caller may ask at all. What another city delegated to read never includes its residents' data."""
     own = caller.tenant == caller.city
     return own and gate_of(request).may(caller, Action.READ, "service:personal").allowed
-
-
-def person_in(entity: Mapping[str, Any], about: About) -> str | None:
-    """Whom an entity is about, None where it does not say (then it is given to nobody)."""
-    member = entity.get(about.person)
-    urn = member.get("object") if isinstance(member, Mapping) else member
-    return urn.removeprefix(PERSON_URN) if isinstance(urn, str) and urn.startswith(PERSON_URN) else None
 
 
 def asks_personal(request: Request, caller: Caller, types: Iterable[str] | None) -> bool:

@@ -19,6 +19,7 @@ from broker.store import reading
 from broker.store.reading import Document, Selection, Where
 from broker.subscriptions.catalogue import Catalogue, Live
 from broker.subscriptions.matching import types_of
+from broker.subscriptions.standing import Standing
 from broker.subscriptions.telling import (
     concerned,
     hidden,
@@ -45,9 +46,10 @@ class _Put(NamedTuple):
 class SubscriptionHandler:
     """Matches changes with subscriptions: by name and type first, then by what the entity was as of the change."""
 
-    def __init__(self, contexts: ContextLibrary, clock: Clock) -> None:
+    def __init__(self, contexts: ContextLibrary, clock: Clock, standing: Standing | None = None) -> None:
         self._catalogue = Catalogue(contexts)
         self._clock = clock
+        self._standing = standing
 
     async def handle(self, tx: Transaction, records: Sequence[Record]) -> None:
         """See `broker.consume.Handle`."""
@@ -60,7 +62,7 @@ class SubscriptionHandler:
             document = await _as_of(tx, concerned_by[0].tenant_id, change) if concerned_by else None
             if document is not None:
                 told += [(live, change, document) for live in await _chosen(tx, concerned_by, document)]
-        told = await _not_throttled(tx, told)
+        told = await self._still_allowed(tx, await _not_throttled(tx, told), now)
         await self._put(tx, [await self._about(tx, *one) for one in told], now)
 
     async def tell_due(self, tx: Transaction) -> None:
@@ -70,9 +72,38 @@ class SubscriptionHandler:
             live = await self._catalogue.live(row)
             again = now + timedelta(seconds=live.doc["timeInterval"]) if _in_force(live, now) else None
             await tx.execute(_SQL["next_at"], live.tenant_id, live.id, again)
-            found = await _selected(tx, live) if again else []
-            if found:
-                await self._put(tx, [await self._notification(tx, live, [_loaded(d) for d in found])], now)
+            current = await self._as_of_now(tx, live) if again else None
+            found = await _selected(tx, current) if current is not None else []
+            if current is not None and (seen := [d for d in found if await self._may_tell(tx, current, d, now)]):
+                await self._put(tx, [await self._notification(tx, current, [_loaded(d) for d in seen])], now)
+
+    async def _still_allowed(
+        self, tx: Transaction, told: list[tuple[Live, Change, Document]], now: datetime
+    ) -> list[tuple[Live, Change, Document]]:
+        """Without what an owner may see no more: rights, policy and consent are those of now."""
+        current: dict[tuple[int, str], Live | None] = {}
+        kept = []
+        for live, change, document in told:
+            key = (live.tenant_id, live.id)
+            if key not in current:
+                current[key] = await self._as_of_now(tx, live)
+            owned = current[key]
+            if (
+                owned is not None
+                and visible(owned.doc, document.type)
+                and await self._may_tell(tx, owned, document, now)
+            ):
+                kept.append((owned, change, document))
+        return kept
+
+    async def _as_of_now(self, tx: Transaction, live: Live) -> Live | None:
+        if self._standing is None:
+            return live
+        access = await self._standing.access(tx, live.tenant, live.doc)
+        return None if access is None else live._replace(doc={**live.doc, "@access": access})
+
+    async def _may_tell(self, tx: Transaction, live: Live, document: Document, now: datetime) -> bool:
+        return self._standing is None or await self._standing.may_tell(tx, live.tenant, live.doc, document, now)
 
     async def _about(self, tx: Transaction, live: Live, change: Change, document: Document) -> _Put:
         if change.op == "delete":

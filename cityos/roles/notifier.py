@@ -8,8 +8,12 @@ from contextlib import AsyncExitStack
 from pydantic import SecretStr
 
 from api_gateway.ngsi_ld.fetching import fetcher
+from api_gateway.ngsi_ld.owners import CurrentOwners
+from broker.consent.gate import Gate
 from broker.jsonld.library import ContextLibrary
 from broker.subscriptions.mqtt_endpoint import MqttEndpoint
+from broker.subscriptions.standing import Standing
+from cityos.commands.policy import read_policy
 from cityos.settings import Settings
 from cityos.wiring import open_parts
 from schemas.clock import utc_now
@@ -33,8 +37,11 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             allow_private=private,
             publish=await open_publishers(stack),
         )
+        owners = CurrentOwners(read_policy(settings.gateway.policy_file))
+        # Without authorisation (conformance runs on loopback) subscriptions have no owners to ask about.
+        standing = None if settings.gateway.auth == "off" else Standing(owners, Gate(parts.database))
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(subscriptions.run(parts.log, parts.database, contexts, sender, stop))
+            tasks.create_task(subscriptions.run(parts.log, parts.database, contexts, sender, stop, standing=standing))
             await role.run(parts.database, settings.notify, stop, publish=publish)
 
 

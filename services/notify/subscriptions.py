@@ -11,6 +11,7 @@ from broker.errors import Conflict, Unavailable
 from broker.jsonld.library import ContextLibrary
 from broker.ports import CHANGES, Database, Log
 from broker.subscriptions.handler import SubscriptionHandler
+from broker.subscriptions.standing import Standing
 from schemas.clock import Clock, utc_now
 from services.notify.sender import Sender
 
@@ -20,10 +21,19 @@ _log = logging.getLogger(__name__)
 
 
 async def run(
-    log: Log, database: Database, contexts: ContextLibrary, sender: Sender, stop: asyncio.Event, clock: Clock = utc_now
+    log: Log,
+    database: Database,
+    contexts: ContextLibrary,
+    sender: Sender,
+    stop: asyncio.Event,
+    clock: Clock = utc_now,
+    standing: Standing | None = None,
 ) -> None:
-    """Run until `stop` is set. `database` is the system's: it sees every tenant."""
-    handler = SubscriptionHandler(contexts, clock)
+    """Run until `stop` is set. `database` is the system's: it sees every tenant.
+
+    `standing` asks again, when a subscription fires, whether its owner may still see what it tells.
+    """
+    handler = SubscriptionHandler(contexts, clock, standing)
     consumption = Consumption(log, database, Subscription(CHANGES, GROUP, 500, 0.2), handler.handle)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(sender.run(stop))

@@ -11,11 +11,19 @@ from typing import Any
 import httpx
 import pytest
 
+from access.defaults import DEFAULT_POLICY
 from access.evidence import sign_statement
+from api_gateway.ngsi_ld.fetching import fetcher
+from api_gateway.ngsi_ld.owners import CurrentOwners
 from api_gateway.oauth.clients import register_client
+from broker.consent.gate import Gate
 from broker.consent.register import ConsentBook, Wish, add_person
 from broker.entities.merge import EntityUpdate
+from broker.jsonld.library import ContextLibrary
+from broker.ports import CHANGES
 from broker.store.entities import EntityWriter
+from broker.subscriptions.handler import SubscriptionHandler
+from broker.subscriptions.standing import Standing
 from tests.integration.gateway.conftest import City
 
 HANAKO, TARO = "fukui.hanako", "fukui.taro"
@@ -26,10 +34,11 @@ PURPOSE = {"CityOS-Purpose": "ride-booking"}
 class Rides:
     """Two residents' bookings, and an app that holds personal:read."""
 
-    def __init__(self, city: City, client: httpx.AsyncClient, app: str) -> None:
+    def __init__(self, city: City, client: httpx.AsyncClient, app: str, secret: str) -> None:
         self.city = city
         self.client = client
         self.app = app
+        self.secret = secret
         self.book = ConsentBook(lambda statement: sign_statement(city.services.keys.ring, statement))
 
     async def change(self, name: str, person: str, seats: int, at: datetime) -> None:
@@ -40,6 +49,13 @@ class Rides:
         update = EntityUpdate(id=RIDE.format(name), type=("RideBooking",), attributes=attributes)
         async with self.city.database.app.transaction("fukui") as tx:
             await EntityWriter(self.city.services.outlet).write(tx, "fukui", [update], at=at)
+
+    async def token(self, city: City, *scopes: str) -> str:
+        """A new token of the same app, which is allowed these scopes now."""
+        await with_scopes(city, self.app, *scopes)
+        form = {"grant_type": "client_credentials"}
+        answer = await self.client.post("/oauth/token", data=form, auth=(self.app, self.secret))
+        return f"Bearer {answer.json()['access_token']}"
 
     async def consent(self, person: str = HANAKO) -> str:
         now = datetime.now(UTC)
@@ -65,7 +81,7 @@ async def rides(city: City) -> AsyncIterator[Rides]:
         form = {"grant_type": "client_credentials"}
         answer = await client.post("/oauth/token", data=form, auth=(app, secret))
         client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
-        made = Rides(city, client, app)
+        made = Rides(city, client, app, secret)
         async with city.database.app.transaction("fukui") as tx:
             for person in (HANAKO, TARO):
                 await add_person(tx, "fukui", person, datetime.now(UTC))
@@ -182,3 +198,85 @@ async def test_the_event_stream_is_judged_event_by_event(rides: Rides, base_url:
                 break
             await asyncio.sleep(0.05)
     assert seen == [RIDE.format("h")]
+
+
+class Told:
+    """The notifier's half: what subscriptions would be told of the changes on the log so far."""
+
+    def __init__(self, city: City) -> None:
+        self.city = city
+        system = city.database.system
+        contexts = ContextLibrary(system, fetcher(allow_private=True), "http://127.0.0.1:8080")
+        standing = Standing(CurrentOwners(DEFAULT_POLICY), Gate(system))
+        self.handler = SubscriptionHandler(contexts, lambda: datetime.now(UTC), standing)
+        self.offsets = {0: 0, 1: 0}
+
+    async def entities(self) -> list[str]:
+        """The entities that were told of since the last time."""
+        records = []
+        for partition, offset in self.offsets.items():
+            found = await self.city.log.read(CHANGES, partition, offset, limit=100)
+            self.offsets[partition] += len(found)
+            records += found
+        async with self.city.database.system.transaction() as tx:
+            await self.handler.handle(tx, records)
+            rows = await tx.fetch("with gone as (delete from notification returning body) select body::text from gone")
+        return [entity["id"] for row in rows for entity in json.loads(row["body"])["data"]]
+
+
+async def subscribe(client: httpx.AsyncClient, type_: str, **headers: str) -> httpx.Response:
+    body = {
+        "type": "Subscription",
+        "entities": [{"type": type_}],
+        "notification": {"endpoint": {"uri": "https://app.example/hook"}},
+    }
+    return await client.post("/ngsi-ld/v1/subscriptions", json=body, headers=headers)
+
+
+async def with_scopes(city: City, app: str, *scopes: str) -> None:
+    async with city.database.system.transaction() as tx:
+        await tx.execute("update oauth_client set scopes = $2 where client_id = $1", app, list(scopes))
+
+
+async def test_a_withdrawal_counts_at_the_next_notification(rides: Rides, city: City) -> None:
+    headers = {"Authorization": await rides.token(city, "personal:read", "subscriptions:write")}
+    assert (await subscribe(rides.client, "RideBooking", **headers)).status_code == 400
+    made = await subscribe(rides.client, "RideBooking", **headers, **PURPOSE)
+    assert made.status_code == 201, made.text
+    told, at = Told(city), datetime(2026, 11, 3, tzinfo=UTC)
+    assert await told.entities() == []
+    consent = await rides.consent()
+    await rides.change("h", HANAKO, 3, at)
+    await rides.change("t", TARO, 3, at)
+    assert await told.entities() == [RIDE.format("h")]
+    await rides.withdraw(consent)
+    await rides.change("h", HANAKO, 4, at + timedelta(hours=1))
+    assert await told.entities() == []
+    await rides.consent()
+    await rides.change("h", HANAKO, 5, at + timedelta(hours=2))
+    assert await told.entities() == [RIDE.format("h")]
+    await with_scopes(city, rides.app, "subscriptions:write")
+    await rides.change("h", HANAKO, 6, at + timedelta(hours=3))
+    assert await told.entities() == []
+
+
+async def test_who_lost_a_right_is_told_no_more(rides: Rides, city: City, writer: httpx.AsyncClient) -> None:
+    headers = {"Authorization": await rides.token(city, "entities:read", "subscriptions:write")}
+    assert (await subscribe(rides.client, "RideBooking", **headers, **PURPOSE)).status_code == 403
+    assert (await subscribe(rides.client, "ShelterStock", **headers)).status_code == 201
+    told, shelter = Told(city), "urn:ngsi-ld:ShelterStock:1"
+
+    async def restock(beds: int) -> list[str]:
+        body = [{"id": shelter, "type": "ShelterStock", "beds": {"type": "Property", "value": beds}}]
+        answer = await writer.post("/ngsi-ld/v1/entityOperations/upsert", json=body)
+        assert answer.status_code in (201, 204), answer.text
+        return await told.entities()
+
+    assert await restock(1) == [shelter]
+    await with_scopes(city, rides.app, "subscriptions:write")
+    assert await restock(2) == []
+    await with_scopes(city, rides.app, "subscriptions:write", "entities:read")
+    assert await restock(3) == [shelter]
+    async with city.database.system.transaction() as tx:
+        await tx.execute("update oauth_client set status = 'suspended' where client_id = $1", rides.app)
+    assert await restock(4) == []

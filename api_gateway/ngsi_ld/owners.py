@@ -1,0 +1,72 @@
+"""The owners of subscriptions, and what the policy and their rights of today let them see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from access.defaults import GRANTED_AT_ONCE
+from access.people import scopes_of
+from access.personal import PERSONAL_ENTITIES
+from access.policy import Action, Policy, Resource, Subject, access_in, decide
+from broker.ports import Transaction
+from broker.sql import load
+
+_SQL = load("api_gateway.ngsi_ld", "owners")
+
+
+def owner_of(subject: Subject) -> dict[str, Any]:
+    """Whom a subscription belongs to, to be kept with it."""
+    return {"kind": subject.kind, "id": subject.id, "client": subject.client, "scopes": sorted(subject.scopes)}
+
+
+def with_personal(access: Mapping[str, Any], personal: Mapping[str, str]) -> dict[str, Any]:
+    """`access` that lets changes of entities about persons through as far as the consent gate, for one purpose."""
+    only = access["only"]
+    return {
+        **access,
+        "only": None if only is None else sorted({*only, *PERSONAL_ENTITIES}),
+        "never": sorted(set(access["never"]) - PERSONAL_ENTITIES.keys()),
+        "personal": dict(personal),
+    }
+
+
+class CurrentOwners:
+    """See `broker.subscriptions.standing.Owners`. Rights are read from the database each time."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._access = lru_cache(4096)(lambda subject, tenant: access_in(policy, subject, tenant))
+
+    async def access(self, tx: Transaction, tenant: str, access: Mapping[str, Any]) -> dict[str, Any] | None:
+        """See `broker.subscriptions.standing.Owners.access`."""
+        owner = access["owner"]
+        scopes = await self._scopes(tx, tenant, owner)
+        if scopes is None:
+            return None
+        subject = Subject(owner["kind"], owner["id"], tenant, scopes, client=owner["client"])
+        may = decide(self._policy, subject, Action.WRITE, Resource(tenant, "service:subscriptions")).allowed
+        if not may:
+            return None
+        now = {**self._access(subject, tenant), "owner": owner}
+        personal = access.get("personal")
+        if personal is None:
+            return now
+        asks = decide(self._policy, subject, Action.READ, Resource(tenant, "service:personal")).allowed
+        return with_personal(now, personal) if asks else None
+
+    async def _scopes(self, tx: Transaction, tenant: str, owner: Mapping[str, Any]) -> frozenset[str] | None:
+        """Of the scopes that the owner had those that they have still; None for one suspended or gone."""
+        had = frozenset(owner["scopes"])
+        client = await tx.fetchrow(_SQL["client"], tenant, owner["client"])
+        if client is not None and client["status"] != "active":
+            return None
+        if owner["kind"] == "person":
+            person = await tx.fetchrow(_SQL["person"], tenant, owner["id"])
+            if person is None or person["status"] != "active":
+                return None
+            return had & scopes_of(person["roles"], second_factor=True)
+        if owner["kind"] == "app":
+            return None if client is None else had & (frozenset(client["scopes"]) | GRANTED_AT_ONCE)
+        return had
