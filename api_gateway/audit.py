@@ -33,6 +33,11 @@ class Line(NamedTuple):
     detail: str = ""
 
 
+def purpose_of(request: Request) -> str:
+    """What the caller says it wants the data for, empty where it does not say."""
+    return request.headers.get("cityos-purpose", "")
+
+
 async def note(tx: Transaction, request: Request, line: Line) -> None:
     """Write a line, in the tenant's transaction."""
     address = request.client.host if request.client else ""

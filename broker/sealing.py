@@ -1,7 +1,7 @@
 """Sealing append-only journals in hash-chained batches, and proving that nothing in them was changed since.
 
 Lines commit in another order than they are numbered, so a seal names the lines it covers one by one: all that are
-committed and not sealed yet. No transaction here lasts a day, so lines that old are not looked for again.
+committed and not sealed yet. No transaction here lasts an hour, so lines that old are not looked for again.
 """
 
 from __future__ import annotations

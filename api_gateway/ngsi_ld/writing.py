@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from access.policy import Action
+from api_gateway import audit
 from api_gateway.auth import Caller, Gate, gate_of, refusal
 from api_gateway.body import read_json
 from api_gateway.context import Gateway, gateway_of
@@ -75,6 +76,7 @@ class Writing(NamedTuple):
                         return []
                     self._hold_to_models(stored, updates)
                     written = await writer.write(tx, self.caller.tenant, updates, at=self.gateway.clock(), trace=trace)
+                    await self._note(tx, list(dict.fromkeys(update.id for update in updates)))
                     return written.changes
             except Conflict as error:
                 if attempt == _TRIES - 1 or isinstance(error, AlreadyThere):
@@ -88,7 +90,9 @@ class Writing(NamedTuple):
             for attempt in range(_TRIES):
                 try:
                     async with self.gateway.database.transaction(self.caller.tenant) as tx:
-                        return await work(tx, writer, trace)
+                        done = await work(tx, writer, trace)
+                        await self._note(tx, [self.request.url.path])
+                        return done
                 except Conflict:
                     if attempt == _TRIES - 1:
                         raise
@@ -120,7 +124,22 @@ class Writing(NamedTuple):
         async with self.gateway.database.transaction(self.caller.tenant) as tx:
             for document in (await documents(tx, ids, lock=True)).values():
                 self.may(document.type)
-            return await writer.delete(tx, self.caller.tenant, ids, at=self.gateway.clock(), trace=trace)
+            gone = await writer.delete(tx, self.caller.tenant, ids, at=self.gateway.clock(), trace=trace)
+            if gone:
+                await self._note(tx, [change.entity for change in gone])
+            return gone
+
+    async def _note(self, tx: Transaction, objects: Sequence[str]) -> None:
+        """Leave the request's one line in the audit trail, in the transaction that writes, however many it writes."""
+        subject = self.caller.subject
+        one = objects[0] if len(objects) == 1 else f"{len(objects)} entities"
+        action = f"entities.{self.request.method.lower()}"
+        detail = "" if len(objects) == 1 else " ".join(objects)
+        await audit.note(
+            tx,
+            self.request,
+            audit.Line(action, one, subject.id, subject.client, audit.purpose_of(self.request), True, detail),
+        )
 
     @contextmanager
     def _trace(self) -> Iterator[str | None]:

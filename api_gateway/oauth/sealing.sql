@@ -9,8 +9,8 @@ select id, jsonb_build_array(id, sealed_as(tenant_id), extract(epoch from at), a
     allowed, detail)::text as record
 from audit
 where tenant_id = $1
-    and id > coalesce((select max(last_id) from audit_seal where tenant_id = $1 and at < $2::timestamptz - interval '1 day'), 0)
-    and id not in (select unnest(ids) from audit_seal where tenant_id = $1 and at >= $2::timestamptz - interval '1 day')
+    and id > coalesce((select max(last_id) from audit_seal where tenant_id = $1 and at < $2::timestamptz - interval '1 hour'), 0)
+    and id not in (select unnest(ids) from audit_seal where tenant_id = $1 and at >= $2::timestamptz - interval '1 hour')
 order by id limit $3
 
 -- name: records

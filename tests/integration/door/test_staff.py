@@ -158,3 +158,20 @@ async def test_the_audit_trail_cannot_be_changed(browser: Browser, city: City) -
             with pytest.raises(Forbidden):
                 async with database.transaction(tenant) as tx:
                     await tx.execute(statement)
+
+
+async def test_a_write_of_entities_leaves_one_line_however_many_it_writes(browser: Browser, city: City) -> None:
+    headers = {"Authorization": f"Bearer {await city.token('entities:write')}", "CityOS-Purpose": "stock-taking"}
+    made = [{"id": f"urn:ngsi-ld:ShelterStock:{n}", "type": "ShelterStock"} for n in range(3)]
+    async with city.client() as client:
+        path = "/ngsi-ld/v1/entityOperations/upsert"
+        assert (await client.post(path, json=made, headers=headers)).status_code == 201
+        assert (await client.post(path, json=[{"id": "urn:x:1", "type": "Alert"}], headers=headers)).status_code == 403
+        gone = await client.delete(f"/ngsi-ld/v1/entities/{made[0]['id']}", headers=headers)
+        assert gone.status_code == 204
+    async with city.database.system.transaction() as tx:
+        rows = await tx.fetch("select action, object, purpose from audit where action like 'entities.%' order by id")
+    assert [tuple(row) for row in rows] == [
+        ("entities.post", "3 entities", "stock-taking"),
+        ("entities.delete", made[0]["id"], "stock-taking"),
+    ]
