@@ -5,6 +5,8 @@ import { precompress } from "./scripts/precompress.mjs";
 
 const PAGES = [
   "index",
+  "person",
+  "privacy",
   "login",
   "authorize",
   "developer",

@@ -150,10 +150,11 @@ async def disclosures(
     person: _Whom = "",
     before: Annotated[int | None, Query(description="`id` to continue below")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    own: Annotated[bool, Query(description="with what I looked at and carried away myself")] = False,
 ) -> Response:
     """Newest first, each with its ground."""
     async with _acting(request, person or None) as acting:
-        found = await reading.disclosures(acting.tx, acting.tenant, acting.person, before=before, limit=limit)
+        found = await reading.disclosures(acting.tx, acting.tenant, acting.person, before=before, limit=limit, own=own)
         known = await names(acting.tx, [who for line in found for who in (line["recipient"], line["by"])])
     return _private({"disclosures": found, "names": known, "next": found[-1]["id"] if len(found) == limit else None})
 

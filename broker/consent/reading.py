@@ -17,10 +17,10 @@ async def consents(tx: Transaction, tenant: str, person: str) -> list[dict[str, 
 
 
 async def disclosures(
-    tx: Transaction, tenant: str, person: str, *, before: int | None = None, limit: int = 50
+    tx: Transaction, tenant: str, person: str, *, before: int | None = None, limit: int = 50, own: bool = True
 ) -> list[dict[str, Any]]:
-    """The newest disclosures and refusals before the number `before`, newest first."""
-    return [dict(row) for row in await tx.fetch(_SQL["disclosures"], tenant, person, before, limit)]
+    """The newest disclosures and refusals before the number `before`, newest first; the person's own looks if `own`."""
+    return [dict(row) for row in await tx.fetch(_SQL["disclosures"], tenant, person, before, limit, own)]
 
 
 async def emergencies(tx: Transaction, tenant: str, person: str) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ order by (withdrawn_at is null) desc, since desc, id limit $3
 select id, at, recipient, by, category, purpose, reference, allowed, ground, why
 from disclosure
 where tenant_id = (select id from tenant where name = $1) and person = $2 and ($3::bigint is null or id < $3)
+    and ($5 or recipient <> person)
 order by id desc limit $4
 
 -- name: emergencies

@@ -138,7 +138,7 @@ async def test_all_that_is_held_is_carried_away(browser: Browser, city: City) ->
     assert table.content.startswith(b"\xef\xbb\xbf")
     rows = list(csv.reader(io.StringIO(table.content.decode("utf-8-sig"))))
     assert any(row[0] == "entities:RideBooking" and booking["id"] in row[2] for row in rows)
-    shown = await ok(await browser.get("/account/personal/disclosures"))
+    shown = await ok(await browser.get("/account/personal/disclosures?own=true"))
     assert {line["ground"] for line in shown["disclosures"]} == {"person"}
 
 

@@ -11,6 +11,8 @@ import { Account } from "./session";
 import { type Words, wordsOf } from "./words";
 
 export type Title =
+  | "pagePerson"
+  | "pagePrivacy"
   | "pageLogin"
   | "pageAuthorize"
   | "pageDeveloper"
