@@ -17,6 +17,8 @@ const PAGES = [
   "bus-driver",
   "bus-dispatch",
   "bus-report",
+  "catalogue",
+  "usage",
 ];
 
 // One HTML entry per audience; relative addresses, so that the gateway may serve the folder at any path.

@@ -22,7 +22,9 @@ export type Title =
   | "pageOperator"
   | "pageDriver"
   | "pageDispatcher"
-  | "pageManager";
+  | "pageManager"
+  | "pageCatalogue"
+  | "pageUsage";
 
 /** Opens the session and draws the page, again whenever the language changes. */
 export function openDesk(
