@@ -23,7 +23,7 @@ $4::timestamptz
 date_bin($5::interval, at, $4::timestamptz)
 
 -- name: by_calendar
-($5::timestamptz[])[width_bucket(at, $5::timestamptz[])]
+coalesce(($5::timestamptz[])[width_bucket(at, $5::timestamptz[])], $4::timestamptz)
 
 -- name: of_history
 select series_id, {bucket} as start, count(*)::int as total, count(n)::int as count, sum(n) as sum,

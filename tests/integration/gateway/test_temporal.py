@@ -106,3 +106,85 @@ async def test_history_as_json_ld(flooded: httpx.AsyncClient, api: httpx.AsyncCl
     answer: Any = await api.get(f"{TEMPORAL}/{GAUGE}", headers={"Accept": "application/ld+json"})
     assert answer.headers["content-type"] == "application/ld+json"
     assert "@context" in answer.json()
+
+
+async def test_aggregates_by_period(flooded: httpx.AsyncClient, api: httpx.AsyncClient) -> None:
+    params = {"options": "aggregatedValues", "aggrMethods": "avg,max,totalCount", "aggrPeriodDuration": "PT30M"}
+    body = (await api.get(f"{TEMPORAL}/{GAUGE}", params={**params, "timerel": "after", "timeAt": time(-1)})).json()
+    assert body["waterLevel"] == {
+        "type": "Property",
+        "avg": [[pytest.approx((0.0 + 9.99) / 2), time(-1), time(2)], [pytest.approx(0.3), time(2), time(5)]],
+        "max": [[9.99, time(-1), time(2)], [0.4, time(2), time(5)]],
+        "totalCount": [[2, time(-1), time(2)], [3, time(2), time(5)]],
+    }
+    params |= {"aggrPeriodDuration": "PT0S", "type": "WaterObserved", "timerel": "before", "timeAt": time(3)}
+    (queried,) = (await api.get(TEMPORAL, params=params)).json()
+    assert queried["waterLevel"]["totalCount"] == [[3, time(0), time(3)]]
+
+
+@pytest.mark.parametrize(
+    ("params", "field"),
+    [
+        ({"options": "aggregatedValues"}, "aggrMethods"),
+        ({"options": "aggregatedValues", "aggrMethods": "median"}, "aggrMethods"),
+        ({"options": "aggregatedValues", "aggrMethods": "avg", "aggrPeriodDuration": "1H"}, "aggrPeriodDuration"),
+        ({"options": "aggregatedValues", "aggrMethods": "avg", "timeproperty": "createdAt"}, "timeproperty"),
+        ({"options": "aggregatedValues,temporalValues", "aggrMethods": "avg"}, "options"),
+        ({"options": "sums"}, "options"),
+        ({"timeproperty": "sentAt"}, "timeproperty"),
+        ({"pick": "waterLevel", "attrs": "waterLevel"}, "pick"),
+        ({"pick": "waterLevel", "omit": "waterLevel"}, "omit"),
+        ({"lastN": "0"}, "lastN"),
+    ],
+)
+async def test_what_cannot_be_asked(
+    flooded: httpx.AsyncClient, api: httpx.AsyncClient, params: dict[str, str], field: str
+) -> None:
+    answer = await api.get(f"{TEMPORAL}/{GAUGE}", params=params)
+    assert (answer.status_code, answer.json()["field"]) == (400, field), answer.text
+
+
+async def test_members_are_picked_and_left_out(flooded: httpx.AsyncClient, api: httpx.AsyncClient) -> None:
+    one = f"{TEMPORAL}/{GAUGE}"
+    assert set((await api.get(one, params={"pick": "id,waterLevel"})).json()) == {"id", "waterLevel"}
+    assert set((await api.get(one, params={"omit": "type,waterLevel"})).json()) == {"id"}
+    for params in ({"attrs": "nothing"}, {"pick": "nothing"}, {"omit": "id,type,waterLevel"}):
+        assert (await api.get(one, params=params)).status_code == 404, params
+    asked = {"type": "WaterObserved", "timerel": "after", "timeAt": time(-1), "pick": "id"}
+    assert (await api.get(TEMPORAL, params=asked)).json() == [{"id": GAUGE}]
+    assert (await api.get(TEMPORAL, params={**asked, "pick": "id,nothing"})).json() == []
+
+
+async def test_a_query_in_a_body(flooded: httpx.AsyncClient) -> None:
+    path = "/ngsi-ld/v1/temporal/entityOperations/query"
+    body: dict[str, Any] = {
+        "type": "Query",
+        "entities": [{"type": "WaterObserved"}, {"type": "Bridge"}],
+        "temporalQ": {"timerel": "between", "timeAt": time(2), "endTimeAt": time(4)},
+    }
+    answer = await flooded.post(path, json=body, params={"options": "temporalValues"})
+    assert answer.json()[0]["waterLevel"]["values"] == [[0.2, time(2)], [0.3, time(3)]]
+    del body["temporalQ"]
+    assert (await flooded.post(path, json=body)).json()["field"] == "temporalQ"
+
+
+async def test_a_page_of_histories_leads_to_the_next(flooded: httpx.AsyncClient, api: httpx.AsyncClient) -> None:
+    await flooded.post(UPSERT, json=[gauge(number, at=time(0)) for number in (2, 3)])
+    asked = {"type": "WaterObserved", "timerel": "after", "timeAt": time(-1), "limit": "2"}
+    first = await api.get(TEMPORAL, params=asked)
+    second = await api.get(first.links["next"]["url"])
+    assert [len(first.json()), len(second.json())] == [2, 1]
+    assert "next" not in second.links
+
+
+async def test_a_part_names_what_is_all_in_other_parts(writer: httpx.AsyncClient, api: httpx.AsyncClient) -> None:
+    flow = {"type": "Property", "value": 3, "observedAt": time(900)}
+    batch = [gauge(level=n / 10, at=time(n)) for n in range(SETTINGS.max_points + 5)]
+    await writer.post(UPSERT, params={"options": "update"}, json=[*batch, gauge(at=time(70), flow=flow)])
+    answer = await api.get(
+        f"{TEMPORAL}/{GAUGE}", params={"timerel": "between", "timeAt": time(0), "endTimeAt": time(999)}
+    )
+    assert (answer.status_code, answer.json()["flow"]) == (206, [])
+    answer = await api.get(f"{TEMPORAL}/{GAUGE}", params={"lastN": "60", "timerel": "before", "timeAt": time(999)})
+    shown = answer.json()["waterLevel"]
+    assert answer.headers["content-range"] == f"date-time {time(999)}-{shown[-1]['observedAt']}/60"
