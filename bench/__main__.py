@@ -14,6 +14,7 @@ MEASUREMENTS = {
     "journey-kafka": ["bench.journey", "kafka"],
     "journey-mosquitto": ["bench.journey", "mosquitto"],
     "api": ["bench.api"],
+    "broker": ["bench.broker"],
     "door": ["bench.door"],
     "log": ["bench.log"],
     "mqtt-endpoint": ["bench.mqtt_endpoint"],

@@ -146,9 +146,17 @@ def wait_until_ready(base: str) -> None:
     raise RuntimeError(f"no gateway became ready at {base}")
 
 
-def load(base: str, path: str, seconds: int, *, script: str | None = None, token: str | None = None) -> dict[str, Any]:
+def load(
+    base: str,
+    path: str,
+    seconds: int,
+    *,
+    script: str | None = None,
+    token: str | None = None,
+    connections: int = CONNECTIONS,
+) -> dict[str, Any]:
     """Run wrk and read its figures."""
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency"]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
     if token:
         command += ["-H", f"Authorization: Bearer {token}"]
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:

@@ -22,7 +22,16 @@ from api_gateway.ngsi_ld.temporal_params import TEMPORAL, Ask, ask_of, range_of
 from api_gateway.ngsi_ld.writing import asking, entity_id_of
 from api_gateway.personal.reads import asks_personal, book, demand_document, permitted
 from api_gateway.usage.metering import about
-from broker.entities.evolution import Instance, Series, aggregated, core_members, deleted, evolution, nothing
+from broker.entities.evolution import (
+    TEMPORAL_VALUES,
+    Instance,
+    Series,
+    aggregated,
+    core_members,
+    deleted,
+    evolution,
+    nothing,
+)
 from broker.entities.patch import dataset, instances
 from broker.errors import Invalid, NotFound
 from broker.jsonld.context import Context
@@ -190,11 +199,14 @@ def _whole_instants(rows: Sequence[Point | Gone]) -> Sequence[Point | Gone]:
 
 def _newest(rows: Iterable[Point | Gone], last: int | None) -> Iterable[Point | Gone]:
     """At most `last` per attribute: one attribute may have several series (units), each cut by itself before."""
+    if last is None:
+        yield from rows
+        return
     seen: defaultdict[tuple[str, str, str], int] = defaultdict(int)
     for row in rows:
         key = (row.entity_id, row.attribute, row.dataset_id)
         seen[key] += 1
-        if last is None or seen[key] <= last:
+        if seen[key] <= last:
             yield row
 
 
@@ -203,7 +215,7 @@ def stored_instance(row: Point | Kept) -> dict[str, Any]:
     if row.value is not None:
         stored: dict[str, Any] = orjson.loads(row.value)
         return stored
-    value = {"type": "Property", "value": row.number, "observedAt": iso(row.at)}
+    value = {"type": "Property", "value": row.number, "observedAt": row.at}
     if row.unit_code:
         value["unitCode"] = row.unit_code
     if row.dataset_id:
@@ -212,18 +224,18 @@ def stored_instance(row: Point | Kept) -> dict[str, Any]:
 
 
 def _instance(row: Point | Gone, ask: Ask) -> Instance:
-    told = iso(row.told)
     if isinstance(row, Gone):
-        return Instance(row.attribute, deleted(row.kind, row.attribute, row.dataset_id, told), told)
+        return Instance(row.attribute, deleted(row.kind, row.attribute, row.dataset_id, row.told), row.told)
     value = stored_instance(row)
-    modified = value.pop("modifiedAt", None)
-    value["instanceId"] = value.pop("instanceId", None) or instance_id(row.series_id, row.at, row.version)
-    by, created = ask.times.span.by, iso(row.received_at)
+    modified, named = value.pop("modifiedAt", None), value.pop("instanceId", None)
+    if ask.form == TEMPORAL_VALUES:
+        return Instance(row.attribute, value, row.told)
+    value["instanceId"] = named or instance_id(row.series_id, row.at, row.version)
     if ask.shape.sys_attrs:
-        value |= {"createdAt": created, "modifiedAt": modified or created}
-    elif by != OBSERVED:
-        value[by] = told
-    return Instance(row.attribute, value, told)
+        value |= {"createdAt": row.received_at, "modifiedAt": modified or row.received_at}
+    elif ask.times.span.by != OBSERVED:
+        value[ask.times.span.by] = row.told
+    return Instance(row.attribute, value, row.told)
 
 
 async def _aggregated(
@@ -238,7 +250,7 @@ async def _aggregated(
     for row in await aggregates(tx, list(keys), ask.question):
         for method in ask.question.methods:
             if (value := row.value(method)) is not None:
-                values[row.series_id].setdefault(method, []).append([value, iso(row.start), iso(row.end)])
+                values[row.series_id].setdefault(method, []).append([value, row.start, row.end])
     mine: defaultdict[str, list[Series]] = defaultdict(list)
     for number, found in values.items():
         key = keys[number]
@@ -255,9 +267,9 @@ def _kind(doc: Mapping[str, Any], attribute: str, dataset_id: str) -> str:
 
 def _entity(document: Document, found: _Found, ask: Ask) -> dict[str, Any]:
     """EntityTemporal (5.2.20)."""
-    times = {"createdAt": iso(document.created_at), "modifiedAt": iso(document.modified_at)}
+    times = {"createdAt": document.created_at, "modifiedAt": document.modified_at}
     if document.deleted_at is not None:
-        times["deletedAt"] = iso(document.deleted_at)
+        times["deletedAt"] = document.deleted_at
     core = core_members(orjson.loads(document.text), times, ask.shape)
     entity = {**core, **found.members.get(document.id, {})}
     return {"@context": ask.shape.context.given, **entity} if ask.shape.ld else entity
@@ -265,9 +277,10 @@ def _entity(document: Document, found: _Found, ask: Ask) -> dict[str, Any]:
 
 def _respond(body: Any, ask: Ask, told: list[datetime], headers: list[tuple[bytes, bytes]]) -> Response:
     """200, or 206 with the range of time that is shown when there is more (6.3.10)."""
+    text = orjson.dumps(body, option=orjson.OPT_UTC_Z)
     if not told:
-        return EntityResponse(orjson.dumps(body), ask.shape, more=headers)
+        return EntityResponse(text, ask.shape, more=headers)
     start, end = range_of(ask.times, told)
     size = ask.times.span.last or "*"
     shown = f"date-time {iso(start)}-{iso(end)}/{size}"
-    return EntityResponse(orjson.dumps(body), ask.shape, 206, [*headers, (b"content-range", shown.encode())])
+    return EntityResponse(text, ask.shape, 206, [*headers, (b"content-range", shown.encode())])

@@ -146,7 +146,7 @@ async def change_instance(request: Request) -> Response:
 
     async def work(tx: Transaction, writer: EntityWriter, _trace: str | None) -> None:
         kept = await _found(ask, tx, entity_id, name, instance)
-        old = stored_instance(kept)
+        old = orjson.loads(orjson.dumps(stored_instance(kept), option=orjson.OPT_UTC_Z))
         fragment = attribute_fragment({name: old}, name, given, context)
         new = {k: v for k, v in {**old, **fragment}.items() if v != NULL}
         await _put(ask, tx, writer, kept, new, instance)

@@ -1,13 +1,15 @@
 """The temporal representations of an entity (ETSI GS CIM 009, 4.5.6 to 4.5.9, 4.5.19, 5.2.20). Pure.
 
 Reading: instances of attributes, as history has them, to the representation asked for. Writing: from a stranger's
-EntityTemporal to attributes that are lists of instances at many times.
+EntityTemporal to attributes that are lists of instances at many times. Our own times stay datetimes until the answer
+is written: a history has thousands.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from broker.entities.parse import NULL, Expand, ParsedEntity, check_name, is_uri, parse_attribute, parse_fragment
@@ -28,11 +30,11 @@ _WRAPPED = {"LanguageProperty", "VocabProperty", "JsonProperty"}
 
 
 class Instance(NamedTuple):
-    """One instance of an attribute as stored, and the time it was asked by (a DateTime)."""
+    """One instance of an attribute as stored, and the time it was asked by."""
 
     attribute: str
     value: dict[str, Any]
-    told: str
+    told: datetime
 
 
 class Series(NamedTuple):
@@ -45,7 +47,7 @@ class Series(NamedTuple):
     values: dict[str, list[list[Any]]]
 
 
-def deleted(kind: str, attribute: str, dataset_id: str, at: str) -> dict[str, Any]:
+def deleted(kind: str, attribute: str, dataset_id: str, at: datetime) -> dict[str, Any]:
     """What stands for an instance that was deleted (4.5.0, 5.2.20): null, and when."""
     if attribute == "scope":
         return {"type": "Property", "value": [], "deletedAt": at}
@@ -54,7 +56,7 @@ def deleted(kind: str, attribute: str, dataset_id: str, at: str) -> dict[str, An
     return {"type": kind, main: null, "deletedAt": at, **({"datasetId": dataset_id} if dataset_id else {})}
 
 
-def core_members(doc: Mapping[str, Any], times: Mapping[str, str], shape: Shape) -> dict[str, Any]:
+def core_members(doc: Mapping[str, Any], times: Mapping[str, datetime], shape: Shape) -> dict[str, Any]:
     """id, type, scope and, where asked for, the entity's own times."""
     types = [doc["type"]] if isinstance(doc["type"], str) else doc["type"]
     names = [shape.context.compact(name) for name in types]
@@ -77,8 +79,9 @@ def evolution(instances: Iterable[Instance], shape: Shape, form: str) -> dict[st
     by_name: defaultdict[str, list[Instance]] = defaultdict(list)
     for instance in instances:
         if shown(instance.attribute, shape):
-            value = in_language(instance.value, shape.lang) if shape.lang is not None else instance.value
-            by_name[instance.attribute].append(instance._replace(value=value))
+            if shape.lang is not None:
+                instance = instance._replace(value=in_language(instance.value, shape.lang))
+            by_name[instance.attribute].append(instance)
     if form == TEMPORAL_VALUES:
         return {compact(name): _one_or_all(list(_pairs(found, compact))) for name, found in by_name.items()}
     return {
@@ -99,9 +102,9 @@ def _pairs(found: Sequence[Instance], compact: Compact) -> Iterable[dict[str, An
         groups[dataset(instance.value), instance.value["type"]].append(instance)
     for (dataset_id, kind), members in sorted(groups.items()):
         one, many = _PAIRED.get(kind, ("value", "values"))
-        values = [attribute_as(m.value, NORMALIZED, compact).get(one) for m in members]
+        values = [m.value.get(one) for m in members]
         if kind in _WRAPPED:
-            values = [{one: value} for value in values]
+            values = [{one: attribute_as(m.value, NORMALIZED, compact)[one]} for m in members]
         pairs = [[value, m.told] for value, m in zip(values, members, strict=True)]
         yield {"type": kind, **({"datasetId": dataset_id} if dataset_id else {}), many: pairs}
 

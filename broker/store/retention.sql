@@ -63,3 +63,19 @@ delete from account where ctid = any (array(
     where a.day < ($1::timestamptz - k.keep)::date
     limit $2
 ))
+
+-- name: entity_past
+delete from entity_past where ctid = any (array(
+    select p.ctid from entity_past p
+    join retention_of k on k.tenant_id = p.tenant_id and k.kind = 'history'
+    where p.deleted_at < $1::timestamptz - k.keep
+    limit $2
+))
+
+-- name: attribute_past
+delete from attribute_past where ctid = any (array(
+    select p.ctid from attribute_past p
+    join retention_of k on k.tenant_id = p.tenant_id and k.kind = 'history'
+    where p.deleted_at < $1::timestamptz - k.keep
+    limit $2
+))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -23,8 +24,11 @@ from broker.errors import Invalid
 NOON, ONE = "2024-07-01T12:00:00Z", "2024-07-01T13:00:00Z"
 
 
+T_NOON, T_ONE = (datetime.fromisoformat(text) for text in (NOON, ONE))
+
+
 def level(value: float, at: str = NOON, **more: Any) -> Instance:
-    return Instance("level", {"type": "Property", "value": value, "observedAt": at, **more}, at)
+    return Instance("level", {"type": "Property", "value": value, "observedAt": at, **more}, datetime.fromisoformat(at))
 
 
 def test_instances_are_a_list_in_order() -> None:
@@ -42,8 +46,8 @@ def test_pairs_are_apart_by_dataset() -> None:
     found = evolution([level(1.0), level(5.0, ONE, datasetId="urn:x:b")], Shape(), TEMPORAL_VALUES)
     assert found == {
         "level": [
-            {"type": "Property", "values": [[1.0, NOON]]},
-            {"type": "Property", "datasetId": "urn:x:b", "values": [[5.0, ONE]]},
+            {"type": "Property", "values": [[1.0, T_NOON]]},
+            {"type": "Property", "datasetId": "urn:x:b", "values": [[5.0, T_ONE]]},
         ]
     }
 
@@ -51,34 +55,34 @@ def test_pairs_are_apart_by_dataset() -> None:
 @pytest.mark.parametrize(
     ("value", "pairs"),
     [
-        ({"type": "Relationship", "object": "urn:x:1"}, {"type": "Relationship", "objects": [["urn:x:1", NOON]]}),
+        ({"type": "Relationship", "object": "urn:x:1"}, {"type": "Relationship", "objects": [["urn:x:1", T_NOON]]}),
         (
             {"type": "LanguageProperty", "languageMap": {"ja": "川"}},
-            {"type": "LanguageProperty", "languageMaps": [[{"languageMap": {"ja": "川"}}, NOON]]},
+            {"type": "LanguageProperty", "languageMaps": [[{"languageMap": {"ja": "川"}}, T_NOON]]},
         ),
-        ({"type": "JsonProperty", "json": {"a": 1}}, {"type": "JsonProperty", "jsons": [[{"json": {"a": 1}}, NOON]]}),
+        ({"type": "JsonProperty", "json": {"a": 1}}, {"type": "JsonProperty", "jsons": [[{"json": {"a": 1}}, T_NOON]]}),
         (
             {"type": "VocabProperty", "vocab": "monument"},
-            {"type": "VocabProperty", "vocabs": [[{"vocab": "monument"}, NOON]]},
+            {"type": "VocabProperty", "vocabs": [[{"vocab": "monument"}, T_NOON]]},
         ),
-        ({"type": "ListProperty", "valueList": [1]}, {"type": "ListProperty", "valueLists": [[[1], NOON]]}),
+        ({"type": "ListProperty", "valueList": [1]}, {"type": "ListProperty", "valueLists": [[[1], T_NOON]]}),
     ],
 )
 def test_pairs_of_every_kind(value: dict[str, Any], pairs: dict[str, Any]) -> None:
-    assert evolution([Instance("a", value, NOON)], Shape(), TEMPORAL_VALUES) == {"a": pairs}
+    assert evolution([Instance("a", value, T_NOON)], Shape(), TEMPORAL_VALUES) == {"a": pairs}
 
 
 def test_a_language_is_chosen_before_pairs_are_made() -> None:
     value = {"type": "LanguageProperty", "languageMap": {"ja": "川", "en": "river"}}
-    found = evolution([Instance("name", value, NOON)], Shape(lang="en"), TEMPORAL_VALUES)
-    assert found == {"name": {"type": "Property", "values": [["river", NOON]]}}
+    found = evolution([Instance("name", value, T_NOON)], Shape(lang="en"), TEMPORAL_VALUES)
+    assert found == {"name": {"type": "Property", "values": [["river", T_NOON]]}}
 
 
 def test_what_was_deleted_is_null_of_its_kind() -> None:
-    assert deleted("Property", "level", "", NOON) == {"type": "Property", "value": NULL, "deletedAt": NOON}
-    assert deleted("Relationship", "by", "urn:x:d", NOON)["object"] == NULL
-    assert deleted("LanguageProperty", "name", "", NOON)["languageMap"] == {"@none": NULL}
-    assert deleted("Property", "scope", "", NOON)["value"] == []
+    assert deleted("Property", "level", "", T_NOON) == {"type": "Property", "value": NULL, "deletedAt": T_NOON}
+    assert deleted("Relationship", "by", "urn:x:d", T_NOON)["object"] == NULL
+    assert deleted("LanguageProperty", "name", "", T_NOON)["languageMap"] == {"@none": NULL}
+    assert deleted("Property", "scope", "", T_NOON)["value"] == []
 
 
 def test_different_units_are_not_mixed() -> None:
