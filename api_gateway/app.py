@@ -45,6 +45,7 @@ from api_gateway.routes import (
     city,
     data,
     delegations,
+    device_desk,
     evacuation,
     events,
     flood,
@@ -177,7 +178,7 @@ def _furnish(app: FastAPI, services: Gateway, meter: Meter) -> None:
 
 def _routers(services: Gateway) -> list[APIRouter]:
     routers = [events.router, city.router, data.router, oauth.router, account.router, staff.router, health.router]
-    routers += [catalogue.router, usage.router, delegations.router]
+    routers += [catalogue.router, usage.router, delegations.router, device_desk.router, device_desk.claims]
     routers += [personal.router, personal_staff.router]
     if services.flood is not None:
         routers.append(flood.router)

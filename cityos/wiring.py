@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from adapters.bus_vehicle.routes import ROUTES as BUS_VEHICLE_ROUTES
+from adapters.commands.routes import ROUTES as COMMAND_ROUTES
 from adapters.river_gauge.routes import ROUTES as RIVER_GAUGE_ROUTES
 from api_gateway.audit import AUDIT
 from api_gateway.settings import GatewaySettings
@@ -25,7 +26,7 @@ from schemas.river import Mode
 _STREAM_POLL_ON_KAFKA = 0.05
 _BUILT_PAGES = Path(__file__).resolve().parent.parent / "web" / "dist"
 
-ROUTES: tuple[AdapterRoute, ...] = (*RIVER_GAUGE_ROUTES, *BUS_VEHICLE_ROUTES)
+ROUTES: tuple[AdapterRoute, ...] = (*RIVER_GAUGE_ROUTES, *BUS_VEHICLE_ROUTES, *COMMAND_ROUTES)
 """Which adapter takes which topics; a new family adds its routes here."""
 JOURNALS = (AUDIT, CONSENTS, DISCLOSURES)
 """What is sealed in hash-chained batches, and proved by `cityos audit verify`. The points' ledger seals its own."""

@@ -18,7 +18,7 @@ from adapters.mqtt.packets.codec import CODECS, V311, Codec
 from adapters.mqtt.packets.errors import PROTOCOL_ERROR, Oversize, ProtocolError, UnsupportedVersion
 from adapters.mqtt.packets.framing import Framer, protocol_level
 from adapters.mqtt.peer import Offer, Peer
-from adapters.mqtt.tls import certificate_name
+from adapters.mqtt.tls import certificate_name, fingerprint
 from broker.ingest.ports import Credentials, Done, Inbound
 
 if TYPE_CHECKING:
@@ -272,6 +272,7 @@ class Connection(asyncio.Protocol):
             connect.username,
             connect.password,
             certificate_name(self._transport.get_extra_info("peercert")),
+            fingerprint(self._transport.get_extra_info("ssl_object")),
         )
         try:
             async with asyncio.timeout(self._settings.connect_timeout):

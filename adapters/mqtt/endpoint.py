@@ -36,6 +36,7 @@ Oversized = Callable[[Principal, str | None, int], None]
 """Told of a packet that was too large to take: who sent it, the topic where it can be seen, and its size in bytes."""
 
 _SESSION_TAKEN_OVER = 0x8E
+_NOT_AUTHORIZED = 0x87
 _SERVER_SHUTTING_DOWN = 0x8B
 _SWEEP = 5.0
 _GRACE = 2.0
@@ -169,6 +170,14 @@ class Endpoint:
                 async with asyncio.timeout(wait):
                     await settled.wait()
         return max((copy.state for copy in copies), key=_RANK.index, default=DeliveryState.NOBODY)
+
+    def evict(self, still: Callable[[Principal], bool]) -> int:
+        """End the connections of those who would not be admitted any more; how many those were."""
+        gone = [(peer, connection) for peer, connection in self._of_peer.items() if not still(peer.principal)]
+        for peer, connection in gone:
+            connection.close(_NOT_AUTHORIZED, "this device may not speak any more")
+            peer.close()
+        return len(gone)
 
     # what connections call
 

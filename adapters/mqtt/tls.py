@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ssl
 from collections.abc import Mapping
 from typing import Any
@@ -41,3 +42,9 @@ def certificate_name(certificate: Mapping[str, Any] | None) -> str | None:
                 return str(value)
     names = certificate.get("subjectAltName", ())
     return next((str(value) for kind, value in names if kind in ("DNS", "URI")), None)
+
+
+def fingerprint(connection: ssl.SSLObject | None) -> bytes | None:
+    """SHA-256 of the certificate that the device showed (in DER), or None without one."""
+    shown = connection.getpeercert(binary_form=True) if connection is not None else None
+    return hashlib.sha256(shown).digest() if shown else None

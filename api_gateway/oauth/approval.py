@@ -1,4 +1,4 @@
-"""What a municipality decides about apps and devices."""
+"""What a municipality decides about apps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from api_gateway.oauth.registration import app_of
 from broker.errors import NotFound
 from broker.ports import Transaction
 from broker.sql import load
-from broker.store.devices import secret_hash
 
 _SQL = load("api_gateway.oauth", "oauth")
 
@@ -37,9 +36,3 @@ async def set_status(tx: Transaction, client_id: str, status: Literal["active", 
     if status == "suspended":
         ended = await tx.fetch(_SQL["grants_of_client"], client_id)
         await revoke(tx, sorted({row["grant_id"] for row in ended}), now)
-
-
-async def new_device_secret(tx: Transaction, device_id: str, secret: str) -> None:
-    """Replace a device's secret. Raises `NotFound`."""
-    if await tx.fetchval(_SQL["device_secret"], device_id, secret_hash(secret)) is None:
-        raise NotFound(f"there is no device {device_id}")

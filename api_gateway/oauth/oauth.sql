@@ -97,6 +97,3 @@ update refresh_token set revoked_at = coalesce(revoked_at, $2) where grant_id = 
 -- name: see_assertion
 insert into assertion_seen (tenant_id, client_id, jti, expires_at)
 values (current_setting('cityos.tenant_id')::int, $1, $2, $3) on conflict do nothing returning jti
-
--- name: device_secret
-update device set secret_hash = $2 where id = $1 returning id

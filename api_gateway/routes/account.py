@@ -66,7 +66,8 @@ class TokenWish(_Body):
     scope: _Short = ""
 
 
-async def _guard(request: Request) -> None:
+async def guard(request: Request) -> None:
+    """For what strangers may try: only from our own pages, and not too often. Raises `Forbidden` or `TooMany`."""
     refuse_other_sites(request)
     attempts: Attempts = request.app.state.attempts
     await attempts.count(request)
@@ -83,7 +84,7 @@ def _private(body: Any, status: int = 200) -> JSONResponse:
 @router.post("/signup", status_code=201, summary="Make an account")
 async def sign_up(request: Request, body: SignUp) -> JSONResponse:
     """For developers and residents. Roles are given by the municipality, never asked for."""
-    await _guard(request)
+    await guard(request)
     tenant = _tenant(request, body.tenant)
     user_id = await accounts_of(request).create(tenant, body.login, body.name, body.password)
     await note_alone(request, tenant, Line("signup", user_id, user_id))
@@ -93,7 +94,7 @@ async def sign_up(request: Request, body: SignUp) -> JSONResponse:
 @router.post("/login", summary="Log in")
 async def log_in(request: Request, body: LogIn) -> Response:
     """Sets the session's cookie. `error` is code_needed where only the one-time code is missing."""
-    await _guard(request)
+    await guard(request)
     tenant = _tenant(request, body.tenant)
     try:
         cookie = await accounts_of(request).log_in(tenant, body.login, body.password, body.code)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 
@@ -60,11 +60,17 @@ async def devices(
     request: Request,
     after: Annotated[str, Query(description="continue after this id")] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    status: Annotated[Literal["approved", "quarantined", "suspended"] | None, Query()] = None,
+    overdue: Annotated[bool, Query(description="of this page only those that should have been heard by now")] = False,
 ) -> dict[str, Any]:
-    """The tenant's devices in order of id, without their secrets. Needs the scope devices:read."""
+    """The tenant's devices in order of id, without their secrets, with when each was last heard (to the minute).
+
+    Needs the scope devices:read.
+    """
     gateway, gate = gateway_of(request), gate_of(request)
     caller = await gate.caller(request)
     gate.demand(caller, Action.READ, "service:devices")
     async with gateway.database.transaction(caller.tenant) as tx:
-        found = await reading.devices(tx, after=after, limit=limit)
-    return {"devices": found, "next": found[-1]["id"] if len(found) == limit else None}
+        found = await reading.devices(tx, gateway.clock(), after=after, limit=limit, status=status)
+    shown = [device for device in found if device["overdue"]] if overdue else found
+    return {"devices": shown, "next": found[-1]["id"] if len(found) == limit else None}

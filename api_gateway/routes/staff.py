@@ -6,6 +6,7 @@ Every route asks the policy for its service, and every change leaves its line in
 from __future__ import annotations
 
 import secrets
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -25,7 +26,7 @@ from api_gateway.openapi import PROBLEMS
 from broker.errors import Conflict, Invalid, NotFound
 from broker.ports import Transaction
 from broker.store import rejected
-from broker.store.devices import Device, register, set_status
+from broker.store.devices import Device, register, rotate_secret, set_status
 from schemas.device import parse_profile
 
 router = APIRouter(prefix="/api/v1", tags=["staff"], responses=PROBLEMS)
@@ -166,12 +167,18 @@ async def set_device_status(request: Request, device_id: str, body: DeviceStatus
 
 
 @router.post("/devices/{device_id}/secret", summary="Give a device a new secret")
-async def rotate_secret(request: Request, device_id: str) -> JSONResponse:
-    """Needs devices:write. The old one opens nothing any more; the new one is shown this once."""
+async def new_secret(
+    request: Request,
+    device_id: str,
+    keep_s: Annotated[int, Query(ge=0, le=30 * 86_400, description="seconds for which the old one still counts")] = 0,
+) -> JSONResponse:
+    """Needs devices:write. The new one is shown this once. Without `keep_s` the old one opens nothing any more, and
+    the connection it opened ends."""
     secret = secrets.token_urlsafe(24)
     async with asked(request, Action.WRITE, "devices") as (caller, tx):
-        await approval.new_device_secret(tx, device_id, secret)
-        await note(tx, request, caller, "device.secret", device_id)
+        until = gateway_of(request).clock() + timedelta(seconds=keep_s) if keep_s else None
+        await rotate_secret(tx, device_id, secret, until)
+        await note(tx, request, caller, "device.secret", device_id, f"the old one until {until}" if until else "")
         name = f"{caller.tenant}/{device_id}"
     return JSONResponse({"id": device_id, "username": name, "password": secret}, headers={"Cache-Control": "no-store"})
 

@@ -7,18 +7,21 @@ import hmac
 
 from broker.ingest.ports import Credentials, Principal
 from broker.store.devices import Device, DeviceRegistry
+from schemas.clock import Clock, utc_now
 
 
 class RegistryDoorkeeper:
     """Implements `broker.ingest.ports.Doorkeeper`.
 
     The user name is ``tenant/device`` (or ``device`` in the default tenant) and the password the device's secret;
-    a client certificate, which the endpoint has verified, takes the place of both with the same name in it.
+    a client certificate, which the endpoint has verified, takes the place of both with the same name in it. Of a
+    device to which certificates were bound only one of those counts, and no password.
     """
 
-    def __init__(self, registry: DeviceRegistry, default_tenant: str) -> None:
+    def __init__(self, registry: DeviceRegistry, default_tenant: str, clock: Clock = utc_now) -> None:
         self._registry = registry
         self._default_tenant = default_tenant
+        self._clock = clock
 
     async def admit(self, credentials: Credentials) -> Principal | None:
         """See `broker.ingest.ports.Doorkeeper.admit`. A quarantined device is let in; what it sends waits."""
@@ -29,18 +32,35 @@ class RegistryDoorkeeper:
         device = self._registry.find(tenant or self._default_tenant, device_id)
         if device is None or device.status == "suspended":
             return None
-        if credentials.certificate_name is None and not _knows_secret(device, credentials.password):
-            return None
-        return _principal(device)
+        key = self._key(device, credentials)
+        return None if key is None else _principal(device, key)
+
+    def still(self, principal: Principal) -> bool:
+        """Whether one who was admitted would be admitted again: a suspension or a revoked key ends live sessions."""
+        device = self._registry.find(principal.tenant, principal.device)
+        if device is None or device.status == "suspended":
+            return False
+        if device.certificates is not None:
+            return principal.key in device.certificates
+        return not principal.key or principal.key in self._secrets(device)
+
+    def _key(self, device: Device, credentials: Credentials) -> bytes | None:
+        if device.certificates is not None:
+            return credentials.fingerprint if credentials.fingerprint in device.certificates else None
+        if credentials.certificate_name is not None:
+            return b""
+        shown = hashlib.sha256(credentials.password or b"").digest()
+        return next((kept for kept in self._secrets(device) if hmac.compare_digest(shown, kept)), None)
+
+    def _secrets(self, device: Device) -> list[bytes]:
+        """The hashes that count now: the secret's, and for a while the one's before it."""
+        kept = [device.secret_hash] if device.secret_hash else []
+        if device.previous and device.previous[1] > self._clock():
+            kept.append(device.previous[0])
+        return kept
 
 
-def _knows_secret(device: Device, password: bytes | None) -> bool:
-    if password is None or device.secret_hash is None:
-        return False
-    return hmac.compare_digest(hashlib.sha256(password).digest(), device.secret_hash)
-
-
-def _principal(device: Device) -> Principal:
+def _principal(device: Device, key: bytes) -> Principal:
     own = (f"city/+/{device.id}/up", f"city/+/{device.id}/reply/#")
     publish = (*own, *device.profile.publish) if device.kind == "network" else own
-    return Principal(device.tenant, device.id, publish, (f"city/+/{device.id}/down/#",))
+    return Principal(device.tenant, device.id, publish, (f"city/+/{device.id}/down/#",), key)

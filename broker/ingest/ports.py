@@ -57,6 +57,8 @@ class Credentials(NamedTuple):
     username: str | None
     password: bytes | None
     certificate_name: str | None
+    fingerprint: bytes | None = None
+    """SHA-256 of the verified certificate in DER."""
 
 
 class Principal(NamedTuple):
@@ -66,6 +68,8 @@ class Principal(NamedTuple):
     device: str
     publish: tuple[str, ...]
     subscribe: tuple[str, ...]
+    key: bytes = b""
+    """What it was believed by: the hash of its secret or certificate. The connection ends when that counts no more."""
 
 
 class Doorkeeper(Protocol):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Literal, NamedTuple
 
 from broker import telemetry
 from broker.entities.merge import EntityUpdate
@@ -21,13 +21,16 @@ from broker.store.accounting import (
     keep_rejected,
     rejected_as,
 )
-from broker.store.devices import Device, DeviceRegistry, quarantine
+from broker.store.commands import Answer, answered
+from broker.store.devices import Device, DeviceRegistry, note_seen, quarantine
 from broker.store.entities import EntityWriter
 from schemas.change import Change
 from schemas.clock import Clock, iso
+from schemas.command import ANSWER_PROPERTY
 from schemas.observation import Observation, Reason, Received, Tally, decode_arrival
 
 GROUP = "writer"
+_SEEN_EVERY = timedelta(minutes=1)
 
 
 class _Measured(NamedTuple):
@@ -43,6 +46,8 @@ class ObservationWriter:
         self._registry = registry
         self._clock = clock
         self._figures = Figures()
+        self._noted: dict[tuple[str, str], datetime] = {}
+        self._noting: dict[tuple[str, str], datetime] = {}
 
     async def handle(self, tx: Transaction, records: Sequence[Record]) -> None:
         """Store every observation once; count one outcome for each; keep what was rejected."""
@@ -66,6 +71,8 @@ class ObservationWriter:
         changes = await self._store(tx, ledger, measured)
         await keep_rejected(tx, rejected)
         await quarantine(tx, newcomers)
+        await answered(tx, [_answer(item) for item in measured if item.observation.property == ANSWER_PROPERTY])
+        await note_seen(tx, self._unnoted(measured))
         await ledger.save(tx)
         await self._entities.announce(tx, changes)
 
@@ -90,6 +97,7 @@ class ObservationWriter:
     def committed(self) -> None:
         """Tell the figures of the batch handled last, once its transaction is committed."""
         self._figures.tell(self._clock())
+        self._noted.update(self._noting)
 
     def _update(self, item: _Measured, trace: str | None) -> EntityUpdate:
         observation = item.observation
@@ -97,10 +105,20 @@ class ObservationWriter:
         attributes: dict[str, Any] = {observation.property: attribute_of(observation)}
         entity_id, entity_type = _entity_of(device, observation)
         untimed: frozenset[str] = frozenset()
-        if device and (date := device.profile.date_attribute):
+        if device and (date := device.profile.date_attribute) and observation.property != ANSWER_PROPERTY:
             attributes[date] = _date_observed(observation.observed_at)
             untimed = frozenset({date})
         return EntityUpdate(entity_id, (entity_type,), attributes, untimed, item.arrival.received_at, trace)
+
+    def _unnoted(self, measured: Sequence[_Measured]) -> Mapping[tuple[str, str], datetime]:
+        """Who was heard: each device once a minute, so that a fast one costs no write for every reading."""
+        self._noting = {}
+        for arrival, observation in measured:
+            key = (arrival.tenant, observation.device)
+            noted = self._noted.get(key)
+            if noted is None or arrival.received_at - noted >= _SEEN_EVERY:
+                self._noting[key] = max(arrival.received_at, self._noting.get(key, arrival.received_at))
+        return self._noting
 
     def _newcomers(self, arrival: Received) -> Iterable[tuple[str, str, str]]:
         for rejection in arrival.rejections:
@@ -121,12 +139,21 @@ def attribute_of(observation: Observation) -> dict[str, Any]:
     return attribute
 
 
+def _answer(item: _Measured) -> Answer:
+    """What the device says became of a command. The command's number is the message key (`adapters.commands`)."""
+    observation, arrival = item.observation, item.arrival
+    outcome, _, text = str(observation.value).partition(": ")
+    status: Literal["done", "failed"] = "done" if outcome == "done" else "failed"
+    return Answer(arrival.tenant, observation.device, observation.message_key or "", status, text, arrival.received_at)
+
+
 def _date_observed(at: datetime) -> dict[str, Any]:
     return {"type": "Property", "value": {"@type": "DateTime", "@value": iso(at)}, "observedAt": iso(at)}
 
 
 def _entity_of(device: Device | None, observation: Observation) -> tuple[str, str]:
-    if device and device.entity_id and device.entity_type:
+    own = observation.property == ANSWER_PROPERTY  # about the device itself, not about what it measures
+    if device and device.entity_id and device.entity_type and not own:
         return device.entity_id, device.entity_type
     return f"urn:ngsi-ld:Device:{observation.device}", "Device"
 

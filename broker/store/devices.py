@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from broker.errors import Unavailable
+from broker.errors import NotFound, Unavailable
 from broker.ports import Database, Transaction
 from broker.sql import load
 from schemas.device import DeviceProfile, parse_profile
@@ -37,6 +37,10 @@ class Device(NamedTuple):
     entity_type: str | None = None
     secret_hash: bytes | None = None
     profile: DeviceProfile = DeviceProfile()
+    previous: tuple[bytes, datetime] | None = None
+    """The secret before this one, and until when it still counts."""
+    certificates: frozenset[bytes] | None = None
+    """Fingerprints of the certificates bound to it that are not revoked; None where none ever was."""
 
 
 def secret_hash(secret: str) -> bytes:
@@ -78,6 +82,33 @@ async def set_status(tx: Transaction, tenant: str, device_id: str, status: str) 
     return await tx.execute(_SQL["set_status"], tenant, device_id, status) == "UPDATE 1"
 
 
+async def note_seen(tx: Transaction, seen: Mapping[tuple[str, str], datetime]) -> None:
+    """Note when devices, by (tenant, id), were last heard."""
+    if seen:
+        tenants, devices = (list(column) for column in zip(*seen, strict=True))
+        await tx.execute(_SQL["seen"], tenants, devices, list(seen.values()))
+
+
+async def rotate_secret(tx: Transaction, device_id: str, secret: str, keep_until: datetime | None) -> None:
+    """Replace a device's secret; the old one counts until `keep_until`, or no more at once. Raises `NotFound`."""
+    if await tx.fetchval(_SQL["rotate"], device_id, secret_hash(secret), keep_until) is None:
+        raise NotFound(f"there is no device {device_id}")
+
+
+async def offer_claim(tx: Transaction, device_id: str, code: str) -> None:
+    """Let whoever has `code`, from the device's sticker, claim it; until then it has no secret. Raises `NotFound`."""
+    if await tx.fetchval(_SQL["offer"], device_id, secret_hash(code)) is None:
+        raise NotFound(f"there is no device {device_id}")
+
+
+async def claim(tx: Transaction, code: str, person: str, secret: str) -> str:
+    """Give the device of a sticker its secret, once, and return its id; it waits for approval. Raises `NotFound`."""
+    row = await tx.fetchrow(_SQL["claim"], secret_hash(code), person, secret_hash(secret))
+    if row is None:
+        raise NotFound("no device waits for this code: look again at the sticker, or it was claimed already")
+    return str(row["id"])
+
+
 async def changed_since(database: Database, query: str, since: datetime) -> AsyncIterator[list[Any]]:
     """The rows of `query` (by `updated_at`, tenant and id) from `since` on, a thousand at a time.
 
@@ -106,6 +137,8 @@ class DeviceRegistry:
         self._devices: dict[tuple[str, str], Device] = {}
         self._unknown_policy: dict[str, str] = {}
         self._watermark = datetime(1970, 1, 1, tzinfo=UTC)
+        self.changed = asyncio.Event()
+        """Set after every refresh; whoever follows it clears it."""
         self._profiles: dict[bytes, DeviceProfile] = {}
 
     def find(self, tenant: str, device_id: str) -> Device | None:
@@ -126,6 +159,7 @@ class DeviceRegistry:
                 device = _device(row, self._shared(_profile(row["id"], row["profile"])))
                 self._devices[device.tenant, device.id] = device
             self._watermark = max(self._watermark, rows[-1]["updated_at"])
+        self.changed.set()
 
     def _shared(self, profile: DeviceProfile) -> DeviceProfile:
         asked = DeviceProfile(
@@ -163,6 +197,8 @@ def _device(row: Any, profile: DeviceProfile) -> Device:
         entity_type=sys.intern(row["entity_type"]) if row["entity_type"] else None,
         secret_hash=row["secret_hash"],
         profile=profile,
+        previous=(row["previous_hash"], row["previous_until"]) if row["previous_hash"] else None,
+        certificates=None if row["certificates"] is None else frozenset(row["certificates"]),
     )
 
 

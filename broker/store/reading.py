@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from broker.ports import Transaction
 from broker.sql import load
 from schemas.clock import iso
+from schemas.device import expected_next, parse_profile
 
 _SQL = load("broker.store", "reading")
 
@@ -121,10 +122,35 @@ async def types(tx: Transaction) -> list[str]:
     return [row["name"] for row in await tx.fetch(_SQL["types"])]
 
 
-async def devices(tx: Transaction, *, after: str, limit: int) -> list[dict[str, Any]]:
-    """Registered devices in order of id, after the id `after`; without their secrets."""
-    rows = await tx.fetch(_SQL["devices"], after, limit)
-    return [{**row, "profile": json.loads(row["profile"]), "createdAt": iso(row["createdAt"])} for row in rows]
+async def devices(
+    tx: Transaction, now: datetime, *, after: str, limit: int, status: str | None = None
+) -> list[dict[str, Any]]:
+    """Registered devices in order of id, after the id `after`; without their secrets.
+
+    `overdue` says that an approved device has let a whole interval pass beyond when it should have been heard (a
+    crisis-management gauge: its quiet interval); null for one that was never heard.
+    """
+    rows = await tx.fetch(_SQL["devices"], after, limit, status)
+    return [_device(row, now) for row in rows]
+
+
+def _device(row: Any, now: datetime) -> dict[str, Any]:
+    profile, seen = json.loads(row["profile"]), row["lastSeen"]
+    return {
+        **row,
+        "profile": profile,
+        "createdAt": iso(row["createdAt"]),
+        "lastSeen": iso(seen) if seen else None,
+        "overdue": _overdue(profile, seen, now) if seen and row["status"] == "approved" else None,
+    }
+
+
+def _overdue(profile: Any, seen: datetime, now: datetime) -> bool | None:
+    try:
+        due = expected_next(parse_profile(profile), None, seen)
+    except ValueError:
+        return None
+    return now > due + (due - seen)
 
 
 def _statement(name: str, selection: Selection, used: int) -> tuple[str, list[Any]]:

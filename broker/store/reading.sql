@@ -61,8 +61,10 @@ order by 1
 
 -- name: devices
 select id, family, kind, status, entity_id as "entityId", entity_type as "entityType", profile::text as profile,
-    created_at as "createdAt"
-from device where id > $1 order by id limit $2
+    created_at as "createdAt", claimed_by as "claimedBy", claim_hash is not null as "waitsForClaim", certified,
+    s.at as "lastSeen"
+from device d left join device_seen s on s.tenant_id = d.tenant_id and s.device = d.id
+where id > $1 and ($3::text is null or status = $3) order by id limit $2
 
 -- name: candidates_of_any_type
 select id, (doc -> {attribute})::text as value from {entities} entity where $1::text[] is null and {filters} order by id

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from adapters.commands.routes import FAMILY as ANSWERS
 from broker.errors import Invalid, NotFound
 from broker.ports import Transaction
 from broker.store.devices import Device, list_devices, register, set_status
@@ -43,7 +44,7 @@ def add(
     tenant: Tenant = "",
 ) -> None:
     """Register a device and print its secret, once. / 登録して合言葉を1回だけ表示する"""
-    families = sorted({route.family for route in ROUTES})
+    families = sorted({route.family for route in ROUTES} - {ANSWERS})
     if family not in families:
         raise Invalid(f"{family!r} is not a family; choose one of {', '.join(families)}", field="family")
     data = _profile(profile)

@@ -1,0 +1,1 @@
+"""Devices' answers to commands."""

@@ -1,0 +1,260 @@
+"""A device's life at the door: commands down and answers up, suspension, overlapping secrets, claims, silence."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import mqtt5
+import pytest
+
+from adapters.commands.routes import ROUTES as ANSWERS
+from adapters.mqtt.courier import Courier
+from adapters.mqtt.endpoint import Endpoint
+from adapters.mqtt.settings import EndpointSettings
+from adapters.river_gauge.routes import ROUTES
+from broker.consume import Consumption, Subscription
+from broker.ingest.doorkeeper import RegistryDoorkeeper
+from broker.ingest.intake import LogIntake
+from broker.ingest.judge import Judge
+from broker.ingest.settings import IntakeSettings
+from broker.ingest.writer import GROUP, ObservationWriter
+from broker.log.postgres import PostgresLog, PostgresOutlet
+from broker.ports import CHANGES, OBSERVATIONS
+from broker.store.devices import DeviceRegistry
+from broker.store.entities import EntityWriter
+from schemas.clock import utc_now
+from tests.integration.door.conftest import Browser
+from tests.integration.gateway.conftest import City
+from tests.integration.mqtt.kit import Closed, Device
+
+PATIENCE = 30.0
+
+
+@dataclass(frozen=True)
+class Door:
+    """The endpoint and the writer, on the city's own database and log."""
+
+    endpoint: Endpoint
+    registry: DeviceRegistry
+    doorkeeper: RegistryDoorkeeper
+
+    async def connect(self, device: Device) -> None:
+        await self.registry.refresh()
+        assert self.endpoint.port
+        answer = await device.connect(self.endpoint.port)
+        assert answer.reason_code.value == 0
+
+    async def refuses(self, device: Device) -> bool:
+        await self.registry.refresh()
+        assert self.endpoint.port
+        return bool((await device.connect(self.endpoint.port)).reason_code.value == 0x87)
+
+
+@pytest.fixture
+async def door(city: City) -> AsyncIterator[Door]:
+    system, partitions = city.database.system, {OBSERVATIONS: 2, CHANGES: 2}
+    log = PostgresLog(system, partitions=partitions)
+    registry = DeviceRegistry(system)
+    doorkeeper = RegistryDoorkeeper(registry, "fukui")
+    intake = LogIntake(log, Judge((*ROUTES, *ANSWERS), registry), lambda tenant, device: False, IntakeSettings())
+    endpoint = Endpoint(intake, doorkeeper, EndpointSettings(port=0))
+    writer = ObservationWriter(EntityWriter(PostgresOutlet(partitions)), registry, utc_now)
+    subscription = Subscription(OBSERVATIONS, GROUP, wait=0.05)
+    consumption = Consumption(log, system, subscription, writer.handle, committed=writer.committed)
+    await endpoint.start()
+    stop = asyncio.Event()
+    keepers = [
+        asyncio.create_task(work)
+        for work in (intake.run(stop), Courier(endpoint, system).run(stop), consumption.run(stop))
+    ]
+    yield Door(endpoint, registry, doorkeeper)
+    stop.set()
+    await endpoint.stop()
+    await asyncio.wait_for(asyncio.gather(*keepers), PATIENCE)
+    await log.close()
+
+
+@pytest.fixture
+async def officer(browser: Browser) -> dict[str, str]:
+    return {"Authorization": f"Bearer {await browser.staff('device-officer')}"}
+
+
+async def registered(api: httpx.AsyncClient, officer: dict[str, str], name: str = "gate-1") -> Device:
+    made = await api.post("/api/v1/devices", headers=officer, json={"id": name, "family": "river_gauge"})
+    assert made.status_code == 201, made.text
+    return Device(name=f"fukui/{name}", password=made.json()["password"])
+
+
+async def asked(api: httpx.AsyncClient, officer: dict[str, str], **wish: Any) -> str:
+    answer = await api.post(
+        "/api/v1/devices/gate-1/commands", headers=officer, json={"command": "open", "arguments": {"cm": 30}, **wish}
+    )
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["status"] == "queued"
+    return str(answer.json()["id"])
+
+
+async def until(api: httpx.AsyncClient, officer: dict[str, str], number: str, status: str) -> dict[str, Any]:
+    """The command once it has that status."""
+    shown: dict[str, Any] = {}
+    async with asyncio.timeout(PATIENCE):
+        while shown.get("status") != status:
+            await asyncio.sleep(0.05)
+            shown = (await api.get(f"/api/v1/commands/{number}", headers=officer)).json()
+    return shown
+
+
+async def test_a_command_goes_down_and_its_answer_comes_up(
+    api: httpx.AsyncClient, officer: dict[str, str], city: City, door: Door
+) -> None:
+    device = await registered(api, officer)
+    number = await asked(api, officer)
+    await door.connect(device)
+    await device.subscribe("city/+/gate-1/down/#")
+    command = await asyncio.wait_for(device.expect(mqtt5.PublishPacket), PATIENCE)
+    assert command.topic == f"city/device/gate-1/down/{number}"
+    said = json.loads(command.payload)
+    assert (said["id"], said["command"], said["arguments"]) == (number, "open", {"cm": 30})
+    assert (await until(api, officer, number, "sent"))["acknowledged_at"] is None
+    await device.send(mqtt5.PubAckPacket(command.packet_id))
+    await until(api, officer, number, "acknowledged")
+    answer = {"t": datetime.now(UTC).isoformat(), "outcome": "failed", "detail": "the gate is blocked"}
+    for packet in (7, 8):
+        await device.publish(json.dumps(answer).encode(), packet, topic=f"city/device/gate-1/reply/{number}")
+        await device.expect(mqtt5.PubAckPacket)
+    shown = await until(api, officer, number, "failed")
+    assert shown["answer"] == "the gate is blocked"
+    async with city.database.system.transaction() as tx:
+        doc = json.loads(await tx.fetchval("select doc::text from entity where id = 'urn:ngsi-ld:Device:gate-1'"))
+        lines = await tx.fetch("select actor, detail from audit where action = 'device.command'")
+        seen = await tx.fetchval("select at from device_seen where device = 'gate-1'")
+    assert doc["commandStatus"]["value"] == "failed: the gate is blocked"
+    assert len(lines) == 1
+    assert number in lines[0]["detail"]
+    assert datetime.now(UTC) - seen < timedelta(minutes=5)
+    device.drop()
+
+
+async def test_silence_is_an_expired_command(api: httpx.AsyncClient, officer: dict[str, str], door: Door) -> None:
+    await registered(api, officer)
+    number = await asked(api, officer, expires_in_s=1)
+    assert (await until(api, officer, number, "expired"))["sent_at"] is None
+
+
+async def test_what_was_not_acknowledged_is_sent_again_under_its_number(
+    api: httpx.AsyncClient, officer: dict[str, str], door: Door
+) -> None:
+    device = await registered(api, officer)
+    await door.connect(device)
+    await device.subscribe("city/device/gate-1/down/+")
+    number = await asked(api, officer, expires_in_s=600)
+    first = await asyncio.wait_for(device.expect(mqtt5.PublishPacket), PATIENCE)
+    device.drop()
+    again = Device(name=device.name, password=device.password)
+    await door.connect(again)
+    await again.subscribe("city/device/gate-1/down/+")
+    second = await asyncio.wait_for(again.expect(mqtt5.PublishPacket), PATIENCE)
+    assert first.topic == second.topic == f"city/device/gate-1/down/{number}"
+    again.drop()
+
+
+async def test_another_device_cannot_answer(api: httpx.AsyncClient, officer: dict[str, str], door: Door) -> None:
+    await registered(api, officer)
+    thief = await registered(api, officer, "gate-2")
+    number = await asked(api, officer, expires_in_s=600)
+    await door.connect(thief)
+    answer = json.dumps({"t": datetime.now(UTC).isoformat(), "outcome": "done"}).encode()
+    await thief.publish(answer, 7, topic=f"city/device/gate-2/reply/{number}")
+    await thief.expect(mqtt5.PubAckPacket)
+    await thief.publish(answer, 8, topic=f"city/device/gate-1/reply/{number}")
+    assert (await thief.expect(mqtt5.PubAckPacket)).reason_code.value == 0x87
+    shown = (await api.get(f"/api/v1/commands/{number}", headers=officer)).json()
+    assert shown["status"] == "queued"
+    thief.drop()
+
+
+async def test_commanding_needs_its_own_permission(api: httpx.AsyncClient, officer: dict[str, str], city: City) -> None:
+    await registered(api, officer)
+    weak = {"Authorization": f"Bearer {await city.token('devices:write', 'devices:read')}"}
+    refused = await api.post("/api/v1/devices/gate-1/commands", headers=weak, json={"command": "open"})
+    assert refused.status_code == 403
+    assert "devices:command" in refused.json()["detail"]
+    missing = await api.post("/api/v1/devices/none/commands", headers=officer, json={"command": "open"})
+    assert missing.status_code == 404
+    wrong = await api.post("/api/v1/devices/gate-1/commands", headers=officer, json={"command": "a b"})
+    assert wrong.status_code == 400
+
+
+async def test_suspending_a_device_ends_its_live_session(
+    api: httpx.AsyncClient, officer: dict[str, str], door: Door
+) -> None:
+    device = await registered(api, officer)
+    await door.connect(device)
+    await door.registry.refresh()
+    assert door.endpoint.evict(door.doorkeeper.still) == 0
+    await api.put("/api/v1/devices/gate-1/status", headers=officer, json={"status": "suspended"})
+    await door.registry.refresh()
+    assert door.endpoint.evict(door.doorkeeper.still) == 1
+    assert (await device.expect(mqtt5.DisconnectPacket)).reason_code.value == 0x87
+    with pytest.raises(Closed):
+        await device.expect(mqtt5.PublishPacket)
+    assert await door.refuses(device)
+
+
+async def test_secrets_overlap_where_asked(api: httpx.AsyncClient, officer: dict[str, str], door: Door) -> None:
+    old = await registered(api, officer)
+    await door.connect(old)
+    made = await api.post("/api/v1/devices/gate-1/secret?keep_s=600", headers=officer)
+    new = Device(name=old.name, password=made.json()["password"])
+    await door.registry.refresh()
+    assert door.endpoint.evict(door.doorkeeper.still) == 0
+    await door.connect(new)
+    await door.connect(old)
+    await api.post("/api/v1/devices/gate-1/secret", headers=officer)
+    await door.registry.refresh()
+    assert door.endpoint.evict(door.doorkeeper.still) == 1
+    assert await door.refuses(old)
+    assert await door.refuses(new)
+
+
+async def test_a_sticker_is_claimed_once_and_its_device_waits(
+    api: httpx.AsyncClient, officer: dict[str, str], browser: Browser, other: Browser, door: Door
+) -> None:
+    factory = await registered(api, officer)
+    made = await api.post("/api/v1/devices/gate-1/claim-code", headers=officer)
+    code = made.json()["code"]
+    assert await door.refuses(factory)
+    await other.sign_up("installer@example.jp")
+    await other.log_in("installer@example.jp")
+    guess = await other.post("/account/devices/claim", {"code": "0000-0000-0000-0000"})
+    assert guess.status_code == 404
+    claimed = (await other.post("/account/devices/claim", {"code": code.lower().replace("0", "o")})).json()
+    assert (claimed["username"], claimed["status"]) == ("fukui/gate-1", "quarantined")
+    assert (await other.post("/account/devices/claim", {"code": code})).status_code == 404
+    await door.connect(Device(name=claimed["username"], password=claimed["password"]))
+    listed = (await api.get("/api/v1/devices?status=quarantined", headers=officer)).json()["devices"]
+    assert [(each["id"], each["waitsForClaim"]) for each in listed] == [("gate-1", False)]
+
+
+async def test_who_should_have_been_heard_is_listed(
+    api: httpx.AsyncClient, officer: dict[str, str], city: City
+) -> None:
+    for name in ("gate-1", "gate-2", "gate-3"):
+        await registered(api, officer, name)
+    async with city.database.system.transaction() as tx:
+        for name, ago in (("gate-1", timedelta(hours=1)), ("gate-2", timedelta(minutes=15))):
+            await tx.execute(
+                "insert into device_seen select tenant_id, id, $2 from device where id = $1",
+                name,
+                datetime.now(UTC) - ago,
+            )
+    every = (await api.get("/api/v1/devices", headers=officer)).json()["devices"]
+    assert [each["overdue"] for each in every] == [True, False, None]
+    late = (await api.get("/api/v1/devices?overdue=true", headers=officer)).json()["devices"]
+    assert [each["id"] for each in late] == ["gate-1"]
