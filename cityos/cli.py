@@ -17,6 +17,7 @@ from cityos.commands import (
     audit,
     backups,
     buses,
+    ca,
     clients,
     contexts,
     devices,
@@ -52,6 +53,7 @@ app.add_typer(alerts.app, name="alerts")
 app.add_typer(buses.app, name="buses")
 app.add_typer(points.app, name="points")
 app.add_typer(rejected.app, name="rejected")
+app.add_typer(ca.app, name="ca")
 app.add_typer(contexts.app, name="context")
 app.add_typer(models.app, name="model")
 app.add_typer(devices.app, name="device")
