@@ -29,6 +29,7 @@ from api_gateway.ngsi_ld.fetching import fetcher
 from api_gateway.ngsi_ld.reader import DocumentReader
 from api_gateway.ngsi_v2 import operations as ngsi_v2
 from api_gateway.oauth.accounts import Accounts
+from api_gateway.oauth.recovery import Recovery
 from api_gateway.oauth.revocations import follow_revocations
 from api_gateway.oauth.server import OAuthServer
 from api_gateway.openapi import DESCRIPTION, TAGS, document
@@ -52,6 +53,7 @@ from api_gateway.routes import (
     health,
     oauth,
     pages,
+    passwords,
     personal,
     personal_staff,
     points,
@@ -165,6 +167,7 @@ def _furnish(app: FastAPI, services: Gateway, meter: Meter) -> None:
     app.state.verifier = verifier
     app.state.attempts = Attempts(services.database, settings.default_tenant, services.clock)
     app.state.accounts = accounts = Accounts(services.database, services.clock)
+    app.state.recovery = Recovery(services.database, accounts, settings.issuer, services.clock)
     app.state.oauth = OAuthServer(
         services.database, keys, verifier, accounts, settings.issuer, settings.token_seconds, services.clock
     )
@@ -179,6 +182,7 @@ def _furnish(app: FastAPI, services: Gateway, meter: Meter) -> None:
 def _routers(services: Gateway) -> list[APIRouter]:
     routers = [events.router, city.router, data.router, oauth.router, account.router, staff.router, health.router]
     routers += [catalogue.router, usage.router, delegations.router, device_desk.router, device_desk.claims]
+    routers.append(passwords.router)
     routers += [personal.router, personal_staff.router]
     if services.flood is not None:
         routers.append(flood.router)

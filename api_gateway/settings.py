@@ -71,6 +71,11 @@ class GatewaySettings(BaseModel):
     )
     app_rate: float = Field(default=50.0, gt=0, description="requests a second that one app may keep up, per process")
     app_burst: int = Field(default=500, ge=1, description="requests that one app may send at once after a silence")
+    confirm_mail: bool = Field(
+        default=False,
+        description="who signs up follows a link in a mail first, and sign-up tells nobody which addresses are taken;"
+        " needs CITYOS_NOTIFY_SMTP_HOST",
+    )
     token_seconds: int = Field(default=3600, ge=60, le=86400, description="how long an access token is good")
     max_body_bytes: int = Field(default=10 * 1024 * 1024, ge=1024, description="the largest request body")
     max_batch: int = Field(default=1000, ge=1, description="the most entities in one batch operation")

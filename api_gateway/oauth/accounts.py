@@ -41,6 +41,7 @@ class Person(NamedTuple):
     name: str
     roles: frozenset[str]
     has_second_factor: bool
+    email_verified: bool = False
 
     def get_user_id(self) -> str:
         """The name by which Authlib asks."""
@@ -80,7 +81,7 @@ class Accounts:
         login = _login(login)
         if fault := password_fault(password, login):
             raise Invalid(fault, field="password")
-        hashed = await self._hash(password)
+        hashed = await self.hash_password(password)
         async with self._database.transaction(tenant) as tx:
             return await add_account(tx, tenant, login, name, hashed, roles)
 
@@ -101,12 +102,20 @@ class Accounts:
             raise Unauthenticated("the one-time code of your authenticator is needed too", error="code_needed")
         kept = account["password_hash"]
         if _HASHER.check_needs_rehash(kept):
-            kept = await self._hash(password)
+            kept = await self.hash_password(password)
         async with self._database.transaction(tenant) as tx:
             if account["totp_confirmed"] and not await _take_code(tx, account["id"], code or "", now):
                 raise Unauthenticated(REFUSED, error="refused")
             await tx.execute(_SQL["succeeded"], account["id"], kept)
             return await self._open(tx, tenant, account["id"], now, second_factor=account["totp_confirmed"])
+
+    async def knows_password(self, tenant: str, login: str, password: str) -> bool:
+        """Whether this is the account's password; a wrong one counts as a failed log-in, and locks like one."""
+        account = await self._attempt(tenant, login, self._clock())
+        if account is None or not await self._verify(account["password_hash"], password):
+            return False
+        await self._undo_attempt(tenant, account["id"])
+        return True
 
     async def session(self, cookie: str | None) -> Session | None:
         """The session that a cookie stands for, or None where it is unknown, ended, or an hour unused."""
@@ -157,7 +166,8 @@ class Accounts:
             row = await tx.fetchrow(_SQL["by_id"], user_id)
         if row is None or row["status"] != "active":
             return None
-        return Person(tenant, row["id"], row["login"], row["name"], frozenset(row["roles"]), row["totp_confirmed"])
+        roles = frozenset(row["roles"])
+        return Person(tenant, row["id"], row["login"], row["name"], roles, row["totp_confirmed"], row["email_verified"])
 
     async def _attempt(self, tenant: str, login: str, now: datetime) -> Any:
         """The account, with this attempt counted; None where there is none or it is not open to attempts now."""
@@ -185,7 +195,8 @@ class Accounts:
         await tx.execute(_SQL["add_session"], *parameters)
         return cookie
 
-    async def _hash(self, password: str) -> str:
+    async def hash_password(self, password: str) -> str:
+        """How it is kept: argon2id, in a thread."""
         async with self._hashing:
             return await asyncio.to_thread(_HASHER.hash, password)
 
@@ -225,6 +236,11 @@ async def change_account(tx: Transaction, user_id: str, roles: list[str], status
     check_roles(roles)
     if await tx.fetchval(_SQL["change"], user_id, sorted(set(roles)), status) is None:
         raise NotFound(f"there is no account {user_id}")
+    await end_all(tx, user_id, now)
+
+
+async def end_all(tx: Transaction, user_id: str, now: datetime) -> None:
+    """End every session and grant of an account."""
     ended = [*await tx.fetch(_SQL["end_sessions"], user_id), *await tx.fetch(_SQL["end_grants"], user_id, now)]
     await revoke(tx, sorted({row["grant_id"] for row in ended}), now)
 

@@ -8,7 +8,7 @@ select id, login, name, password_hash, roles, status, totp_secret, totp_confirme
 from user_account where login = $1 for update
 
 -- name: by_id
-select id, login, name, roles, status, totp_confirmed from user_account where id = $1
+select id, login, name, roles, status, totp_confirmed, email_verified from user_account where id = $1
 
 -- name: attempt
 update user_account set failures = failures + 1, locked_until = $2 where id = $1

@@ -17,6 +17,7 @@ from api_gateway.context import gateway_of
 from api_gateway.errors import Unauthenticated
 from api_gateway.oauth import registration
 from api_gateway.oauth.accounts import Session
+from api_gateway.oauth.recovery import Recovery
 from api_gateway.oauth.server import PORTAL, OAuthServer, Wish
 from api_gateway.openapi import PROBLEMS
 from api_gateway.session import (
@@ -73,7 +74,8 @@ async def guard(request: Request) -> None:
     await attempts.count(request)
 
 
-def _tenant(request: Request, named: str | None) -> str:
+def tenant_of(request: Request, named: str | None) -> str:
+    """The tenant named, or the default one."""
     return named or gateway_of(request).settings.default_tenant
 
 
@@ -83,9 +85,18 @@ def _private(body: Any, status: int = 200) -> JSONResponse:
 
 @router.post("/signup", status_code=201, summary="Make an account")
 async def sign_up(request: Request, body: SignUp) -> JSONResponse:
-    """For developers and residents. Roles are given by the municipality, never asked for."""
+    """For developers and residents. Roles are given by the municipality, never asked for.
+
+    Where the city confirms addresses, the answer is the same whether or not the address has an account already (`id`
+    null), and a link comes by mail.
+    """
     await guard(request)
-    tenant = _tenant(request, body.tenant)
+    tenant = tenant_of(request, body.tenant)
+    if gateway_of(request).settings.confirm_mail:
+        recovery: Recovery = request.app.state.recovery
+        await recovery.sign_up(tenant, body.login, body.name, body.password)
+        await note_alone(request, tenant, Line("signup", body.login.strip().lower()))
+        return _private({"id": None}, 201)
     user_id = await accounts_of(request).create(tenant, body.login, body.name, body.password)
     await note_alone(request, tenant, Line("signup", user_id, user_id))
     return _private({"id": user_id}, 201)
@@ -95,7 +106,7 @@ async def sign_up(request: Request, body: SignUp) -> JSONResponse:
 async def log_in(request: Request, body: LogIn) -> Response:
     """Sets the session's cookie. `error` is code_needed where only the one-time code is missing."""
     await guard(request)
-    tenant = _tenant(request, body.tenant)
+    tenant = tenant_of(request, body.tenant)
     try:
         cookie = await accounts_of(request).log_in(tenant, body.login, body.password, body.code)
     except Unauthenticated as error:

@@ -184,7 +184,7 @@ async def userinfo(request: Request) -> JSONResponse:
     if "profile" in subject.scopes:
         about["name"] = person.name
     if "email" in subject.scopes:
-        about |= {"email": person.login, "email_verified": False}
+        about |= {"email": person.login, "email_verified": person.email_verified}
     return JSONResponse(about, headers={"Cache-Control": "no-store"})
 
 

@@ -109,6 +109,13 @@ async def audience(tx: Transaction, tenant: str, notice: Notice) -> dict[str, in
     return dict(counts)
 
 
+async def mail_to(tx: Transaction, tenant: str, address: str, notice: Notice, *, at: datetime) -> None:
+    """Queue one mail to one address, whatever else that address takes or does not take."""
+    number = await tx.fetchval(_SQL["mailbox"], tenant, address, msgspec.json.encode(Filter(kinds=())).decode())
+    await tx.fetch(_SQL["enqueue"], tenant, [number], [notice.id], [msgspec.json.encode(notice).decode()], at)
+    await tx.execute("select pg_notify($1, '')", CHANNEL)
+
+
 async def claim(
     tx: Transaction, *, now: datetime, lease: float, subscribers: int, each: int, channels: Sequence[str]
 ) -> list[Claim]:

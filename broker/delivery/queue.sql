@@ -3,6 +3,12 @@ insert into subscriber (tenant_id, name, channel, target, secret, filter)
 select id, $2, $3, $4, $5, $6::jsonb from tenant where name = $1
 returning id
 
+-- name: mailbox
+insert into subscriber (tenant_id, name, channel, target, filter)
+select id, 'account', 'mail', $2, $3::jsonb from tenant where name = $1
+on conflict (tenant_id, channel, target) do update set target = excluded.target
+returning id
+
 -- name: subscribers
 select s.id, s.filter::text as filter
 from subscriber s join tenant t on t.id = s.tenant_id
