@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from services.dispatch.planning import Town, boarding
 from services.dispatch.settings import DispatchSettings
 from services.dispatch.travel import kilometres
-from services.dispatch.values import Booking, StopTime, Tour, Vehicle
+from services.dispatch.values import Booking, BookingState, StopTime, Tour, Vehicle
 
 CONFIRMED_BY = 3
 """So many doubted places in a row that agree among themselves are believed: the bus was carried, or its clock set."""
@@ -84,7 +84,7 @@ def expect(
     next_one = place
     for planned in tour.stops:
         booking = bookings[planned.booking]
-        there = booking.ask.origin if planned.boards else booking.ask.destination
+        there = place_of(planned, booking)
         was = done.get((planned.booking, planned.boards))
         if was is not None:
             at = was
@@ -94,8 +94,14 @@ def expect(
         else:
             at = max(planned.at, now, free + float(town.minutes[town.place(stop), town.place(there)]))
         found.append(Expected(planned.booking, planned.boards, there, planned.at, at, was))
-        stop, free = there, at + boarding(booking.ask, settings)
+        absent = booking.state is BookingState.NO_SHOW and not planned.boards
+        stop, free = there, at + (0.0 if absent else boarding(booking.ask, settings))
     return found
+
+
+def place_of(stop: StopTime, booking: Booking) -> str:
+    """Where the bus stops for it: who was not there is brought nowhere."""
+    return booking.ask.origin if stop.boards or booking.state is BookingState.NO_SHOW else booking.ask.destination
 
 
 def away(place: Position, town: Town, stop: str, settings: DispatchSettings) -> float:
@@ -154,5 +160,6 @@ def kilometres_driven(
 
 
 def _calls(stops: Sequence[StopTime], bookings: Mapping[str, Booking]) -> list[tuple[str, int]]:
-    known = [(s, bookings[s.booking].ask) for s in stops if s.booking in bookings]
-    return [(ask.origin if s.boards else ask.destination, 1 if s.boards else -1) for s, ask in known]
+    known = [(s, bookings[s.booking]) for s in stops if s.booking in bookings]
+    ridden = {b.id for _, b in known if b.state is not BookingState.NO_SHOW}
+    return [(place_of(s, b), (1 if s.boards else -1) if b.id in ridden else 0) for s, b in known]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,6 +23,16 @@ SEARCH_FOR_ROOM = 300
 
 SEARCH_IN_QUOTE = 60
 """Moves tried in all for a quote when nothing fits at once: somebody is on the telephone."""
+
+
+class _Loaded(NamedTuple):
+    """A vehicle's nodes, and when it left its depot and was at those of them that are fixed."""
+
+    nodes: tuple[int, ...]
+    starts: tuple[float, ...]
+
+
+_NO_TOUR = _Loaded((), ())
 
 
 @dataclass(frozen=True)
@@ -165,26 +176,41 @@ class Day:
         return day if not day.lost or {b.id for b in day.lost} <= {b.id for b in self.lost} else None
 
     def _plan(self, tours: Mapping[str, Tour]) -> Planner:
-        """The stored plan without the stops of bookings that are no longer; an empty one when it cannot be driven."""
+        """The stored plan without the stops of bookings that are no longer.
+
+        A vehicle whose tour cannot be driven loses it, alone: what others were told stands, and its riders are placed
+        anew.
+        """
         problem = self._problem()
-        row = {booking.id: r for r, booking in enumerate(self.bookings)}
-        n, nodes, fixed, starts = len(problem.rides), [], [], []
-        shut = self._shut()
-        for vehicle in self.town.vehicles:
-            tour = tours.get(vehicle.id, Tour(0.0, 0, ()))
-            gone = self._stranded | unserved(vehicle, shut, tour)
-            kept = [(i, s) for i, s in enumerate(tour.stops) if s.booking in row and s.booking not in gone]
-            nodes.append(tuple(row[s.booking] + (0 if s.boards else n) for _, s in kept))
-            fixed.append(sum(1 for i, _ in kept if i < tour.fixed))
-            starts.append([tour.left, *(s.at for i, s in kept if i < tour.fixed)])
+        kept = [self._kept(vehicle, tours, len(problem.rides)) for vehicle in self.town.vehicles]
         try:
-            planner = Planner(problem, Plan(tuple(nodes), (0,) * len(nodes)), seed=self._seed)
-            for v, count in enumerate(fixed):
-                if count:
-                    planner.fix(v, starts[v])
+            return self._loaded(problem, kept)
         except Invalid:
-            return Planner(problem, seed=self._seed)
+            alone = [[(one if v == w else _NO_TOUR) for w, one in enumerate(kept)] for v in range(len(kept))]
+            good = [one if self._drivable(problem, alone[v]) else _NO_TOUR for v, one in enumerate(kept)]
+            return self._loaded(problem, good)
+
+    def _kept(self, vehicle: Vehicle, tours: Mapping[str, Tour], n: int) -> _Loaded:
+        row = {booking.id: r for r, booking in enumerate(self.bookings)}
+        tour = tours.get(vehicle.id, Tour(0.0, 0, ()))
+        gone = self._stranded | unserved(vehicle, self._shut(), tour)
+        kept = [(i, s) for i, s in enumerate(tour.stops) if s.booking in row and s.booking not in gone]
+        nodes = tuple(row[s.booking] + (0 if s.boards else n) for _, s in kept)
+        return _Loaded(nodes, (tour.left, *(s.at for i, s in kept if i < tour.fixed)))
+
+    def _loaded(self, problem: Problem, kept: Sequence[_Loaded]) -> Planner:
+        planner = Planner(problem, Plan(tuple(one.nodes for one in kept), (0,) * len(kept)), seed=self._seed)
+        for v, one in enumerate(kept):
+            if len(one.starts) > 1:
+                planner.fix(v, one.starts)
         return planner
+
+    def _drivable(self, problem: Problem, kept: Sequence[_Loaded]) -> bool:
+        try:
+            self._loaded(problem, kept)
+        except Invalid:
+            return False
+        return True
 
     def _take_in(self, count: int) -> list[Booking]:
         """Place what is not in the plan yet: by insertion, else by a search that moves others."""
@@ -208,16 +234,19 @@ class Day:
 
     def _rides(self, bookings: Sequence[Booking]) -> Rides:
         town, settings = self.town, self.settings
-        asks, promises = [b.ask for b in bookings], [b.promise for b in bookings]
+        asks = [b.ask for b in bookings]
+        kept = [(b.promise, reserve(b.promise, settings)) for b in bookings]
         whole = [(town.place(a.origin), town.place(a.destination), a.seats, a.wheelchairs) for a in asks]
         columns = np.array(whole, np.int32).reshape(-1, 4)
         stop_time = np.array([boarding(a, settings) for a in asks], np.float64)
+        # Who was not there gets off where the bus stands anyway.
+        last_time = np.where(columns[:, 0] == columns[:, 1], 0.0, stop_time)
         return Rides(
             origin=columns[:, 0],
             destination=columns[:, 1],
-            pickup=np.array([(p.pickup_from, p.pickup_until) for p in promises], np.float64).reshape(-1, 2),
-            delivery=np.array([(0.0, p.arrive_by) for p in promises], np.float64).reshape(-1, 2),
-            service=np.stack([stop_time, stop_time], axis=1),
+            pickup=np.array([(p.pickup_from, p.pickup_until - k) for p, k in kept], np.float64).reshape(-1, 2),
+            delivery=np.array([(0.0, p.arrive_by - k) for p, k in kept], np.float64).reshape(-1, 2),
+            service=np.stack([stop_time, last_time], axis=1),
             load=columns[:, 2:],
             longest=np.array([longest_ride(town.drive(a), settings) for a in asks], np.float64),
         )
@@ -275,6 +304,11 @@ def unserved(vehicle: Vehicle, shut: set[str], tour: Tour) -> set[str]:
 def boarding(ask: Ask, settings: DispatchSettings) -> float:
     """Minutes that getting on (or off) takes."""
     return settings.boarding_wheelchair if ask.wheelchairs else settings.boarding
+
+
+def reserve(promise: Promise, settings: DispatchSettings) -> float:
+    """Minutes before the end of a promise that the plan leaves to the road; half a window at most."""
+    return min(settings.reserve, (promise.pickup_until - promise.pickup_from) / 2)
 
 
 def longest_ride(direct: float, settings: DispatchSettings) -> float:

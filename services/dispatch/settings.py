@@ -12,6 +12,7 @@ class DispatchSettings(BaseModel):
 
     enabled: bool = Field(default=False, description="whether this city runs demand-responsive buses")
     window: float = Field(default=15.0, gt=0, description="minutes between the earliest and the latest pickup promised")
+    reserve: float = Field(default=3.0, ge=0, description="minutes before a promise ends that plans leave to the road")
     offers: int = Field(default=3, ge=1, le=5, description="how many pickup windows a quote offers at most")
     look_ahead: float = Field(
         default=120.0, gt=0, description="minutes after the wish within which windows are offered"

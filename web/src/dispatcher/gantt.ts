@@ -9,6 +9,7 @@ const LANE = 10;
 const TOP = 24;
 const HOUR_MS = 3_600_000;
 const LATE_MINUTES = 1;
+const MOST_LABELS = 16;
 
 interface Bar {
   readonly booking: string;
@@ -97,13 +98,16 @@ export function gantt(board: Board, label: string): SVGSVGElement {
     y += height;
   }
   const hours = Array.from({ length: (last - first) / HOUR_MS + 1 }, (_, index) => first + index * HOUR_MS);
+  const every = Math.ceil(hours.length / MOST_LABELS);
   const now = Date.parse(board.now);
   return svg(
     "svg",
     { class: "gantt", viewBox: `0 0 ${WIDTH} ${y + 4}`, role: "img", "aria-label": label },
-    ...hours.flatMap((hour) => [
+    ...hours.flatMap((hour, index) => [
       svg("line", { class: "grid", x1: x(hour), x2: x(hour), y1: TOP - 6, y2: y }),
-      svg("text", { x: x(hour), y: 12, "text-anchor": "middle" }, clock(new Date(hour).toISOString())),
+      index % every === 0
+        ? svg("text", { x: x(hour), y: 12, "text-anchor": "middle" }, clock(new Date(hour).toISOString()))
+        : null,
     ]),
     ...rows,
     now >= first && now <= last

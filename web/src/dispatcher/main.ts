@@ -170,8 +170,9 @@ openBusPage("pageDispatcher", "buses:write", async (page) => {
   const shut = h("div", {});
   const help = h("div", {});
   let map: BusMap | null = null;
+  const day = new URLSearchParams(location.search).get("day");
   const redraw = async (): Promise<Board> => {
-    const board = await account.api<Board>("GET", path("board"));
+    const board = await account.api<Board>("GET", `${path("board")}${day === null ? "" : `?day=${day}`}`);
     now.replaceChildren(vehicles(page, board));
     chart.replaceChildren(gantt(board, words.ganttHeading));
     delays.replaceChildren(lateTable(page, board));

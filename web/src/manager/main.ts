@@ -116,8 +116,9 @@ async function show(page: BusPage, place: HTMLElement, first: string, last: stri
 
 openBusPage("pageManager", "buses:read", async (page) => {
   const { words, main } = page;
-  const today = dayOf(new Date());
-  const first = daysAfter(today, -27);
+  const asked = new URLSearchParams(location.search);
+  const today = asked.get("to") ?? dayOf(new Date());
+  const first = asked.get("from") ?? daysAfter(today, -27);
   const place = h("div", { class: "stack" });
   const form = renderForm(
     [

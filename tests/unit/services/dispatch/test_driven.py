@@ -53,8 +53,34 @@ def test_who_was_not_there_is_driven_no_further_and_the_others_are() -> None:
     day = Day(TOWN, [gone, B], {"v": tour}, SETTINGS, now=541.0)
     assert [(s.booking, s.boards) for s in day.tours()["v"].stops] == [(s.booking, s.boards) for s in tour.stops]
     assert day.lost == []
-    # The bus stands at s1 a minute longer; the next rider is one stop away, from the depot it would be two.
-    assert day.tours()["v"].stops[2].at == pytest.approx(548.0)
+    # The bus stood at s1, one stop from the next rider; from its depot it would be two.
+    assert day.tours()["v"].stops[2].at == pytest.approx(547.0)
+
+
+def test_who_was_not_there_is_brought_nowhere() -> None:
+    gone = {"a": Booking(A.id, A.rider, A.ask, A.promise, BookingState.NO_SHOW), "b": B}
+    tour, done = without(TOUR, A, SETTINGS), {("a", True): 541.0, ("a", False): 541.0}
+    expected = expect(TOWN, BUS, tour, gone, done, SETTINGS, now=541.0, place=None)
+    assert [e.stop for e in expected] == ["s1", "s1", "s2", "s4"]
+    assert expected[2].at == 547.0
+    whole, empty = kilometres_driven(TOWN, BUS, tour, gone, 1.0)
+    assert (whole, empty) == (pytest.approx(whole), pytest.approx(whole * 6 / 8))
+
+
+def test_a_tour_that_cannot_be_driven_is_lost_alone() -> None:
+    town = Town(STOPS, (BUS, Vehicle("w", "w", 2, 1, "s0", 480.0, 1080.0)), MINUTES)
+    impossible = Tour(534.0, 2, (StopTime("a", True, 540.0), StopTime("a", False, 541.0)))
+    sound = Tour(530.0, 1, (StopTime("b", True, 547.0), StopTime("b", False, 560.0)))
+    day = Day(town, [A, B], {"v": impossible, "w": sound}, SETTINGS, now=535.0)
+    assert day.tours()["w"].stops[0] == sound.stops[0]
+    assert day.lost == []
+
+
+def test_who_was_not_there_delays_no_stop_that_is_fixed_already() -> None:
+    fixed = Tour(534.0, 2, (TOUR.stops[0], StopTime("b", True, 547.0), *TOUR.stops[2:]))
+    gone = Booking(A.id, A.rider, A.ask, A.promise, BookingState.NO_SHOW)
+    day = Day(TOWN, [gone, B], {"v": without(fixed, A, SETTINGS)}, SETTINGS, now=546.0)
+    assert [s.at for s in day.tours()["v"].stops][:3] == [540.0, 541.0, 547.0]
 
 
 def test_expected_times_follow_what_was_reported_and_where_the_bus_is() -> None:
