@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,8 +14,10 @@ from uuid import uuid4
 import httpx
 import pyotp
 from playwright.sync_api import Browser, BrowserContext, Page
+from pydantic import SecretStr
 
-from schemas.clock import JST, utc_now
+from adapters.mqtt.publisher import Publisher, PublisherSettings
+from schemas.clock import JST, iso, utc_now
 from tests.city import WholeCity
 from tests.integration.web.visitor import DESK, PHONE
 
@@ -47,6 +52,22 @@ class BusCity:
         (day,) = made["days"].values()
         booking: dict[str, Any] = day["bookings"][0]
         return booking
+
+    def put_on_the_road(self, vehicle: str, longitude: float, latitude: float) -> None:
+        """Register the vehicle's receiver and let it say, over MQTT, where it is."""
+        entity = f"urn:ngsi-ld:Vehicle:{vehicle}"
+        made = self.city.command("device", "add", vehicle, "--family", "bus_vehicle", "--entity", entity).stdout
+        place = {"t": iso(utc_now()), "lon": longitude, "lat": latitude}
+        username, password = re.findall(r"(?:user name|password): +(\S+)", made)
+        settings = PublisherSettings(port=self.city.mqtt_port, username=username, password=SecretStr(password))
+
+        async def publish() -> None:
+            async with Publisher(settings) as line:
+                await line.publish(f"city/bus/{vehicle}/up", json.dumps(place).encode())
+
+        # The browser's loop runs in this thread.
+        with ThreadPoolExecutor(1) as elsewhere:
+            elsewhere.submit(asyncio.run, publish()).result(60)
 
     def enter(self, browser: Browser, role: str, page_name: str, size: tuple[int, int] = DESK) -> Page:
         """A member of staff at one of the pages; logged in with two factors the first time, with the cookie after."""
