@@ -72,6 +72,7 @@ class FloodCity:
     tile_attribution: str | None = None
     added: dict[str, list[Reading]] = field(default_factory=dict)
     alerts: list[dict[str, Any]] = field(default_factory=list)
+    orders: list[dict[str, Any]] = field(default_factory=list)
     marks: dict[tuple[str, datetime], dict[str, Any]] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 

@@ -146,6 +146,8 @@ class _Handler(BaseHTTPRequestHandler):
                 return city.gauges()
             case ["flood", "alerts"]:
                 return city.active_alerts()
+            case ["evacuation", "public"]:
+                return {"orders": city.orders}
             case ["flood", "gauges", gauge, "hydrograph"]:
                 start, end = (datetime.fromisoformat(query[name]) for name in ("from", "to"))
                 return city.hydrograph(unquote(gauge), start, end)

@@ -15,6 +15,7 @@ import { createDetail } from "./detail";
 import { Feed } from "./feed";
 import { createList } from "./list";
 import { MapView } from "./mapview";
+import { createOrders } from "./orders";
 import { gaugeOfHash } from "./route";
 import { initialState, type State, Store } from "./state";
 import { createStatus } from "./status";
@@ -48,6 +49,7 @@ function main(): void {
   const chartFeed = new ChartFeed(api, store, clock);
   const status = createStatus(clock);
   const alerts = createAlerts(clock);
+  const orders = createOrders();
   const foot = createFoot();
   const list = createList(store, clock);
   const detail = createDetail(store, clock, goBack, () => chartFeed.retry());
@@ -57,6 +59,7 @@ function main(): void {
   store.subscribe((state, before) => {
     status(state);
     alerts(state, before);
+    orders(state, before);
     foot(state);
     list.render(state);
     detail.render(state);
