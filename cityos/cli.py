@@ -24,6 +24,7 @@ from cityos.commands import (
     history,
     keys,
     models,
+    notifications,
     points,
     policy,
     rejected,
@@ -56,6 +57,7 @@ app.add_typer(rejected.app, name="rejected")
 app.add_typer(ca.app, name="ca")
 app.add_typer(contexts.app, name="context")
 app.add_typer(models.app, name="model")
+app.add_typer(notifications.app, name="notification")
 app.add_typer(devices.app, name="device")
 app.add_typer(history.app, name="history")
 app.add_typer(clients.app, name="client")

@@ -91,3 +91,12 @@ where tenant_id = $1 and kind = $2 and id = $3
 -- name: count_failed
 update subscription set times_failed = times_failed + 1, last_failure = $4, status = 'failed'
 where tenant_id = $1 and kind = $2 and id = $3
+
+-- name: dead
+select n.id, n.subscription_id as subscription, n.attempts, n.created_at as "since", n.error
+from notification n join tenant t on t.id = n.tenant_id where n.state = 'dead' and t.name = $1 order by n.id limit $2
+
+-- name: revive
+update notification n set state = 'waiting', attempts = 0, due_at = now() from tenant t
+where t.id = n.tenant_id and t.name = $1 and n.state = 'dead' and n.subscription_id = $2
+returning n.id

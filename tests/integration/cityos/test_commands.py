@@ -139,3 +139,17 @@ async def test_keys_are_rotated_and_the_old_one_still_verifies(cityos: Command, 
         rows = await tx.fetch("select id, retired_at from signing_key order by created_at")
     assert [row["id"] for row in rows] == ids
     assert [row["retired_at"] is None for row in rows] == [False, True]
+
+
+async def test_a_dead_letter_of_a_subscription_is_tried_again(cityos: Command, database: CityDatabase) -> None:
+    async with database.system.transaction() as tx:
+        await tx.execute(
+            "insert into notification (tenant_id, kind, subscription_id, body, state, attempts, error)"
+            " select id, 'entities', 'urn:s:1', '{}', 'dead', 8, 'the receiver answered 503' from tenant"
+            " where name = 'fukui'"
+        )
+    [row] = table(cityos("notification", "list"))
+    assert (row["subscription"], row["error"]) == ("urn:s:1", "the receiver answered 503")
+    assert "1 notifications" in cityos("notification", "revive", "urn:s:1").stdout
+    async with database.system.transaction() as tx:
+        assert await tx.fetchval("select state || attempts from notification") == "waiting0"
