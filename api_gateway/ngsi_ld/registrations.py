@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -10,21 +11,31 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api_gateway.ngsi_ld.context import answers_ld, link_context
+from api_gateway.context import gateway_of
+from api_gateway.ngsi_ld.context import answers_ld, library_of, link_context
 from api_gateway.ngsi_ld.params import PAGE, SELECTION, flag, only_known, options_of, page_of, wanted_of
 from api_gateway.ngsi_ld.represent import EntityResponse, Shape
 from api_gateway.ngsi_ld.subscriptions import page_links
 from api_gateway.ngsi_ld.writing import created, managing, no_content, only
-from broker.entities.parse import is_uri
+from broker.entities.parse import is_uri, parse_time
 from broker.errors import Conflict, Invalid, NotFound
 from broker.jsonld.context import CORE, Context
+from broker.query.q import compile_q
+from broker.store import sources
 from broker.store import subscriptions as store
 from broker.store.subscriptions import KeptRegistration
-from broker.subscriptions.documents import REGISTRATION, parse_registration, patched, renamed
-from broker.subscriptions.matching import Asked, registration_for
+from broker.subscriptions.announcing import Announcer
+from broker.subscriptions.discovery import Sought, When, fitting, when_of
+from broker.subscriptions.documents import REGISTRATION, REGISTRATION_MEMBERS, parse_registration, patched, renamed
+from broker.subscriptions.matching import Asked
 from schemas.clock import iso
 
 _TEMPORAL = frozenset({"timerel", "timeAt", "endTimeAt", "timeproperty", "geometryProperty", "lang", "csf"})
+
+
+def announcer_of(request: Request) -> Announcer:
+    """What tells of changed registrations."""
+    return Announcer(library_of(request), gateway_of(request).clock)
 
 
 async def create(request: Request) -> Response:
@@ -37,6 +48,7 @@ async def create(request: Request) -> Response:
     try:
         async with ask.gateway.database.transaction(ask.caller.tenant) as tx:
             await store.save_registration(tx, doc, now, new=True)
+            await announcer_of(request).changed(tx, ask.caller.tenant, None, doc)
     except Conflict as error:
         raise Conflict(f"{doc['id']} exists already") from error
     request.app.state.sources.forget()
@@ -57,6 +69,7 @@ async def change(request: Request) -> Response:
         fragment = renamed({k: v for k, v in body.items() if k != "@context"}, context.expand) if body else body
         checked = parse_registration(patched(found[0].doc, fragment), CORE, now)
         await store.save_registration(tx, checked, now, new=False)
+        await announcer_of(request).changed(tx, ask.caller.tenant, found[0].doc, checked)
     request.app.state.sources.forget()
     return no_content()
 
@@ -67,7 +80,10 @@ async def delete(request: Request) -> Response:
     ask = await managing(request, "registrations")
     id_ = _id(request)
     async with ask.gateway.database.transaction(ask.caller.tenant) as tx:
+        found = await store.registrations(tx, ask.gateway.clock(), id_)
         await store.delete_registration(tx, id_)
+        if found:
+            await announcer_of(request).changed(tx, ask.caller.tenant, found[0].doc, None)
     request.app.state.sources.forget()
     return no_content()
 
@@ -94,12 +110,29 @@ async def query(request: Request) -> Response:
     shape, page = _shape(request, context), page_of(params)
     wanted = wanted_of(params, context, needed="id" not in params)
     asked = Asked(wanted.types, wanted.ids, wanted.id_pattern, wanted.attributes)
+    sought = Sought((asked,), _when(params), wanted.geo)
+    filters = [compile_q(params[name], context.expand) for name in ("q", "csf") if name in params]
     async with ask.gateway.database.transaction(ask.caller.tenant) as tx:
         kept = await store.registrations(tx, ask.gateway.clock())
-    fitting = [(one, one.doc) for one in kept if registration_for(one.doc, asked) is not None]
-    shown = [_shown(one, doc, shape) for one, doc in fitting[page.offset : page.offset + page.limit]]
-    total = len(fitting) if page.counted else None
-    return EntityResponse(orjson.dumps(shown), shape, more=page_links(request, page, len(fitting) - page.offset, total))
+        for condition in filters:
+            chosen = await sources.fitting(tx, condition, REGISTRATION_MEMBERS)
+            kept = [one for one in kept if one.id in chosen]
+    found = [(one, one.doc) for one in kept if fitting(one.doc, sought) is not None]
+    shown = [_shown(one, doc, shape) for one, doc in found[page.offset : page.offset + page.limit]]
+    total = len(found) if page.counted else None
+    return EntityResponse(orjson.dumps(shown), shape, more=page_links(request, page, len(found) - page.offset, total))
+
+
+def _when(params: Mapping[str, str]) -> When | None:
+    """The temporal query of a discovery (4.11). Raises `Invalid`."""
+    relation = params.get("timerel")
+    if relation is None:
+        return None
+    if relation not in ("before", "after", "between"):
+        raise Invalid("timerel is before, after or between", field="timerel")
+    at = parse_time(params.get("timeAt"), "timeAt")
+    end = parse_time(params.get("endTimeAt"), "endTimeAt") if relation == "between" else None
+    return when_of(relation, at, end, params.get("timeproperty", "observedAt"))
 
 
 def _shape(request: Request, context: Context) -> Shape:

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import orjson
 from starlette.requests import Request
@@ -28,6 +28,7 @@ from broker.ports import Transaction
 from broker.store import contexts
 from broker.store import subscriptions as store
 from broker.store.subscriptions import KeptSubscription
+from broker.subscriptions.announcing import Announcer
 from broker.subscriptions.documents import SUBSCRIPTION, parse_subscription, patched, q_of, renamed
 from broker.subscriptions.matching import types_of
 from schemas.clock import iso
@@ -54,6 +55,9 @@ def create(kind: str) -> Handler:
                 async with ask.gateway.database.transaction(ask.caller.tenant) as tx:
                     await _check_q(tx, doc, context)
                     await store.create_subscription(tx, kind, doc, now)
+                    if kind == store.REGISTRATIONS:
+                        announcer = Announcer(library_of(request), ask.gateway.clock)
+                        await announcer.subscribed(tx, ask.caller.tenant, doc["id"])
         except Conflict as error:
             raise Conflict(f"{doc['id']} exists already") from error
         return created(f"/ngsi-ld/v1/{_PATHS[kind]}/{quote(doc['id'], safe=':')}")
@@ -181,7 +185,9 @@ def query(kind: str) -> Handler:
 def page_links(request: Request, page: Any, found: int, total: int | None) -> list[tuple[bytes, bytes]]:
     """The count and the links to the neighbouring pages (6.3.10, 6.3.13)."""
     headers = [] if total is None else [(b"ngsild-results-count", str(total).encode())]
-    base = f"{request.url.path}?limit={page.limit}&offset="
+    others = [(name, value) for name, value in request.query_params.items() if name not in ("limit", "offset")]
+    asked = f"{urlencode(others)}&" if others else ""
+    base = f"{request.url.path}?{asked}limit={page.limit}&offset="
     media = 'type="application/ld+json"' if answers_ld(request) else 'type="application/json"'
     if page.offset and page.limit:
         headers.append((b"link", f'<{base}{max(0, page.offset - page.limit)}>;rel="prev";{media}'.encode()))

@@ -10,6 +10,7 @@ from broker.consume import Consumption, Subscription
 from broker.errors import Conflict, Unavailable
 from broker.jsonld.library import ContextLibrary
 from broker.ports import CHANGES, Database, Log
+from broker.subscriptions.announcing import Announcer
 from broker.subscriptions.handler import SubscriptionHandler
 from broker.subscriptions.standing import Standing
 from schemas.clock import Clock, utc_now
@@ -34,18 +35,22 @@ async def run(
     `standing` asks again, when a subscription fires, whether its owner may still see what it tells.
     """
     handler = SubscriptionHandler(contexts, clock, standing)
+    announcer = Announcer(contexts, clock)
     consumption = Consumption(log, database, Subscription(CHANGES, GROUP, 500, 0.2), handler.handle)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(sender.run(stop))
-        tasks.create_task(_keep_time(database, handler, stop))
+        tasks.create_task(_keep_time(database, handler, announcer, stop))
         await consumption.run(stop)
 
 
-async def _keep_time(database: Database, handler: SubscriptionHandler, stop: asyncio.Event) -> None:
+async def _keep_time(
+    database: Database, handler: SubscriptionHandler, announcer: Announcer, stop: asyncio.Event
+) -> None:
     while not stop.is_set():
         try:
             async with database.transaction() as tx:
                 await handler.tell_due(tx)
+                await announcer.tell_due(tx)
         except (Conflict, Unavailable) as error:
             _log.warning("subscriptions by time wait: %s", error)
         with contextlib.suppress(TimeoutError):
