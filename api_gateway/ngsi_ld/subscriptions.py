@@ -44,7 +44,7 @@ def create(kind: str) -> Handler:
         only(request)
         ask = await managing(request, "subscriptions")
         body, context = await ask.body()
-        doc = parse_subscription(body, context, now := ask.gateway.clock())
+        doc = parse_subscription(body, context, now := ask.gateway.clock(), triggers=kind == store.ENTITIES)
         doc.setdefault("id", f"urn:ngsi-ld:{SUBSCRIPTION}:{uuid.uuid4()}")
         doc["@access"] = access_of(ask, doc)
         doc = {**doc, "@context": await _told(request, ask.caller.tenant, doc, context)}
@@ -138,11 +138,13 @@ def _changed(stored: Mapping[str, Any], body: Mapping[str, Any], context: Contex
     # Names that are stored are read as they are: only the fragment's own go through its context.
     fragment = renamed({k: v for k, v in body.items() if k != "@context"}, context.expand)
     whole = patched({k: v for k, v in stored.items() if not k.startswith("@")}, fragment)
+    triggers = "notificationTrigger" in stored
     if stored.get("expiresAt") == whole.get("expiresAt"):
-        checked = parse_subscription({k: v for k, v in whole.items() if k != "expiresAt"}, CORE, now)
+        lasting = {k: v for k, v in whole.items() if k != "expiresAt"}
+        checked = parse_subscription(lasting, CORE, now, triggers=triggers)
         checked |= {"expiresAt": whole["expiresAt"]} if "expiresAt" in whole else {}
     else:
-        checked = parse_subscription(whole, CORE, now)
+        checked = parse_subscription(whole, CORE, now, triggers=triggers)
     return {**checked, "@context": context.given if "q" in body else stored["@context"]}
 
 

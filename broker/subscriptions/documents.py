@@ -50,8 +50,11 @@ _NAME_LISTS = ("watchedAttributes", "propertyNames", "relationshipNames", "attri
 _WORDS = re.compile(r"[^(),;|\s]+")
 
 
-def parse_subscription(document: Any, context: Context, now: datetime) -> dict[str, Any]:
-    """The subscription with names as in the store. Raises `Invalid` naming the member that is wrong."""
+def parse_subscription(document: Any, context: Context, now: datetime, *, triggers: bool = True) -> dict[str, Any]:
+    """The subscription with names as in the store; one to registrations has no triggers (5.2.12).
+
+    Raises `Invalid` naming the member that is wrong.
+    """
     given = _object(document, SUBSCRIPTION)
     _lifetime(given, now)
     for name in ("timeInterval", "throttling"):
@@ -72,7 +75,8 @@ def parse_subscription(document: Any, context: Context, now: datetime) -> dict[s
     _entities(given.get("entities", ()), "entities")
     _queries(given, context)
     _notification(given.get("notification"))
-    given.setdefault("notificationTrigger", list(DEFAULT_TRIGGERS))
+    if triggers:
+        given.setdefault("notificationTrigger", list(DEFAULT_TRIGGERS))
     return renamed(given, context.expand)
 
 
