@@ -1,4 +1,4 @@
-/** Logging in, signing up, and registering an authenticator. */
+/** Logging in, signing up, registering an authenticator, and what the links in our mails ask for. */
 import { openDesk } from "../shared/account/desk";
 import { type Account, Refused, request, type Session, safeNext } from "../shared/account/session";
 import type { Words } from "../shared/account/words";
@@ -59,7 +59,11 @@ function drawLogIn(main: HTMLElement, words: Words): void {
     ],
     words.signup,
     async (values) => {
-      await request("POST", "/account/signup", values);
+      const made = await request<{ id: string | null }>("POST", "/account/signup", values);
+      if (made.id === null) {
+        say(words.mailSent);
+        return;
+      }
       say(words.signupDone);
       await logIn(values, words);
     },
@@ -67,7 +71,58 @@ function drawLogIn(main: HTMLElement, words: Words): void {
   main.append(
     h("section", { class: "card", id: "login" }, h("h2", {}, words.login), enter),
     h("section", { class: "card", id: "signup" }, h("h2", {}, words.signup), begin),
+    h("section", { class: "card", id: "forgotten" }, h("h2", {}, words.forgotten), renderForgotten(words)),
   );
+}
+
+function renderForgotten(words: Words): HTMLFormElement {
+  const login = {
+    name: "login",
+    label: words.email,
+    type: "email",
+    autocomplete: "username",
+    required: true,
+  };
+  return renderForm([login], words.sendLink, async (values) => {
+    await request("POST", "/account/password/forgotten", values);
+    say(words.mailSent);
+  });
+}
+
+/** The link's token stands behind the #, where no server sees it, until it is used up. */
+function tokenOf(purpose: "confirm" | "reset"): string | null {
+  return new URLSearchParams(location.hash.slice(1)).get(purpose);
+}
+
+function logInAfter(main: HTMLElement, words: Words, done: string): void {
+  history.replaceState(null, "", location.pathname);
+  main.querySelector("#link")?.remove();
+  drawLogIn(main, words);
+  say(done);
+}
+
+function drawReset(main: HTMLElement, token: string, words: Words): void {
+  const password = {
+    name: "password",
+    label: words.newPassword,
+    type: "password",
+    autocomplete: "new-password",
+    required: true,
+  };
+  const renew = renderForm([password], words.save, async (values) => {
+    await request("POST", "/account/password/renew", { token, password: values.password });
+    logInAfter(main, words, words.passwordRenewed);
+  });
+  main.append(h("section", { class: "card", id: "link" }, h("h2", {}, words.forgotten), renew));
+}
+
+/** A person presses the button: programs that open links in mails must not use the link up. */
+function drawConfirm(main: HTMLElement, token: string, words: Words): void {
+  const confirm = renderButton(words.confirmAddress, async () => {
+    await request("POST", "/account/confirm", { token });
+    logInAfter(main, words, words.addressConfirmed);
+  });
+  main.append(h("section", { class: "card", id: "link" }, h("h2", {}, words.confirmAddress), confirm));
 }
 
 function drawSecondFactor(main: HTMLElement, account: Account, words: Words): void {
@@ -99,7 +154,11 @@ function drawSecondFactor(main: HTMLElement, account: Account, words: Words): vo
 }
 
 openDesk("pageLogin", async (main, account, words) => {
-  if (account.session.person === null) drawLogIn(main, words);
+  const reset = tokenOf("reset");
+  const confirm = tokenOf("confirm");
+  if (reset !== null) drawReset(main, reset, words);
+  else if (confirm !== null) drawConfirm(main, confirm, words);
+  else if (account.session.person === null) drawLogIn(main, words);
   else if (account.session.secondFactorDue) drawSecondFactor(main, account, words);
   else goOn(account.session);
 });
