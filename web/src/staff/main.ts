@@ -232,6 +232,9 @@ openDesk("pageStaff", async (main, account, words) => {
     account.may("audit:read") ? audit(account, words) : null,
   ].filter((part) => part !== null);
   if (parts.length === 0) main.append(h("p", { class: "card" }, words.noRole));
+  const places: (readonly [string, string])[] = [["/catalogue.html", words.pageCatalogue]];
+  if (account.may("usage:read")) places.unshift(["/usage.html", words.pageUsage]);
+  main.append(h("nav", { class: "row" }, ...places.map(([href, text]) => h("a", { href }, text))));
   main.append(...parts.map((part) => part.node));
   await Promise.all(parts.map((part) => part.redraw()));
 });

@@ -81,7 +81,7 @@ export function delegations({ account, words }: Desk): Section {
       d.revokedAt === null ? words.inForce : words.revoked,
       may && d.revokedAt === null && d.giver === tenant ? takeBack(d.id) : "",
     ]);
-    const heads = [words.reader, words.giver, words.types, words.purpose, words.state, words.takeBack];
+    const heads = [words.reader, words.giver, words.kinds, words.purpose, words.state, words.takeBack];
     const shown = table(words.delegations, heads, rows, words.nothing);
     const form = renderForm(
       [
@@ -119,7 +119,7 @@ export function policy({ account, words }: Desk): Section {
       rule.types.join(" "),
       rule.scopes.join(" "),
     ]);
-    const heads = [words.rule, words.explanation, words.effect, words.types, words.forWhom];
+    const heads = [words.rule, words.explanation, words.effect, words.kinds, words.forWhom];
     return [h("p", {}, words.version(found.version)), table(words.policy, heads, rows, words.nothing)];
   });
 }
