@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from access.delegation import view_of
 from broker.errors import CityError
 from broker.federation.source import Share, Source, shares_of, source_of
 from broker.ports import Database
@@ -71,7 +72,10 @@ class SourceBook:
         self._generation = 0
 
     async def page(self, tenant: str) -> Page:
-        """The tenant's sources. Raises `UnknownTenant`, `Unavailable`."""
+        """The tenant's sources; none where another city reads by delegation, which is of what the giver itself holds.
+        Raises `UnknownTenant`, `Unavailable`."""
+        if view_of(tenant).reader is not None:
+            return Page([], tenant)
         if (known := self._pages.get(tenant)) is not None:
             return known
         generation = self._generation
