@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from broker.store.migrate import ROLES, migrate
 from broker.store.postgres import PostgresDatabase, open_database
@@ -63,6 +64,9 @@ async def database(postgres: EmbeddedPostgres, request: pytest.FixtureRequest) -
 
 def pytest_configure(config: pytest.Config) -> None:
     Path("test-output").mkdir(exist_ok=True)
+    # How long an example takes says something about the machine, not about what is tested.
+    settings.register_profile("city", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("city")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
