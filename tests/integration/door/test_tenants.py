@@ -86,11 +86,13 @@ async def test_a_neighbours_token_opens_no_route(browser: Browser, city: City, a
     """Every path in the published document, with a token of the neighbour's that has every scope there is."""
     await _fill(browser, city)
     token = await browser.staff("administrator", tenant="neighbour")
-    headers = {"Authorization": f"Bearer {token}", "NGSILD-Tenant": "fukui"}
+    headers = {"Authorization": f"Bearer {token}", "NGSILD-Tenant": "fukui", "Fiware-Service": "fukui"}
     document = (await api.get("/openapi.json")).json()
     tried = 0
     for path, operations in document["paths"].items():
-        if path.startswith(("/account", "/oauth", "/.well-known", "/health", "/metrics", "/openapi", "/api/v1/config")):
+        if path == "/v2" or path.startswith(
+            ("/account", "/oauth", "/.well-known", "/health", "/metrics", "/openapi", "/api/v1/config")
+        ):
             continue
         for method in operations:
             answer = await api.request(method, _filled(path), headers=headers, json=_body(method))
