@@ -12,13 +12,10 @@ from starlette.requests import Request
 
 from api_gateway.context import gateway_of
 from broker.ports import Transaction
-from broker.sealing import Journal
 from broker.sql import load
 
 _SQL = load("api_gateway.oauth", "audit")
 _LONGEST = 500
-AUDIT = Journal("audit", load("api_gateway.oauth", "sealing"))
-"""The trail as what is sealed."""
 
 
 class Line(NamedTuple):

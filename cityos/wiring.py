@@ -10,9 +10,7 @@ from typing import NamedTuple
 from adapters.bus_vehicle.routes import ROUTES as BUS_VEHICLE_ROUTES
 from adapters.commands.routes import ROUTES as COMMAND_ROUTES
 from adapters.river_gauge.routes import ROUTES as RIVER_GAUGE_ROUTES
-from api_gateway.audit import AUDIT
 from api_gateway.settings import GatewaySettings
-from broker.consent.evidence import CONSENTS, DISCLOSURES
 from broker.ingest.intake import LogIntake
 from broker.ingest.judge import Judge
 from broker.ingest.ports import AdapterRoute
@@ -28,8 +26,6 @@ _BUILT_PAGES = Path(__file__).resolve().parent.parent / "web" / "dist"
 
 ROUTES: tuple[AdapterRoute, ...] = (*RIVER_GAUGE_ROUTES, *BUS_VEHICLE_ROUTES, *COMMAND_ROUTES)
 """Which adapter takes which topics; a new family adds its routes here."""
-JOURNALS = (AUDIT, CONSENTS, DISCLOSURES)
-"""What is sealed in hash-chained batches, and proved by `cityos audit verify`. The points' ledger seals its own."""
 
 
 class Parts(NamedTuple):

@@ -6,9 +6,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import shapely
-from shapely.geometry import shape
-
 from broker.errors import Invalid
 
 _LEVELS = {
@@ -45,11 +42,18 @@ def check_place(value: object, path: str) -> dict[str, Any]:
     """`value` as a geometry that may be kept: its polygons do not cross themselves (RFC 7946 3.1.6, OGC simple
     features), because what is inside would be anybody's guess. Raises `Invalid` saying where."""
     geometry = check_geometry(value, path)
-    if geometry["type"] in _RINGS:
-        made = shape(geometry)
-        if not made.is_valid:
-            raise Invalid(f"the polygon is not valid: {shapely.is_valid_reason(made)} (longitude latitude)", field=path)
+    if geometry["type"] in _RINGS and (fault := _fault_of(geometry)):
+        raise Invalid(f"the polygon is not valid: {fault} (longitude latitude)", field=path)
     return geometry
+
+
+def _fault_of(geometry: dict[str, Any]) -> str | None:
+    # Loaded when the first polygon comes: every role writes entities, and few ever see one.
+    import shapely
+    from shapely.geometry import shape
+
+    made = shape(geometry)
+    return None if made.is_valid else str(shapely.is_valid_reason(made))
 
 
 def _check(coordinates: Any, level: int, kind: str, path: str) -> None:

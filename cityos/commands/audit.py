@@ -13,8 +13,9 @@ from api_gateway.audit import exported
 from broker.errors import Invalid
 from broker.sealing import Finding, seal_all, verify
 from cityos.commands.common import console, parse_time, print_table, with_parts
+from cityos.journals import JOURNALS
 from cityos.settings import Settings
-from cityos.wiring import JOURNALS, Parts
+from cityos.wiring import Parts
 
 app = typer.Typer(help="操作の記録 / the audit trail", no_args_is_help=True)
 _AT_ONCE = 5000

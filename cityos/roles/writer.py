@@ -13,8 +13,9 @@ from broker.sealing import keep_sealed
 from broker.store.devices import DeviceRegistry
 from broker.store.entities import EntityWriter
 from broker.store.maintenance import Keeper
+from cityos.journals import JOURNALS
 from cityos.settings import Settings
-from cityos.wiring import JOURNALS, open_parts
+from cityos.wiring import open_parts
 from schemas.clock import utc_now
 
 

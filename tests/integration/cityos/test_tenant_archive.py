@@ -14,9 +14,9 @@ from broker.sealing import seal_all, verify
 from broker.store.migrate import ROLES, migrate
 from broker.store.postgres import open_database
 from cityos.embedded import EmbeddedPostgres
+from cityos.journals import JOURNALS
 from cityos.schema import MIGRATED_PACKAGES
 from cityos.tenant_archive import STAYS, export_tenant, import_tenant, tables
-from cityos.wiring import JOURNALS
 from schemas.clock import utc_now
 from tests.integration.door.conftest import Browser, api, base_url, browser, city
 from tests.integration.gateway.conftest import City

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from api_gateway.audit import AUDIT
+from api_gateway.oauth.journal import AUDIT
 from broker.sealing import seal_all, verify
 from cityos.embedded import EmbeddedPostgres
 from tests.integration.door.conftest import Browser
