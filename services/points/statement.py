@@ -6,13 +6,6 @@ import csv
 import io
 from collections.abc import Sequence
 
-from reportlab.lib.pagesizes import A4
-from reportlab.lib.styles import ParagraphStyle
-from reportlab.lib.units import mm
-from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.cidfonts import UnicodeCIDFont
-from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table
-
 from schemas.clock import JST
 from services.points.settlement import Line, Settlement
 
@@ -52,6 +45,14 @@ def as_csv(made: Settlement, lines: Sequence[Line]) -> bytes:
 
 def as_pdf(made: Settlement, issuer: str) -> bytes:
     """One page A4. The font is one that every PDF reader has for Japanese; none is embedded."""
+    # Loaded when the first paper is asked for: at the start it would take a sixth of the gateway's time.
+    from reportlab.lib.pagesizes import A4
+    from reportlab.lib.styles import ParagraphStyle
+    from reportlab.lib.units import mm
+    from reportlab.pdfbase import pdfmetrics
+    from reportlab.pdfbase.cidfonts import UnicodeCIDFont
+    from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table
+
     pdfmetrics.registerFont(UnicodeCIDFont(_FONT))
     text = ParagraphStyle("text", fontName=_FONT, fontSize=11, leading=18)
     title = ParagraphStyle("title", fontName=_FONT, fontSize=18, leading=28, alignment=1)
