@@ -87,7 +87,7 @@ def problem(kind: str, detail: str, field: str | None = None) -> dict[str, Any]:
         ),
         (
             f"{ENTITIES}?type=(A;B",
-            problem("BadRequestData", "type ends too early", "type"),
+            problem("BadRequestData", "type lacks a closing parenthesis", "type"),
         ),
         (
             f"{ENTITIES}?type=T&colour=red",

@@ -18,6 +18,7 @@ StartEndpoint = Callable[..., Awaitable[Endpoint]]
 @pytest.fixture(autouse=True)
 async def hang_up() -> AsyncIterator[None]:
     """Close the sockets of all bare devices at the end of a test."""
+    Device.opened.clear()  # those of a test whose loop was closed before it came so far
     yield
     for device in Device.opened:
         device.drop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any, ClassVar
 
 import mqtt5
 import pytest
@@ -24,14 +25,15 @@ TOPIC = "river/g1/level"
 class ThroughABroker:
     """A publisher, mosquitto, a tap on the wire, and our client."""
 
-    plenty = 600
+    plenty = 4000
 
-    def __init__(self, protocol: str, broker: Mosquitto) -> None:
+    def __init__(self, protocol: str, broker: Mosquitto, **settings: Any) -> None:
         self.intake = TestIntake()
         self.broker = broker
         self.tap = Tap(V5 if protocol == "5" else V311, broker.port)
         self.client: BrokerClient
         self._protocol = protocol
+        self._more = settings
         self._publisher = Device(V5, name="publisher")
         self._published = 0
 
@@ -47,6 +49,7 @@ class ThroughABroker:
             device="g1",
             subscriptions=("river/#",),
             backoff_min=0.05,
+            **self._more,
         )
         self.client = BrokerClient(self.intake, settings)
         await self.client.start()
@@ -85,7 +88,7 @@ class ThroughABroker:
 
 @pytest.fixture(params=["3.1.1", "5"])
 async def way(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ThroughABroker]:
-    way = ThroughABroker(request.param, Mosquitto(tmp_path))
+    way = ThroughABroker(request.param, Mosquitto(tmp_path), **getattr(request.cls, "settings", {}))
     await way.start()
     yield way
     way.intake.let_go()
@@ -93,7 +96,9 @@ async def way(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[T
 
 
 class TestClientIsAWayIn(WayInContract):
-    """All of the contract."""
+    """All of the contract, with a window small enough to be filled."""
+
+    settings: ClassVar = {"receive_maximum": 100}
 
 
 async def test_a_killed_broker_with_our_settings_keeps_what_it_acknowledged(way: ThroughABroker) -> None:
