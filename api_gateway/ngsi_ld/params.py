@@ -182,11 +182,16 @@ def form_of(query: Mapping[str, str]) -> tuple[str, bool]:
     return (forms.pop() if forms else NORMALIZED), "sysAttrs" in words or flag(query, "sysAttrs")
 
 
-def shape_of(request: Request, context: Context, params: Mapping[str, str] | None = None) -> Shape:
-    """How the answer should look, from the parameters and Accept. Raises `Invalid`, `NotAcceptable`."""
+def shape_of(
+    request: Request, context: Context, params: Mapping[str, str] | None = None, *, geojson: bool = True
+) -> Shape:
+    """How the answer should look, from the parameters and Accept; without `geojson` that is not offered (6.3.4).
+
+    Raises `Invalid`, `NotAcceptable`.
+    """
     query = request.query_params if params is None else params
     form, sys_attrs = form_of(query)
-    media = answer_type(request, GEO_JSON)
+    media = answer_type(request, *((GEO_JSON,) if geojson else ()))
     picked, omitted = members_of(query.get("pick"), "pick", context), members_of(query.get("omit"), "omit", context)
     pick = None if picked is None else picked.names
     # What is left out behind a relationship leaves the relationship itself.

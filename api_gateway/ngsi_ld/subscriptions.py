@@ -56,13 +56,17 @@ def create(kind: str) -> Handler:
                     await _check_q(tx, doc, context)
                     await store.create_subscription(tx, kind, doc, now)
                     if kind == store.REGISTRATIONS:
-                        announcer = Announcer(library_of(request), ask.gateway.clock)
-                        await announcer.subscribed(tx, ask.caller.tenant, doc["id"])
+                        await _announce(ask, tx, doc["id"])
         except Conflict as error:
             raise Conflict(f"{doc['id']} exists already") from error
         return created(f"/ngsi-ld/v1/{_PATHS[kind]}/{quote(doc['id'], safe=':')}")
 
     return endpoint
+
+
+async def _announce(ask: Writing, tx: Transaction, id_: str) -> None:
+    """Tell who subscribes to registrations, now or otherwise than before, what matches already (5.11.7)."""
+    await Announcer(library_of(ask.request), ask.gateway.clock).subscribed(tx, ask.caller.tenant, id_)
 
 
 async def _check_q(tx: Transaction, doc: Mapping[str, Any], context: Context) -> None:
@@ -128,6 +132,8 @@ def change(kind: str) -> Handler:
                 checked["@access"] = access_of(ask, checked)
                 await _check_q(tx, body, context)
                 await store.change_subscription(tx, kind, checked, now)
+                if kind == store.REGISTRATIONS:
+                    await _announce(ask, tx, id_)
         return no_content()
 
     return endpoint

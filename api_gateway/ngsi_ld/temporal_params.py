@@ -50,7 +50,7 @@ def ask_of(
     only_known(query, TEMPORAL, also)
     form, sys_attrs = _form_of(query)
     plain = {name: value for name, value in query.items() if name not in ("options", "format", "sysAttrs", "orderBy")}
-    shape = shape_of(request, context, plain)._replace(form=form, sys_attrs=sys_attrs, geojson=False)
+    shape = shape_of(request, context, plain, geojson=False)._replace(form=form, sys_attrs=sys_attrs)
     times = times_of(query, required=required)
     wish = Wish(_names(shape.attrs if shape.pick is None else shape.pick - _CORE), _datasets(shape))
     return Ask(times, form, shape, wish, _question(query, times, form, most), most)

@@ -47,7 +47,7 @@ class Announcer:
                 await self._tell(tx, tenant, row, doc, [after], "newlyMatching" if before is None else "updated")
 
     async def subscribed(self, tx: Transaction, tenant: str, id_: str) -> None:
-        """Tell a new subscriber what matches already."""
+        """Tell who subscribed, or changed the subscription, what matches now."""
         row = await tx.fetchrow(_SQL["subscriber"], id_)
         if row is not None:
             await self._tell_all(tx, tenant, row)

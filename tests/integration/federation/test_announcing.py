@@ -90,6 +90,16 @@ async def test_what_matches_newly_still_and_no_longer(fukui: Town, receiver: Rec
     assert (reason, data[0]["id"]) == ("noLongerMatching", first)
 
 
+async def test_who_changes_what_it_seeks_is_told_what_matches_then(fukui: Town, receiver: Receiver) -> None:
+    """5.11.7: the matching registrations are told when a subscription is created, and when it is updated."""
+    house = await fukui.register("http://127.0.0.1:1", BUILDING)
+    made = await fukui.client.post(f"{ROOT}/csourceSubscriptions", json=subscription(receiver.url))
+    wanted = await fukui.client.patch(made.headers["location"], json={"entities": [{"type": "Building"}]})
+    assert wanted.status_code == 204, wanted.text
+    reason, data = await receiver.next()
+    assert (reason, [one["id"] for one in data]) == ("newlyMatching", [house])
+
+
 async def test_a_subscriber_by_time_is_told_again(fukui: Town, receiver: Receiver, database: CityDatabase) -> None:
     await fukui.register("http://127.0.0.1:1", GAUGE)
     body = subscription(receiver.url, timeInterval=0.2)

@@ -195,6 +195,11 @@ async def test_contexts_that_are_not_the_core(writer: httpx.AsyncClient, api: ht
 async def test_what_cannot_be_accepted(api: httpx.AsyncClient) -> None:
     answer = await api.get(f"{ENTITIES}/{GAUGE}", headers={"Accept": "text/html"})
     assert (answer.status_code, answer.json()["type"]) == (406, "urn:city-os:problem:not-acceptable")
+    # Only entities as they are now have a GeoJSON form (6.3.4).
+    on_a_map = await api.get(
+        "/ngsi-ld/v1/temporal/entities", params={"type": "WaterObserved"}, headers={"Accept": "application/geo+json"}
+    )
+    assert on_a_map.status_code == 406, on_a_map.text
     picky = {"Accept": "text/html, application/ld+json;q=0.5, */*;q=0.1"}
     assert (await api.get(f"{ENTITIES}/{GAUGE}", headers=picky)).status_code == 404
 
