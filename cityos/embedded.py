@@ -55,6 +55,8 @@ class EmbeddedPostgres:
         self._binaries = binaries
         self._options = {**SERVER_OPTIONS, **(options or {})}
         self._process: subprocess.Popen[bytes] | None = None
+        self._log = self._folder / "server.log"
+        self._log_began = 0
 
     @property
     def data(self) -> Path:
@@ -92,8 +94,9 @@ class EmbeddedPostgres:
         return True
 
     def _spawn(self) -> None:
+        self._log_began = self._log.stat().st_size if self._log.exists() else 0
         settings = [part for name, value in self._options.items() for part in ("-c", f"{name}={value}")]
-        with (self._folder / "server.log").open("ab") as log:
+        with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [binary("postgres", self._binaries), "-D", str(self.data), "-p", str(self._port), "-k", "", *settings],
                 stdout=log,
@@ -117,7 +120,7 @@ class EmbeddedPostgres:
         self._process = None
 
     def kill(self) -> None:
-        """`kill -9` of the server and all its children, as a power cut would."""
+        """`kill -9` of the server. Its children are in sessions of their own, and go when they see that it is gone."""
         if self._process is not None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
@@ -171,13 +174,24 @@ class EmbeddedPostgres:
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
-            if self._process is None or self._process.poll() is not None:
+            if self._process is None:
                 break
+            if self._process.poll() is not None:
+                if not self._children_of_the_last_one_live():
+                    break
+                time.sleep(0.2)
+                self._spawn()
             if self.run_sql("postgres", "select 1", check=False):
                 return
             time.sleep(0.05)
-        tail = (self._folder / "server.log").read_text(errors="replace")[-2000:]
+        tail = self._log.read_text(errors="replace")[-2000:]
         raise RuntimeError(f"PostgreSQL did not start in {self.data}. Its log ends:\n{tail}")
+
+    def _children_of_the_last_one_live(self) -> bool:
+        """After a `kill -9` a busy child of the last server may live on for a while, and until then none may start."""
+        with self._log.open("rb") as log:
+            log.seek(self._log_began)
+            return b"pre-existing shared memory block" in log.read()
 
     def run_sql(self, database: str, command: str, *, check: bool = True) -> bool:
         """Run one statement as the owner; True if it succeeded. Raises RuntimeError if not and `check` is set."""
