@@ -59,8 +59,7 @@ class Subject(NamedTuple):
 
     def pids(self) -> dict[str, list[int]]:
         """Each part's processes."""
-        parts = [path.stem for path in (self.city.folder / "run").glob("*.pid")]
-        return {part: children(self.city.pid(part)) for part in parts}
+        return {path.stem: children(int(path.read_text())) for path in (self.city.folder / "run").glob("*.pid")}
 
 
 async def register_devices(database: Database) -> str:

@@ -34,6 +34,9 @@ Buses and points join them where the city has those, the relay with an outside K
 broker.
 """
 
+MOSTLY_WAITING = frozenset({"evacuation", "points"})
+"""Roles that have little to do: on one machine they share one process, which saves what a process costs."""
+
 _DATABASE_ROLES = {"url": "cityos", "system_url": "cityos_system", "app_url": "cityos_app", "tail_url": "cityos_tail"}
 _READY_SECONDS = 180.0
 _log = logging.getLogger(__name__)
@@ -73,7 +76,7 @@ async def running_city(settings: Settings, stop: asyncio.Event) -> AsyncIterator
         environment = environment_of(filled)
         running = folder / "running.json"
         write_running(running, {k: v for k, v in environment.items() if k.startswith("CITYOS_")})
-        roles = [Supervised(role, environment, folder) for role in roles_of(filled)]
+        roles = [Supervised(process, environment, folder) for process in processes_of(filled)]
         supervision = asyncio.create_task(supervise(roles, stop))
         try:
             city = City(filled, roles)
@@ -92,6 +95,13 @@ def roles_of(settings: Settings) -> tuple[str, ...]:
     relay = ("relay",) if settings.log.driver == "kafka" else ()
     bridge = ("bridge",) if settings.bridge else ()
     return (*ONE_MACHINE, *buses, *points, *relay, *bridge)
+
+
+def processes_of(settings: Settings) -> tuple[str, ...]:
+    """The processes that run these roles, each named after its roles, which `+` joins."""
+    roles = roles_of(settings)
+    waiting = [role for role in roles if role in MOSTLY_WAITING]
+    return (*(role for role in roles if role not in MOSTLY_WAITING), "+".join(waiting))
 
 
 async def prepare(settings: Settings) -> list[str]:

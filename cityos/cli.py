@@ -124,7 +124,7 @@ async def _play(city: City, arguments: tuple[str, ...], stop: asyncio.Event) -> 
 
 
 @app.command()
-def run(role: Annotated[str, typer.Argument(help=f"one of {', '.join(ROLES)}")]) -> None:
+def run(role: Annotated[str, typer.Argument(help=f"one of {', '.join(ROLES)}; several in one process as a+b")]) -> None:
     """Run one role until it is told to stop. / 役割を1つ動かす"""
     run_role(role, settings_here())
 

@@ -1,4 +1,7 @@
-"""Running one role in this process: ``python -m cityos.run ROLE``, which `cityos run ROLE` does too."""
+"""Running one role in this process: ``python -m cityos.run ROLE``, which `cityos run ROLE` does too.
+
+``ROLE+ROLE`` runs several in one process: what suits roles that mostly wait, on a machine with little memory.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,13 @@ import gc
 import logging
 import os
 import sys
+from collections.abc import Sequence
 
 import uvloop
 
 from broker.errors import CityError
 from cityos.readiness import Dependencies
-from cityos.roles import load_role
+from cityos.roles import Role, load_role
 from cityos.settings import Settings, load_settings
 from cityos.supervisor import stop_on_signals
 from cityos.telemetry import METRICS_FOLDER, start_telemetry
@@ -21,8 +25,8 @@ _log = logging.getLogger(__name__)
 
 
 def run_role(name: str, settings: Settings) -> None:
-    """Run the role until SIGINT or SIGTERM. Raises `Invalid` for a name that is no role's."""
-    role = load_role(name)
+    """Run the role (or roles, joined by `+`) until SIGINT or SIGTERM. Raises `Invalid` for a name that is no role's."""
+    roles = [load_role(part) for part in name.split("+")]
     # A batch makes tens of thousands of short-lived objects and no cycles: collect rarely, and never what stays.
     gc.freeze()
     gc.set_threshold(100_000, 20, 50)
@@ -37,7 +41,7 @@ def run_role(name: str, settings: Settings) -> None:
             check = None if name == "gateway" else dependencies.answer
             keeping = asyncio.create_task(telemetry.health.keep(stop, check))
             try:
-                await role(settings, stop)
+                await run_together(roles, settings, stop)
             finally:
                 keeping.cancel()
                 await asyncio.gather(keeping, return_exceptions=True)
@@ -51,6 +55,16 @@ def run_role(name: str, settings: Settings) -> None:
         raise
     finally:
         telemetry.stop()
+
+
+async def run_together(roles: Sequence[Role], settings: Settings, stop: asyncio.Event) -> None:
+    """Run all of them until `stop`. When one fails the others end too, and what is raised is its error."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for role in roles:
+                group.create_task(role(settings, stop))
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
 
 
 if __name__ == "__main__":

@@ -71,8 +71,9 @@ class WholeCity:
         self._process = None
 
     def pid(self, part: str) -> int:
-        """The process id of a role or of `postgres`."""
-        return int((self.folder / "run" / f"{part}.pid").read_text())
+        """The id of the process that runs a role, alone or among others, or of `postgres`."""
+        [file] = [file for file in (self.folder / "run").glob("*.pid") if part in file.stem.split("+")]
+        return int(file.read_text())
 
     def kill(self, part: str) -> None:
         """`kill -9` one part."""

@@ -7,13 +7,13 @@ process that runs it, so that each process holds no more than it needs.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from importlib import import_module
 
 from broker.errors import Invalid
 from cityos.settings import Settings
 
-Role = Callable[[Settings, asyncio.Event], Awaitable[None]]
+Role = Callable[[Settings, asyncio.Event], Coroutine[None, None, None]]
 """Runs until the event is set."""
 
 ROLES = {
