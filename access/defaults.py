@@ -91,6 +91,8 @@ OPEN_TYPES = frozenset(
         "FloodMonitoring",
         "Alert",
         "WeatherObserved",
+        "DamObserved",
+        "FloodNotice",
         "WeatherAlert",
         "CrowdFlowObserved",
         "EVChargingStation",

@@ -12,6 +12,9 @@ from schemas.observation import Reason, Rejection
 _decode = msgspec.json.Decoder().decode
 _SHOWN = 60
 
+FAULT_MARKS = frozenset({"", "*", "-", "欠測"})
+"""What gauges and their recorders write where the sensor gave no value."""
+
 
 def read_json(payload: bytes, device: str | None = None) -> Any:
     """The JSON value in `payload` (RFC 8259, UTF-8, a byte order mark is overlooked), or a `Rejection`.

@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 from adapters.bus_vehicle.routes import ROUTES as BUS_VEHICLE_ROUTES
 from adapters.commands.routes import ROUTES as COMMAND_ROUTES
+from adapters.dam.routes import ROUTES as DAM_ROUTES
+from adapters.flood_notice.routes import ROUTES as FLOOD_NOTICE_ROUTES
+from adapters.rain_gauge.routes import ROUTES as RAIN_GAUGE_ROUTES
 from adapters.river_gauge.routes import ROUTES as RIVER_GAUGE_ROUTES
 from api_gateway.settings import GatewaySettings
 from broker.ingest.intake import LogIntake
@@ -24,7 +27,14 @@ from schemas.river import Mode
 _STREAM_POLL_ON_KAFKA = 0.05
 _BUILT_PAGES = Path(__file__).resolve().parent.parent / "web" / "dist"
 
-ROUTES: tuple[AdapterRoute, ...] = (*RIVER_GAUGE_ROUTES, *BUS_VEHICLE_ROUTES, *COMMAND_ROUTES)
+ROUTES: tuple[AdapterRoute, ...] = (
+    *RIVER_GAUGE_ROUTES,
+    *RAIN_GAUGE_ROUTES,
+    *DAM_ROUTES,
+    *FLOOD_NOTICE_ROUTES,
+    *BUS_VEHICLE_ROUTES,
+    *COMMAND_ROUTES,
+)
 """Which adapter takes which topics; a new family adds its routes here."""
 
 

@@ -7,15 +7,12 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from adapters.payload import shown
+from adapters.payload import FAULT_MARKS, shown
 from adapters.times import EXPECTED, parse_time
 from schemas.observation import Observation, Reason, Rejection
 
 MAX_ROWS = 500
 """Rows in one message. Ten-minute rows of three and a half days; more must be sent as several messages."""
-
-FAULT_MARKS = frozenset({"", "*", "-", "欠測"})
-"""What gauges and their recorders write where the sensor gave no value."""
 
 
 class Measurement(NamedTuple):

@@ -92,6 +92,10 @@ _KNOWN = {
     ),
     "Alert": _Known("警報・お知らせ", "Alerts", "発表中と過去の警報", None, ("警報", "防災")),
     "WeatherObserved": _Known("気象観測", "Weather", "雨量・気温などの観測値", 600, ("気象", "雨量")),
+    "DamObserved": _Known("ダム諸量", "Dams", "貯水位・流入量・放流量・貯水量", 600, ("ダム", "防災")),
+    "FloodNotice": _Known(
+        "洪水の通知", "Flood notices", "洪水予報・水位周知・水防警報・放流通知", None, ("洪水", "防災")
+    ),
     "CrowdFlowObserved": _Known("人の流れ", "Crowd flow", "場所ごとの人数の集計", 3600, ("人流", "統計")),
     "EVChargingStation": _Known("EV充電器", "EV chargers", "充電器の場所と空き", 300, ("EV", "交通")),
     "Vehicle": _Known("バスの車両", "Vehicles", "運行中の車両の位置", 60, ("交通", "バス")),

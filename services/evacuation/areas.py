@@ -22,7 +22,8 @@ _JAPAN = (122.0, 20.0, 154.0, 46.0)
 
 class District(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A district. `need_help` counts the people on the list of those who need help to evacuate
-    (避難行動要支援者): a count, never names. `gauges` are entity ids; `depth_m` is the hazard map's band of depth."""
+    (避難行動要支援者): a count, never names. `gauges` are entity ids; `sources` those of what else is looked at there:
+    rain gauges, dams, flood notices. `depth_m` is the hazard map's band of depth."""
 
     id: str
     name: str
@@ -31,6 +32,7 @@ class District(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     people: int = 0
     need_help: int = 0
     gauges: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
     cameras: tuple[str, ...] = ()
     shelters: tuple[str, ...] = ()
     depth_m: tuple[float, float] | None = None
@@ -44,15 +46,16 @@ class Loaded(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def parse_districts(document: Any, known: Collection[str]) -> Loaded:
-    """Districts from a GeoJSON FeatureCollection; properties are `District`'s names. `known` are the gauges'
-    entity ids; a gauge may be named by its station id alone. Raises `Invalid` with the path of what is wrong."""
+def parse_districts(document: Any, known: Collection[str], sources: Collection[str] = ()) -> Loaded:
+    """Districts from a GeoJSON FeatureCollection; properties are `District`'s names. `known` are the gauges' entity
+    ids, `sources` those of rain gauges, dams and notices; one may be named by the last part of its id alone. Raises
+    `Invalid` with the path of what is wrong."""
     features = document.get("features") if isinstance(document, Mapping) else None
     if not isinstance(features, list) or not features:
         raise Invalid("a GeoJSON FeatureCollection with at least one feature is expected", field="features")
     if len(features) > _MOST:
         raise Invalid(f"{len(features)} districts; at most {_MOST} are taken", field="features")
-    found = [_district(feature, index, known) for index, feature in enumerate(features)]
+    found = [_district(feature, index, known, sources) for index, feature in enumerate(features)]
     _check_unique(found)
     _check_overlaps(found)
     return Loaded(tuple(found), _warnings(found, known))
@@ -83,13 +86,14 @@ def with_figures(districts: Sequence[District], text: str, known: Collection[str
     return Loaded(found, _warnings(found, known))
 
 
-def _district(feature: Any, index: int, known: Collection[str]) -> District:
+def _district(feature: Any, index: int, known: Collection[str], sources: Collection[str]) -> District:
     where = f"features[{index}]"
     if not isinstance(feature, Mapping) or not isinstance(feature.get("properties"), Mapping):
         raise Invalid(f"{where} needs `properties` and a `geometry`", field=where)
     geometry = _polygon(feature.get("geometry"), f"{where}.geometry")
     properties = {name: value for name, value in feature["properties"].items() if value is not None}
     properties["gauges"] = _gauges(properties.get("gauges", []), known, f"{where}.properties.gauges")
+    properties["sources"] = _named(properties.get("sources", []), sources, f"{where}.properties.sources", "source")
     try:
         district = msgspec.convert({**properties, "polygon": geometry}, District)
     except msgspec.ValidationError as error:
@@ -119,13 +123,17 @@ def _polygon(geometry: Any, where: str) -> dict[str, Any]:
 
 
 def _gauges(named: Any, known: Collection[str], where: str) -> tuple[str, ...]:
+    return _named(named, known, where, "gauge")
+
+
+def _named(named: Any, known: Collection[str], where: str, what: str) -> tuple[str, ...]:
     if not isinstance(named, list) or not all(isinstance(one, str) for one in named):
         raise Invalid(f"{where} must be a list of station ids or entity ids", field=where)
     stations = {entity.rsplit(":", 1)[-1]: entity for entity in known}
     found = [one if one in known else stations.get(one) for one in named]
     for one, entity in zip(named, found, strict=True):
         if entity is None:
-            raise Invalid(f"{where}: there is no gauge {one!r}; register it first", field=where)
+            raise Invalid(f"{where}: there is no {what} {one!r}; register it first", field=where)
     return tuple(entity for entity in dict.fromkeys(found) if entity)
 
 

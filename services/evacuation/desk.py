@@ -72,7 +72,7 @@ class EvacuationDesk:
         if isinstance(document, str):
             loaded = with_figures(await store.load_districts(tx), document, known)
         else:
-            loaded = parse_districts(document, known)
+            loaded = parse_districts(document, known, [row["entity_id"] for row in await tx.fetch(SQL["sources"])])
         gone = [name for name, standing in (await store.load_standing(tx, self.mode)).items() if standing.level]
         lost = sorted(set(gone) - {district.id for district in loaded.districts})
         if lost:

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 import msgspec
 
 from schemas.river import QUALITY_NAMES, STAGE_NAMES, TREND_NAMES, Quality, Stage, Trend
+from services.evacuation.around import Around
 
-RULES = "2026-11-1"
+RULES = "2026-11-2"
 """The version of these rules, which every proposal names."""
 STALE = timedelta(hours=3)
 _MEANS = {Stage.EVACUATION: 3, Stage.DANGER: 4, Stage.OVERFLOW: 5}
@@ -39,16 +40,27 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Proposal(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """`level` is 0, 3, 4 or 5. `missing` names what could not be known; it is never taken for safety."""
+    """`level` is 0, 3, 4 or 5. `missing` names what could not be known; it is never taken for safety.
+
+    `around` are the district's rain, dams and notices as they stood.
+    """
 
     level: int
     evidence: tuple[Evidence, ...]
     missing: tuple[str, ...]
+    around: tuple[Around, ...] = ()
     rules: str = RULES
 
+    @property
+    def why(self) -> str:
+        """What the proposed level rests on, in words; of all there is where nothing is proposed."""
+        gauges = [f"{found.sign.name} {found.why}" for found in self.evidence if found.means == self.level]
+        notices = [f"{one.name} {one.words}" for one in self.around if self.level and one.means == self.level]
+        return "、".join(gauges + notices)
 
-def propose(signs: Sequence[Sign], now: datetime) -> Proposal:
-    """The gravest of what the district's gauges mean.
+
+def propose(signs: Sequence[Sign], now: datetime, around: Sequence[Around] = ()) -> Proposal:
+    """The gravest of what the district's gauges and the notices in force for it mean.
 
     避難判断水位 means 3, 氾濫危険水位 4, an observed overflow 5. A gauge without an 避難判断水位 means 3 when it
     is past 氾濫注意水位 and still rising: bulletins ask "reached and still rising" where nothing finer is set.
@@ -57,8 +69,9 @@ def propose(signs: Sequence[Sign], now: datetime) -> Proposal:
     missing = [gap for sign in signs for gap in _gaps(sign, now)]
     if not signs:
         missing.append("この地区を受け持つ水位計がありません")
-    level = max((found.means for found in evidence), default=0)
-    return Proposal(level=level, evidence=tuple(evidence), missing=tuple(missing))
+    missing += [one.gap for one in around if one.gap]
+    level = max([found.means for found in evidence] + [one.means for one in around], default=0)
+    return Proposal(level=level, evidence=tuple(evidence), missing=tuple(missing), around=tuple(around))
 
 
 def _evidence(sign: Sign) -> Evidence:

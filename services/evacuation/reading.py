@@ -33,11 +33,13 @@ async def desk_view(tx: Transaction, desk: EvacuationDesk) -> dict[str, Any]:
     now = await desk.times(tx)
     districts = await store.load_districts(tx)
     signs = await store.load_signs(tx, (gauge for district in districts for gauge in district.gauges))
+    around = await store.load_around(tx, districts, now.city, desk.mode)
     standing = await store.load_standing(tx, desk.mode)
     stored = {row["district_id"]: row for row in await tx.fetch(SQL["proposals"], desk.mode)}
     shown_districts = []
     for district in districts:
-        fresh = propose([signs[gauge] for gauge in district.gauges], now.city)
+        beside = [around[source] for source in district.sources if source in around]
+        fresh = propose([signs[gauge] for gauge in district.gauges], now.city, beside)
         held = standing.get(district.id, Standing())
         told = msgspec.to_builtins(district)
         shown_districts.append(

@@ -12,6 +12,7 @@ from broker.ports import Transaction
 from broker.sql import load
 from schemas.river import Mode, Quality, Stage, Trend
 from services.evacuation.areas import District
+from services.evacuation.around import Around, around_of
 from services.evacuation.orders import Officer, Order, Standing, Wish
 from services.evacuation.proposals import Proposal, Sign
 from services.evacuation.wording import Words
@@ -56,13 +57,20 @@ def decode_district(text: str) -> District:
 async def save_districts(tx: Transaction, districts: Sequence[District]) -> None:
     """These and no others. What was issued for districts that are gone stays in the record."""
     await tx.execute(SQL["forget_districts"], [district.id for district in districts])
-    rows = [(d.id, position, list(d.gauges), encode(d)) for position, d in enumerate(districts)]
+    rows = [(d.id, position, [*d.gauges, *d.sources], encode(d)) for position, d in enumerate(districts)]
     await tx.executemany(SQL["save_district"], rows)
 
 
 async def load_signs(tx: Transaction, gauges: Iterable[str]) -> dict[str, Sign]:
     """What is known of each gauge at present, from the entities that alerting keeps."""
     return {row["gauge"]: _sign(row) for row in await tx.fetch(SQL["signs"], sorted(set(gauges)))}
+
+
+async def load_around(tx: Transaction, districts: Iterable[District], now: datetime, mode: Mode) -> dict[str, Around]:
+    """The districts' rain, dams and notices as they stand, by entity. A source that has sent nothing is among them."""
+    sources = sorted({source for district in districts for source in district.sources})
+    rows = await tx.fetch(SQL["around"], sources) if sources else []
+    return {row["id"]: around_of(row["id"], row["type"], msgspec.json.decode(row["doc"]), now, mode) for row in rows}
 
 
 def _sign(row: Mapping[str, Any]) -> Sign:

@@ -8,6 +8,22 @@ select name, title, local_government_code from tenant where id = current_setting
 select distinct entity_id from device
 where tenant_id = current_setting('cityos.tenant_id')::int and entity_type = 'WaterObserved' and entity_id is not null
 
+-- name: sources
+select distinct entity_id from device
+where tenant_id = current_setting('cityos.tenant_id')::int and entity_id is not null
+    and entity_type in ('WeatherObserved', 'DamObserved', 'FloodNotice')
+
+-- name: around
+select w.id, coalesce(e.type[1], d.entity_type) as type, coalesce(e.doc, '{}')::text as doc
+from unnest($1::text[]) as w (id)
+left join entity e on e.tenant_id = current_setting('cityos.tenant_id')::int and e.id = w.id
+left join lateral (
+    select entity_type from device
+    where tenant_id = current_setting('cityos.tenant_id')::int and entity_id = w.id order by id limit 1
+) d on true
+where e.id is not null or d.entity_type is not null
+order by w.id
+
 -- name: districts
 select body::text as body from district where tenant_id = current_setting('cityos.tenant_id')::int order by position, id
 

@@ -18,6 +18,8 @@ from services.evacuation.settings import EvacuationSettings
 from services.evacuation.store import SQL, SYSTEM, Event, Times
 from services.evacuation.telling import proposal_notice
 
+_LOOKED_AT = frozenset({"FloodMonitoring", "WeatherObserved", "DamObserved", "FloodNotice"})
+
 
 class Proposer:
     """`handle` is a `broker.consume.Handle`. `by_data`: the city's present is its newest reading's (a replay)."""
@@ -26,11 +28,11 @@ class Proposer:
         self._mode, self._by_data, self._clock = mode, by_data, clock
 
     async def handle(self, tx: Transaction, records: Sequence[Record]) -> None:
-        """Judge anew every district that a changed gauge stands for. Doing it again changes nothing."""
+        """Judge anew every district that a changed gauge or source stands for. Doing it again changes nothing."""
         changed: defaultdict[str, set[str]] = defaultdict(set)
         for record in records:
             change = decode_change(record.value)
-            if "FloodMonitoring" in change.type:
+            if not _LOOKED_AT.isdisjoint(change.type):
                 changed[change.tenant].add(change.entity.replace(":FloodMonitoring:", ":WaterObserved:"))
         for tenant, gauges in sorted(changed.items()):
             if await tx.fetchval(SQL["become"], tenant) is not None:
@@ -45,11 +47,11 @@ class Proposer:
             wall = self._clock()
             observed = max((sign.observed_at for sign in seen if sign.observed_at), default=wall)
             now = Times(wall, observed if self._by_data else wall)
-            proposal = propose(seen, now.city)
+            around = await store.load_around(tx, [district], now.city, self._mode)
+            proposal = propose(seen, now.city, list(around.values()))
             before = await store.save_proposal(tx, district.id, self._mode, proposal, wall)
             if proposal.level != before:
-                why = "、".join(f"{e.sign.name} {e.why}" for e in proposal.evidence if e.means == proposal.level)
-                await self._tell(tx, tenant, district, now, (before, proposal.level), why)
+                await self._tell(tx, tenant, district, now, (before, proposal.level), proposal.why)
 
     async def _tell(
         self, tx: Transaction, tenant: str, district: District, now: Times, levels: tuple[int, int], why: str

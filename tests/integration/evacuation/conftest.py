@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import uuid
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -12,12 +13,14 @@ import pytest
 
 from api_gateway.app import create_app
 from api_gateway.shared import SharedAnswers
+from broker.entities.merge import EntityUpdate
 from broker.store.entities import EntityWriter
+from schemas.clock import iso
 from schemas.river import Mode
 from services.evacuation.desk import EvacuationDesk
 from services.evacuation.settings import EvacuationSettings
 from services.evacuation.watching import Proposer
-from tests.integration.alerting.bench import EBA, Flood
+from tests.integration.alerting.bench import EBA, START, Flood
 from tests.integration.door.conftest import Browser
 from tests.integration.gateway.conftest import SETTINGS, City, city
 
@@ -79,6 +82,14 @@ class Night:
         await self.flood.feed(*rows)
         async with self.city.database.system.transaction() as tx:
             await self.proposer.handle(tx, self.flood.output.take())
+
+    async def hear(self, entity: str, kind: str, values: dict[str, Any], minutes: float = 0) -> None:
+        """What a source other than a gauge says, through the writer and the proposer."""
+        at = iso(START + timedelta(minutes=minutes))
+        attributes = {name: {"type": "Property", "value": value, "observedAt": at} for name, value in values.items()}
+        async with self.city.database.system.transaction() as tx:
+            await self.flood.writer.write(tx, "fukui", [EntityUpdate(entity, (kind,), attributes)], at=self.flood.now)
+            await self.proposer.handle(tx, self.flood.stream.take())
 
     async def close(self) -> None:
         for client in self._open:

@@ -277,3 +277,38 @@ async def test_the_public_snapshot(night: Night, officer: httpx.AsyncClient) -> 
     assert first.headers["age"] == "0"
     same = await anybody.get("/api/v1/public/snapshot", headers={"If-None-Match": first.headers["etag"]})
     assert (same.status_code, same.content) == (304, b"")
+
+
+async def test_a_flood_notice_is_evidence_of_its_own(night: Night, officer: httpx.AsyncClient) -> None:
+    notice, rain = "urn:ngsi-ld:FloodNotice:tennou", "urn:ngsi-ld:WeatherObserved:r1"
+    async with night.city.database.system.transaction() as tx:
+        for family, entity, kind in (("flood_notice", notice, "FloodNotice"), ("rain_gauge", rain, "WeatherObserved")):
+            await tx.execute(
+                "insert into device (tenant_id, id, family, entity_id, entity_type)"
+                " select id, $1, $2, $3, $4 from tenant where name = 'fukui'",
+                *(entity.rsplit(":", 1)[-1], family, entity, kind),
+            )
+    wrong = collection(district("eba", 136.0, gauges=["124"], sources=["r2"]))
+    refused = await officer.put(f"{PREFIX}/districts", json=wrong)
+    assert (refused.status_code, "there is no source 'r2'" in refused.json()["detail"]) == (400, True)
+    body = collection(district("eba", 136.0, gauges=["124"], sources=["r1", "tennou"]))
+    assert (await officer.put(f"{PREFIX}/districts", json=body)).status_code == 200
+    said = {
+        "noticeKind": "water-level",
+        "noticeStatus": "actual",
+        "warningLevel": 3,
+        "headline": "天王川",
+        "ended": False,
+    }
+    await night.hear(notice, "FloodNotice", said)
+    [eba] = (await officer.get(f"{PREFIX}/desk")).json()["districts"]
+    assert eba["proposal"]["level"] == 3
+    assert [one["words"] for one in eba["proposal"]["around"]] == ["", "水位周知情報（警戒レベル3相当） 天王川"]
+    assert "r1: 雨量が届いていません" in eba["proposal"]["missing"]
+    lines = (await officer.get(f"{PREFIX}/record")).json()["lines"]
+    assert next(line["text"] for line in lines if line["kind"] == "proposed").endswith(
+        "警戒レベル3を提案（tennou 水位周知情報（警戒レベル3相当） 天王川）"
+    )
+    await night.hear(notice, "FloodNotice", {**said, "ended": True}, minutes=1)
+    [eba] = (await officer.get(f"{PREFIX}/desk")).json()["districts"]
+    assert eba["proposal"]["level"] == 0

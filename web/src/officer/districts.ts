@@ -1,7 +1,7 @@
 /** The districts as cards, gravest first: what is proposed and why, what is in force, what is not known. */
 import { h } from "../shared/dom/h";
 import { renderButton } from "../shared/form/form";
-import type { Desk, District, Evidence } from "./types";
+import type { Around, Desk, District, Evidence } from "./types";
 import type { OfficerWords } from "./words";
 
 export interface Picking {
@@ -37,6 +37,11 @@ function fact(found: Evidence, words: OfficerWords): HTMLElement {
   return h("li", {}, parts.filter((part) => part !== "").join("、"));
 }
 
+function beside(found: Around): HTMLElement {
+  const at = found.observedAt === null ? "" : `（${time(found.observedAt)}）`;
+  return h("li", {}, `${found.name}: ${found.words}${at}`);
+}
+
 function card(district: District, desk: Desk, words: OfficerWords, picking: Picking): HTMLElement {
   const { proposal, standing } = district;
   const box = h("input", { type: "checkbox", value: district.id, id: `pick-${district.id}` });
@@ -68,6 +73,13 @@ function card(district: District, desk: Desk, words: OfficerWords, picking: Pick
     h("p", { class: "quiet" }, words.people(district.households, district.people, district.needHelp)),
     proposal.evidence.length > 0
       ? h("ul", { class: "facts" }, ...proposal.evidence.map((found) => fact(found, words)))
+      : null,
+    proposal.around.some((found) => found.words !== "")
+      ? h(
+          "ul",
+          { class: "facts", "aria-label": words.around },
+          ...proposal.around.filter((found) => found.words !== "").map(beside),
+        )
       : null,
     proposal.missing.length > 0
       ? h("ul", { class: "facts gap" }, ...proposal.missing.map((text) => h("li", {}, text)))

@@ -14,6 +14,15 @@ export interface Evidence {
   readonly why: string;
 }
 
+/** Rain, a dam or a flood notice, in the service's words. */
+export interface Around {
+  readonly source: string;
+  readonly name: string;
+  readonly words: string;
+  readonly observedAt: string | null;
+  readonly means: number;
+}
+
 export interface District {
   readonly id: string;
   readonly name: string;
@@ -24,6 +33,7 @@ export interface District {
     readonly level: number;
     readonly evidence: readonly Evidence[];
     readonly missing: readonly string[];
+    readonly around: readonly Around[];
     readonly since: string | null;
     readonly answeredAt: string | null;
     readonly escalatedAt: string | null;

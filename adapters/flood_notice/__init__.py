@@ -1,0 +1,1 @@
+"""Flood notices of the weather agency and of those who look after rivers and dams."""
