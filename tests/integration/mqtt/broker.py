@@ -106,6 +106,8 @@ class Tap:
         except OSError:
             writer.transport.abort()
             return
+        # What is on its way to a client that does not read shall be little, and not what the kernel likes to keep.
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16)
         both = {writer, back}
         self._writers |= both
         up, down = (asyncio.create_task(self._pass(a, b)) for a, b in ((reader, back), (there, writer)))

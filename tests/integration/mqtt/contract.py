@@ -116,7 +116,7 @@ class WayInContract:
         await way.intake.until(50)
         await asyncio.sleep(QUIET)
         assert len(way.intake.messages) == 50
-        assert way.unsent() > 0
+        assert await until(lambda: way.unsent() > 0, within=PATIENCE)
         assert way.intake.refusals < 100, "it should wait for room, not ask over and over"
         way.intake.let_go()
         async with asyncio.timeout(60):

@@ -25,7 +25,7 @@ TOPIC = "river/g1/level"
 class ThroughABroker:
     """A publisher, mosquitto, a tap on the wire, and our client."""
 
-    plenty = 4000
+    plenty = 600
 
     def __init__(self, protocol: str, broker: Mosquitto, **settings: Any) -> None:
         self.intake = TestIntake()
