@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import errno
 import fcntl
 import logging
@@ -71,7 +72,7 @@ async def running_city(settings: Settings, stop: asyncio.Event) -> AsyncIterator
     async with AsyncExitStack() as stack:
         stack.enter_context(_only_one(folder))
         check_ports(settings)
-        filled = await stack.enter_async_context(_database(settings, folder))
+        filled = with_tags_key(await stack.enter_async_context(_database(settings, folder)), folder)
         await prepare(filled)
         environment = environment_of(filled)
         running = folder / "running.json"
@@ -102,6 +103,17 @@ def processes_of(settings: Settings) -> tuple[str, ...]:
     roles = roles_of(settings)
     waiting = [role for role in roles if role in MOSTLY_WAITING]
     return (*(role for role in roles if role not in MOSTLY_WAITING), "+".join(waiting))
+
+
+def with_tags_key(settings: Settings, folder: Path) -> Settings:
+    """The settings with the key of watch tags, which is made once and kept beside the database, never in it."""
+    if not settings.tags.enabled or settings.tags.key is not None:
+        return settings
+    path = folder / "tags.key"
+    if not path.exists():
+        write_whole(path, base64.b64encode(os.urandom(32)).decode(), mode=0o600)
+    tags = settings.tags.model_copy(update={"key": SecretStr(path.read_text())})
+    return settings.model_copy(update={"tags": tags})
 
 
 async def prepare(settings: Settings) -> list[str]:

@@ -23,6 +23,7 @@ from services.dispatch.settings import DispatchSettings
 from services.evacuation.settings import EvacuationSettings
 from services.notify.settings import NotifySettings
 from services.points.settings import PointsSettings
+from services.presence.settings import TagsSettings
 
 
 class _Group(BaseModel):
@@ -81,6 +82,7 @@ class Settings(BaseModel):
     notify: NotifySettings = NotifySettings()
     dispatch: DispatchSettings = DispatchSettings()
     points: PointsSettings = PointsSettings()
+    tags: TagsSettings = TagsSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
 
 

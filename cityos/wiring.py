@@ -13,15 +13,19 @@ from adapters.dam.routes import ROUTES as DAM_ROUTES
 from adapters.flood_notice.routes import ROUTES as FLOOD_NOTICE_ROUTES
 from adapters.rain_gauge.routes import ROUTES as RAIN_GAUGE_ROUTES
 from adapters.river_gauge.routes import ROUTES as RIVER_GAUGE_ROUTES
+from adapters.watch_tag.routes import ROUTES as WATCH_TAG_ROUTES
 from api_gateway.settings import GatewaySettings
+from broker.errors import Invalid
 from broker.ingest.intake import LogIntake
 from broker.ingest.judge import Judge
+from broker.ingest.personal import Curtain
 from broker.ingest.ports import AdapterRoute
 from broker.log.postgres import PostgresLog, PostgresOutlet
 from broker.ports import CHANGES, OBSERVATIONS, Database, Log, Outlet
 from broker.store.devices import DeviceRegistry
 from broker.store.postgres import open_database
-from cityos.settings import Settings
+from broker.veil import Veil, parse_key
+from cityos.settings import Settings, naming_the_variable
 from schemas.river import Mode
 
 _STREAM_POLL_ON_KAFKA = 0.05
@@ -33,6 +37,7 @@ ROUTES: tuple[AdapterRoute, ...] = (
     *DAM_ROUTES,
     *FLOOD_NOTICE_ROUTES,
     *BUS_VEHICLE_ROUTES,
+    *WATCH_TAG_ROUTES,
     *COMMAND_ROUTES,
 )
 """Which adapter takes which topics; a new family adds its routes here."""
@@ -91,7 +96,20 @@ async def open_intake(parts: Parts, settings: Settings) -> tuple[DeviceRegistry,
         device = registry.find(tenant, device_id)
         return device is not None and device.kind == "network"
 
-    return registry, LogIntake(parts.log, Judge(ROUTES, registry), is_network, settings.intake)
+    return registry, LogIntake(parts.log, judge_of(registry, settings), is_network, settings.intake)
+
+
+def judge_of(registry: DeviceRegistry, settings: Settings) -> Judge:
+    """What decides about messages; those of personal families only where the city runs them."""
+    return Judge(ROUTES, registry, Curtain(veil_of(settings)) if settings.tags.enabled else None)
+
+
+def veil_of(settings: Settings) -> Veil:
+    """The pseudonyms and seals of watch tags. Raises `Invalid` where there is no key."""
+    if settings.tags.key is None:
+        raise Invalid("watch tags need CITYOS_TAGS_KEY: 32 random bytes in base64", field="CITYOS_TAGS_KEY")
+    with naming_the_variable("tags"):
+        return Veil(parse_key(settings.tags.key.get_secret_value()), settings.tags.epoch_days)
 
 
 def gateway_settings(settings: Settings) -> GatewaySettings:

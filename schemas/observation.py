@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from schemas.detection import Detection
+
 
 class Reason(StrEnum):
     """Why something a device sent was not accepted. Machine-readable and stable: people filter on it."""
@@ -29,10 +31,11 @@ class Reason(StrEnum):
     TOO_LARGE = "too-large"
     RATE_LIMITED = "rate-limited"
     DECODER_FAILED = "decoder-failed"
+    NOT_A_TAG = "not-a-tag"
 
 
-COUNTED_ONLY = frozenset({Reason.TOO_LARGE, Reason.RATE_LIMITED})
-"""Reasons whose bytes are not kept: keeping them would let one device fill the store."""
+COUNTED_ONLY = frozenset({Reason.TOO_LARGE, Reason.RATE_LIMITED, Reason.NOT_A_TAG})
+"""Reasons whose bytes are not kept: they would let one device fill the store, or are of passers-by' phones."""
 
 
 class Observation(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -66,7 +69,8 @@ class Received(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, ta
 
     `device` is who sent it (a device or a network that speaks for devices), `way` the door it came through,
     `family` the adapter that claimed the topic ('' for none). One outcome per element: every element of
-    `observations` will be stored or counted as a duplicate, every element of `rejections` is rejected.
+    `observations` and of `detections` will be stored or counted as a duplicate, every element of `rejections` is
+    rejected. Where the family is personal, `topic` is only its filter and `payload` is sealed (`broker.veil`) or empty.
     """
 
     tenant: str
@@ -78,6 +82,7 @@ class Received(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, ta
     family: str = ""
     observations: tuple[Observation, ...] = ()
     rejections: tuple[Rejection, ...] = ()
+    detections: tuple[Detection, ...] = ()
     trace: str | None = None
 
 

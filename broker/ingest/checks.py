@@ -15,29 +15,36 @@ def check(observation: Observation, *, now: datetime, profile: DeviceProfile) ->
     Times may be ahead of `now` by the profile's `max_future_s` and behind it by its `max_age_s`. Numbers must lie
     within the profile's `valid_range` of their property, ends included; a property without one is not checked.
     """
-    at = observation.observed_at
+    late = check_time(observation.observed_at, observation.device, now=now, profile=profile)
+    return late or _check_value(observation, profile)
+
+
+def check_time(at: datetime, device: str, *, now: datetime, profile: DeviceProfile) -> Rejection | None:
+    """Why the time `at` (aware) of something that `device` tells is not acceptable at `now`, or None if it is."""
     if at > now + timedelta(seconds=profile.max_future_s):
         detail = (
             f"{iso(at)} is {_span(at - now)} ahead of the city's clock; at most {profile.max_future_s} s is accepted"
         )
-        return _rejection(
-            Reason.TIME_IN_FUTURE, "observedAt", detail + ": check the device's clock and offset", observation
-        )
+        return _rejection(Reason.TIME_IN_FUTURE, "observedAt", detail + ": check the device's clock and offset", device)
     if at < now - timedelta(seconds=profile.max_age_s):
         limit = _span(timedelta(seconds=profile.max_age_s))
         detail = f"{iso(at)} is {_span(now - at)} old; at most {limit} is accepted: check the device's clock"
-        return _rejection(Reason.TIME_TOO_OLD, "observedAt", detail, observation)
+        return _rejection(Reason.TIME_TOO_OLD, "observedAt", detail, device)
+    return None
+
+
+def _check_value(observation: Observation, profile: DeviceProfile) -> Rejection | None:
     bounds = profile.valid_range.get(observation.property)
     value = observation.value
     if bounds is None or isinstance(value, bool | str | tuple) or bounds[0] <= value <= bounds[1]:
         return None
     unit = f" {observation.unit}" if observation.unit else ""
     detail = f"{value:g}{unit} is outside this device's range of {bounds[0]:g} to {bounds[1]:g}{unit}"
-    return _rejection(Reason.OUT_OF_RANGE, observation.property, detail, observation)
+    return _rejection(Reason.OUT_OF_RANGE, observation.property, detail, observation.device)
 
 
-def _rejection(reason: Reason, field: str, detail: str, observation: Observation) -> Rejection:
-    return Rejection(reason=reason, detail=detail, field=field, device=observation.device)
+def _rejection(reason: Reason, field: str, detail: str, device: str) -> Rejection:
+    return Rejection(reason=reason, detail=detail, field=field, device=device)
 
 
 def _span(span: timedelta) -> str:

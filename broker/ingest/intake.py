@@ -187,6 +187,8 @@ def record_of(received: Received) -> NewRecord:
 def _device_of(received: Received) -> str:
     if received.observations:
         return received.observations[0].device
+    if received.detections:
+        return received.detections[0].device
     return next((r.device for r in received.rejections if r.device), received.device)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from schemas.detection import Sighting
 from schemas.observation import Observation, Rejection
 
 
@@ -39,15 +40,19 @@ class Intake(Protocol):
 class Decoder(Protocol):
     """An adapter's decoder for the topics it claims. Pure: no clock, no I/O; never raises on any bytes."""
 
-    def __call__(self, topic: str, payload: bytes) -> Sequence[Observation | Rejection]: ...
+    def __call__(self, topic: str, payload: bytes) -> Sequence[Observation | Sighting | Rejection]: ...
 
 
 class AdapterRoute(NamedTuple):
-    """Topics that an adapter decodes: an MQTT filter (``+`` and ``#``), the family, and the decoder."""
+    """Topics that an adapter decodes: an MQTT filter (``+`` and ``#``), the family, and the decoder.
+
+    Of a `personal` family neither topic nor bytes reach the log in clear, and its rejections repeat no value.
+    """
 
     filter: str
     family: str
     decode: Decoder
+    personal: bool = False
 
 
 class Credentials(NamedTuple):

@@ -69,7 +69,7 @@ def _messages(records: Sequence[Record], wanted: tuple[str, str]) -> list[Inboun
     return [
         Inbound(a.tenant, a.device, a.topic, a.payload, a.received_at, "replay")
         for a in arrivals
-        if isinstance(a, Received) and (a.tenant, a.family) == wanted
+        if isinstance(a, Received) and (a.tenant, a.family) == wanted and a.payload
     ]
 
 

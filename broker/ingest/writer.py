@@ -27,7 +27,7 @@ from broker.store.entities import EntityWriter
 from schemas.change import Change
 from schemas.clock import Clock, iso
 from schemas.command import ANSWER_PROPERTY
-from schemas.observation import Observation, Reason, Received, Tally, decode_arrival
+from schemas.observation import COUNTED_ONLY, Observation, Reason, Received, Tally, decode_arrival
 
 GROUP = "writer"
 _SEEN_EVERY = timedelta(minutes=1)
@@ -39,7 +39,10 @@ class _Measured(NamedTuple):
 
 
 class ObservationWriter:
-    """Handles batches of the topic `observations`, each in the one transaction that it is given."""
+    """Handles batches of the topic `observations`, each in the one transaction that it is given.
+
+    Detections of watch tags in it are not the writer's: no entity tells where a person is (`services.presence`).
+    """
 
     def __init__(self, entities: EntityWriter, registry: DeviceRegistry, clock: Clock) -> None:
         self._entities = entities
@@ -66,8 +69,8 @@ class ObservationWriter:
                 ledger.add(arrival.tenant, observation.device, arrival.received_at, RECEIVED)
                 measured.append(_Measured(arrival, observation))
             rejected.extend(_rejections(ledger, arrival))
+            self._figures.rejected.update(r.reason.value for r in arrival.rejections)
             newcomers.extend(self._newcomers(arrival))
-        self._figures.rejected.update(row.reason for row in rejected)
         changes = await self._store(tx, ledger, measured)
         await keep_rejected(tx, rejected)
         await quarantine(tx, newcomers)
@@ -168,6 +171,8 @@ def _rejections(ledger: Ledger, arrival: Received) -> Iterable[Rejected]:
         device = rejection.device or arrival.device
         ledger.add(arrival.tenant, device, arrival.received_at, RECEIVED)
         ledger.add(arrival.tenant, device, arrival.received_at, rejected_as(rejection.reason))
+        if rejection.reason in COUNTED_ONLY:
+            continue
         yield Rejected(
             arrival.tenant,
             arrival.device,

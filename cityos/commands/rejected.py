@@ -13,7 +13,7 @@ from broker.store.devices import DeviceRegistry
 from broker.store.rejected import RejectedFilter, list_rejected, show_rejected
 from cityos.commands.common import console, parse_time, print_table, with_parts
 from cityos.settings import Settings
-from cityos.wiring import ROUTES, Parts
+from cityos.wiring import Parts, judge_of
 from schemas.clock import utc_now
 
 app = typer.Typer(help="受け付けなかったデータ / what was not accepted", no_args_is_help=True)
@@ -62,7 +62,7 @@ def replay(tenant: Tenant = "", device: Device = "", reason: Reason = "") -> Non
 
     async def again(settings: Settings, parts: Parts) -> int:
         which = RejectedFilter(tenant or settings.city.tenant, device or None, reason or None)
-        return await replay_rejected(parts.database, parts.log, await _judge(parts), which, utc_now)
+        return await replay_rejected(parts.database, parts.log, await _judge(parts, settings), which, utc_now)
 
     console.print(f"{with_parts(again)} messages were sent in again")
 
@@ -77,12 +77,14 @@ def log_replay(
 
     async def again(settings: Settings, parts: Parts) -> int:
         name = tenant or settings.city.tenant
-        return await replay_log(parts.log, await _judge(parts), name, family, parse_time(start), parse_time(end))
+        return await replay_log(
+            parts.log, await _judge(parts, settings), name, family, parse_time(start), parse_time(end)
+        )
 
     console.print(f"{with_parts(again)} messages were decoded again")
 
 
-async def _judge(parts: Parts) -> Judge:
+async def _judge(parts: Parts, settings: Settings) -> Judge:
     registry = DeviceRegistry(parts.database)
     await registry.refresh()
-    return Judge(ROUTES, registry)
+    return judge_of(registry, settings)

@@ -1,0 +1,1 @@
+"""Presence: where the wearer of a watch tag is, for their family alone."""
