@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,6 +46,14 @@ def test_a_frame_tells_the_tag_and_its_power_at_one_metre(frame: bytes, beacon: 
         (found,) = decode.decode(TOPIC, plain({"adv": spelling, "rssi": -67}))
         assert isinstance(found, Sighting)
         assert (found.device, found.tag, found.rssi, found.power) == ("gate-1", *beacon[:1], -67, beacon.power)
+
+
+def test_the_message_of_the_handbook() -> None:
+    page = Path("docs/devices/watch-tag.md").read_text("utf-8")
+    message = page.split("```json\n")[1].split("```")[0]
+    (found,) = decode.decode(TOPIC, message.encode())
+    assert isinstance(found, Sighting)
+    assert (found.tag, found.observed_at) == (f"ibeacon:{UUID}:10:7", AT)
 
 
 def test_a_moving_detector_says_where_and_when_it_was() -> None:
