@@ -31,8 +31,8 @@ from cityos.supervisor import Supervised, supervise
 ONE_MACHINE = ("endpoint", "writer", "alerting", "evacuation", "notifier", "gateway")
 """The roles that `cityos up` always runs.
 
-Buses and points join them where the city has those, the relay with an outside Kafka, the bridge with an outside
-broker.
+Buses, points and charging stations join them where the city has those, the relay with an outside Kafka, the bridge with
+an outside broker.
 """
 
 MOSTLY_WAITING = frozenset({"evacuation", "points"})
@@ -93,9 +93,10 @@ def roles_of(settings: Settings) -> tuple[str, ...]:
     """The roles this machine runs by these settings."""
     buses = ("dispatch",) if settings.dispatch.enabled else ()
     points = ("points",) if settings.points.enabled else ()
+    chargers = ("chargers",) if settings.chargers.enabled else ()
     relay = ("relay",) if settings.log.driver == "kafka" else ()
     bridge = ("bridge",) if settings.bridge else ()
-    return (*ONE_MACHINE, *buses, *points, *relay, *bridge)
+    return (*ONE_MACHINE, *buses, *points, *chargers, *relay, *bridge)
 
 
 def processes_of(settings: Settings) -> tuple[str, ...]:
@@ -145,6 +146,10 @@ def check_ports(settings: Settings) -> None:
         ("CITYOS_MQTT_PORT", mqtt.host, mqtt.port),
         ("CITYOS_MQTT_TLS_PORT", mqtt.host, mqtt.tls_port),
     ]
+    if settings.chargers.enabled:
+        chargers = settings.chargers
+        places.append(("CITYOS_CHARGERS_PORT", chargers.host, chargers.port))
+        places.append(("CITYOS_CHARGERS_TLS_PORT", chargers.host, chargers.tls_port))
     for variable, host, port in places:
         if port and (fault := _port_fault(host, port)):
             raise Invalid(f"{host}:{port} cannot be opened ({fault}): set {variable} to another port", field=variable)

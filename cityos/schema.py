@@ -10,6 +10,7 @@ MIGRATED_PACKAGES = (
     "services.evacuation",
     "services.dispatch",
     "services.points",
+    "services.charging",
     "api_gateway.oauth",
     "api_gateway.usage",
 )

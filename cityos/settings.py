@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from adapters.ev_charger.settings import ChargersSettings
 from adapters.mqtt.settings import BrokerClientSettings, EndpointSettings
 from api_gateway.settings import GatewaySettings, MapSettings
 from broker.errors import Invalid
@@ -19,6 +20,7 @@ from broker.log.settings import KafkaSettings
 from broker.store.settings import KeeperSettings
 from cityos.environment import PREFIX, check_names, read_environment
 from services.alerting.settings import AlertingSettings
+from services.charging.settings import ChargingSettings
 from services.dispatch.settings import DispatchSettings
 from services.evacuation.settings import EvacuationSettings
 from services.notify.settings import NotifySettings
@@ -83,6 +85,8 @@ class Settings(BaseModel):
     dispatch: DispatchSettings = DispatchSettings()
     points: PointsSettings = PointsSettings()
     tags: TagsSettings = TagsSettings()
+    chargers: ChargersSettings = ChargersSettings()
+    charging: ChargingSettings = ChargingSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
 
 

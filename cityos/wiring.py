@@ -10,6 +10,7 @@ from typing import NamedTuple
 from adapters.bus_vehicle.routes import ROUTES as BUS_VEHICLE_ROUTES
 from adapters.commands.routes import ROUTES as COMMAND_ROUTES
 from adapters.dam.routes import ROUTES as DAM_ROUTES
+from adapters.ev_charger.routes import ROUTES as EV_CHARGER_ROUTES
 from adapters.flood_notice.routes import ROUTES as FLOOD_NOTICE_ROUTES
 from adapters.rain_gauge.routes import ROUTES as RAIN_GAUGE_ROUTES
 from adapters.river_gauge.routes import ROUTES as RIVER_GAUGE_ROUTES
@@ -38,6 +39,7 @@ ROUTES: tuple[AdapterRoute, ...] = (
     *FLOOD_NOTICE_ROUTES,
     *BUS_VEHICLE_ROUTES,
     *WATCH_TAG_ROUTES,
+    *EV_CHARGER_ROUTES,
     *COMMAND_ROUTES,
 )
 """Which adapter takes which topics; a new family adds its routes here."""

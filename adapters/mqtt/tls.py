@@ -1,17 +1,30 @@
-"""TLS for the endpoint: the server's certificate, and the name on a device's."""
+"""TLS for the endpoints: the server's certificate, and the name on a device's."""
 
 from __future__ import annotations
 
 import hashlib
 import ssl
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
-from adapters.mqtt.settings import EndpointSettings
 from broker.errors import Invalid
 
 
-def server_context(settings: EndpointSettings) -> ssl.SSLContext:
+class TlsFiles(Protocol):
+    """The settings of an endpoint with TLS, whichever protocol it speaks."""
+
+    @property
+    def tls_certificate(self) -> Path | None: ...
+    @property
+    def tls_key(self) -> Path | None: ...
+    @property
+    def client_authorities(self) -> Path | None: ...
+    @property
+    def require_client_certificate(self) -> bool: ...
+
+
+def server_context(settings: TlsFiles) -> ssl.SSLContext:
     """The context for `tls_port`: TLS 1.2 or newer. Raises `Invalid` naming the setting whose file is no good."""
     if settings.tls_certificate is None or settings.tls_key is None:
         raise Invalid("TLS needs a certificate and its key", field="tls_certificate")

@@ -26,6 +26,7 @@ ROLES = {
     "notifier": "deliveries to webhooks, by mail and over MQTT",
     "dispatch": "the plans of demand-responsive buses, improved within every promise",
     "points": "the points' books by the clock: time-outs, expiry, seals, closings",
+    "chargers": "the central system for charging stations (OCPP), and the load of their sites",
     "gateway": "the open API, the event streams and the pages",
 }
 """Every role by the name that `cityos run` takes, which is its file's name here."""

@@ -1,0 +1,198 @@
+"""Commands to stations, in the city's words, as requests of either version; and whether the answer means done. Pure.
+
+`remote-start` {connector, token}, `remote-stop` {transaction}, `reset` {kind}, `unlock` {connector}, `trigger`
+{message, connector}, `availability` {connector, operative}, `get-configuration` {keys}, `set-configuration` {key,
+value}, `limit` {connector, watts, transaction}, `clear-limit` {connector}, `schedule` {connector, seconds}, `reserve`
+{connector, token, number, until}, `cancel-reservation` {number}, `local-list` {version, tokens, whole}, `local-list-
+version`, `clear-cache`, `diagnostics` {url}, `firmware` {url, at}, `data-transfer` {vendor, message, data}. Variables
+of 2.0.1 are named `Component.Variable`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from adapters.ev_charger.frames import Version
+from broker.errors import Invalid
+from schemas.charging import VOLTS
+
+LIMIT_PROFILE = 100
+"""The id of the one charging profile that the city sets at each connector: setting it anew replaces it."""
+_STACK = 1
+_DONE = frozenset({"Accepted", "Unlocked", "RebootRequired", "AcceptedCanceled", "EmptyResultSet", "NoProfile"})
+_NOTHING_TO_CLEAR = "Unknown"
+_Arguments = Mapping[str, Any]
+_SHOWN = 300
+
+
+class Asked(NamedTuple):
+    """A request to a station."""
+
+    action: str
+    payload: Mapping[str, Any]
+
+
+def request_of(version: Version, name: str, arguments: _Arguments, number: int) -> Asked:
+    """The command as a request; `number` stands for it where a station wants one. Raises `Invalid`, naming what."""
+    maker = (_IN_16 if version == "1.6" else _IN_201).get(name)
+    if maker is None:
+        raise Invalid(f"OCPP {version} has no command {name!r}", field="command")
+    try:
+        action, payload = maker(arguments, number)
+    except KeyError as error:
+        raise Invalid(f"{name} needs {error.args[0]}", field=str(error.args[0])) from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise Invalid(f"{name}: an argument has the wrong type: {error}", field="arguments") from error
+    return Asked(action, {key: value for key, value in payload.items() if value is not None})
+
+
+def outcome_of(name: str, answer: Mapping[str, Any]) -> tuple[bool, str]:
+    """Whether the station has done it or will, and its answer in few words."""
+    status = answer.get("status")
+    if name == "set-configuration" and "setVariableResult" in answer:
+        status = answer["setVariableResult"][0].get("attributeStatus")
+    done = status is None or status in _DONE or (name == "clear-limit" and status == _NOTHING_TO_CLEAR)
+    said = str(status) if status and len(answer) == 1 else json.dumps(answer, ensure_ascii=False)
+    return done, said[:_SHOWN]
+
+
+def _limit_16(a: _Arguments, _: int) -> tuple[str, dict[str, Any]]:
+    period = {"startPeriod": 0, "limit": round(float(a["watts"]), 1)}
+    profile: dict[str, Any] = {
+        "chargingProfileId": LIMIT_PROFILE + int(a["connector"]),
+        "stackLevel": _STACK,
+        "chargingProfilePurpose": "TxProfile" if a.get("transaction") else "TxDefaultProfile",
+        "chargingProfileKind": "Relative" if a.get("transaction") else "Absolute",
+        "chargingSchedule": {"chargingRateUnit": "W", "chargingSchedulePeriod": [period]},
+    }
+    if a.get("transaction"):
+        profile["transactionId"] = int(a["transaction"])
+    if a.get("unit") == "A":
+        period["limit"] = round(float(a["watts"]) / (VOLTS * int(a.get("phases", 1))), 1)
+        profile["chargingSchedule"]["chargingRateUnit"] = "A"
+    if profile["chargingProfileKind"] == "Absolute":
+        profile["chargingSchedule"]["startSchedule"] = "2020-01-01T00:00:00Z"
+    return "SetChargingProfile", {"connectorId": int(a["connector"]), "csChargingProfiles": profile}
+
+
+def _limit_201(a: _Arguments, number: int) -> tuple[str, dict[str, Any]]:
+    asked = _limit_16({**a, "transaction": None}, number)[1]["csChargingProfiles"]
+    schedule = {"id": 1, **asked["chargingSchedule"]}
+    profile: dict[str, Any] = {
+        "id": asked["chargingProfileId"],
+        "stackLevel": _STACK,
+        "chargingProfilePurpose": "TxProfile" if a.get("transaction") else "TxDefaultProfile",
+        "chargingProfileKind": asked["chargingProfileKind"],
+        "chargingSchedule": [schedule],
+    }
+    if a.get("transaction"):
+        profile["transactionId"] = str(a["transaction"])
+        profile["chargingProfileKind"] = "Relative"
+        schedule.pop("startSchedule", None)
+    return "SetChargingProfile", {"evseId": int(a["connector"]), "chargingProfile": profile}
+
+
+def _token(text: Any) -> dict[str, Any]:
+    return {"idToken": str(text), "type": "ISO14443"}
+
+
+def _variable(key: Any) -> dict[str, Any]:
+    component, dot, variable = str(key).partition(".")
+    if not dot or not component or not variable:
+        raise Invalid(f"{key!r}: in 2.0.1 a variable is named Component.Variable", field="key")
+    return {"component": {"name": component}, "variable": {"name": variable}}
+
+
+def _trigger_16(a: _Arguments, _: int) -> tuple[str, dict[str, Any]]:
+    return "TriggerMessage", {"requestedMessage": str(a["message"]), "connectorId": a.get("connector")}
+
+
+def _trigger_201(a: _Arguments, _: int) -> tuple[str, dict[str, Any]]:
+    evse = None if a.get("connector") is None else {"id": int(a["connector"])}
+    return "TriggerMessage", {"requestedMessage": str(a["message"]), "evse": evse}
+
+
+def _local_16(a: _Arguments, _: int) -> tuple[str, dict[str, Any]]:
+    entries = [{"idTag": str(token), "idTagInfo": {"status": "Accepted"}} for token in a["tokens"]]
+    update = "Full" if a.get("whole", True) else "Differential"
+    return "SendLocalList", {
+        "listVersion": int(a["version"]), "localAuthorizationList": entries or None, "updateType": update
+    }  # fmt: skip
+
+
+def _local_201(a: _Arguments, _: int) -> tuple[str, dict[str, Any]]:
+    entries = [{"idToken": _token(token), "idTokenInfo": {"status": "Accepted"}} for token in a["tokens"]]
+    update = "Full" if a.get("whole", True) else "Differential"
+    return "SendLocalList", {
+        "versionNumber": int(a["version"]), "localAuthorizationList": entries or None, "updateType": update
+    }  # fmt: skip
+
+
+_Maker = Callable[[_Arguments, int], tuple[str, dict[str, Any]]]
+_RESETS_201 = {"Soft": "OnIdle", "Hard": "Immediate", "OnIdle": "OnIdle", "Immediate": "Immediate"}
+
+_IN_16: Mapping[str, _Maker] = {
+    "remote-start": lambda a, _: (
+        "RemoteStartTransaction", {"idTag": str(a["token"]), "connectorId": a.get("connector")}),
+    "remote-stop": lambda a, _: ("RemoteStopTransaction", {"transactionId": int(a["transaction"])}),
+    "reset": lambda a, _: ("Reset", {"type": str(a.get("kind", "Soft"))}),
+    "unlock": lambda a, _: ("UnlockConnector", {"connectorId": int(a["connector"])}),
+    "trigger": _trigger_16,
+    "availability": lambda a, _: ("ChangeAvailability", {
+        "connectorId": int(a.get("connector", 0)), "type": "Operative" if a["operative"] else "Inoperative"}),
+    "get-configuration": lambda a, _: (
+        "GetConfiguration", {"key": [str(k) for k in a["keys"]] if a.get("keys") else None}),
+    "set-configuration": lambda a, _: ("ChangeConfiguration", {"key": str(a["key"]), "value": str(a["value"])}),
+    "limit": _limit_16,
+    "clear-limit": lambda a, _: ("ClearChargingProfile", {"id": LIMIT_PROFILE + int(a["connector"])}),
+    "schedule": lambda a, _: ("GetCompositeSchedule", {
+        "connectorId": int(a["connector"]), "duration": int(a.get("seconds", 3600))}),
+    "reserve": lambda a, n: ("ReserveNow", {
+        "connectorId": int(a["connector"]), "expiryDate": str(a["until"]), "idTag": str(a["token"]),
+        "reservationId": int(a.get("number", n))}),
+    "cancel-reservation": lambda a, _: ("CancelReservation", {"reservationId": int(a["number"])}),
+    "local-list": _local_16,
+    "local-list-version": lambda *_: ("GetLocalListVersion", {}),
+    "clear-cache": lambda *_: ("ClearCache", {}),
+    "diagnostics": lambda a, _: ("GetDiagnostics", {"location": str(a["url"])}),
+    "firmware": lambda a, _: ("UpdateFirmware", {"location": str(a["url"]), "retrieveDate": str(a["at"])}),
+    "data-transfer": lambda a, _: ("DataTransfer", {
+        "vendorId": str(a["vendor"]), "messageId": a.get("message"), "data": a.get("data")}),
+}  # fmt: skip
+
+_IN_201: Mapping[str, _Maker] = {
+    "remote-start": lambda a, n: ("RequestStartTransaction", {
+        "idToken": _token(a["token"]), "remoteStartId": n, "evseId": a.get("connector")}),
+    "remote-stop": lambda a, _: ("RequestStopTransaction", {"transactionId": str(a["transaction"])}),
+    "reset": lambda a, _: ("Reset", {"type": _RESETS_201[str(a.get("kind", "Soft"))]}),
+    "unlock": lambda a, _: ("UnlockConnector", {"evseId": int(a["connector"]), "connectorId": int(a.get("plug", 1))}),
+    "trigger": _trigger_201,
+    "availability": lambda a, _: ("ChangeAvailability", {
+        "operationalStatus": "Operative" if a["operative"] else "Inoperative",
+        "evse": {"id": int(a["connector"])} if a.get("connector") else None}),
+    "get-configuration": lambda a, _: ("GetVariables", {"getVariableData": [_variable(k) for k in a["keys"]]}),
+    "set-configuration": lambda a, _: ("SetVariables", {
+        "setVariableData": [{**_variable(a["key"]), "attributeValue": str(a["value"])}]}),
+    "limit": _limit_201,
+    "clear-limit": lambda a, _: ("ClearChargingProfile", {"chargingProfileId": LIMIT_PROFILE + int(a["connector"])}),
+    "schedule": lambda a, _: ("GetCompositeSchedule", {
+        "evseId": int(a["connector"]), "duration": int(a.get("seconds", 3600))}),
+    "reserve": lambda a, n: ("ReserveNow", {
+        "id": int(a.get("number", n)), "expiryDateTime": str(a["until"]), "idToken": _token(a["token"]),
+        "evseId": int(a["connector"])}),
+    "cancel-reservation": lambda a, _: ("CancelReservation", {"reservationId": int(a["number"])}),
+    "local-list": _local_201,
+    "local-list-version": lambda *_: ("GetLocalListVersion", {}),
+    "clear-cache": lambda *_: ("ClearCache", {}),
+    "diagnostics": lambda a, n: ("GetLog", {
+        "logType": "DiagnosticsLog", "requestId": n, "log": {"remoteLocation": str(a["url"])}}),
+    "firmware": lambda a, n: ("UpdateFirmware", {
+        "requestId": n, "firmware": {"location": str(a["url"]), "retrieveDateTime": str(a["at"])}}),
+    "data-transfer": lambda a, _: ("DataTransfer", {
+        "vendorId": str(a["vendor"]), "messageId": a.get("message"), "data": a.get("data")}),
+}  # fmt: skip
+
+COMMANDS = frozenset(_IN_16)
+"""What both versions can be told."""

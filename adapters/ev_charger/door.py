@@ -1,0 +1,120 @@
+"""Which stations are let in: by their path, their password or certificate, and not too many guesses."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ssl
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import NamedTuple, Protocol
+from urllib.parse import unquote
+
+from adapters.ev_charger.settings import ChargersSettings
+from adapters.mqtt.tls import certificate_name, fingerprint
+from broker.ingest.limiter import RateLimiter
+from broker.ingest.ports import Credentials, Doorkeeper, Principal
+from broker.store.devices import Device
+from schemas.charging import FAMILY
+
+_AT_ONCE = 10
+_OPEN = b""
+
+
+class Refusal(NamedTuple):
+    """Why a station is not let in, as the HTTP status of the handshake says it."""
+
+    status: HTTPStatus
+    why: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Registered(Protocol):
+    """What the door asks of the registry of devices."""
+
+    def find(self, tenant: str, device_id: str) -> Device | None: ...
+
+
+class Door:
+    """Decides for each handshake. A station's path is `/ocpp/STATION` or `/ocpp/TENANT/STATION`."""
+
+    def __init__(
+        self,
+        doorkeeper: Doorkeeper,
+        registry: Registered,
+        default_tenant: str,
+        settings: ChargersSettings,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._doorkeeper = doorkeeper
+        self._registry = registry
+        self._default_tenant = default_tenant
+        self._open = settings.allow_open
+        self._wrong = RateLimiter(settings.wrong_per_minute / 60, _AT_ONCE)
+        self._monotonic = monotonic
+
+    async def admit(
+        self, path: str, authorization: str | None, peer: ssl.SSLObject | None, address: str
+    ) -> Principal | Refusal:
+        """Whom the connection speaks as, or why it may not. Wrong guesses are counted by address and by station."""
+        named = _station_of(path)
+        if named is None:
+            return Refusal(HTTPStatus.NOT_FOUND, "connect to /ocpp/STATION")
+        tenant, station = named[0] or self._default_tenant, named[1]
+        now = self._monotonic()
+        guessers = (("address", address), ("station", tenant, station))
+        if any(self._wrong.left(who, now) < 1 for who in guessers):
+            return Refusal(HTTPStatus.TOO_MANY_REQUESTS, "too many wrong passwords", (("Retry-After", "60"),))
+        device = self._registry.find(tenant, station)
+        if device is None or device.family != FAMILY or device.status == "suspended":
+            self._wrong.allow(guessers[0], now)
+            return Refusal(HTTPStatus.NOT_FOUND, "no such station is registered")
+        principal = await self._believe(device, authorization, peer)
+        if principal is not None:
+            return principal
+        for who in guessers:
+            self._wrong.allow(who, now)
+        challenge = ("WWW-Authenticate", 'Basic realm="ocpp", charset="UTF-8"')
+        return Refusal(HTTPStatus.UNAUTHORIZED, "the station's name and password are expected", (challenge,))
+
+    def still(self, principal: Principal) -> bool:
+        """Whether a station that was let in without a secret would be again (the doorkeeper answers for the others)."""
+        device = self._registry.find(principal.tenant, principal.device)
+        return device is not None and device.status != "suspended" and (not principal.key or self._open)
+
+    async def _believe(self, device: Device, authorization: str | None, peer: ssl.SSLObject | None) -> Principal | None:
+        name = f"{device.tenant}/{device.id}"
+        shown = certificate_name(peer.getpeercert()) if peer is not None else None
+        if shown is not None:
+            if shown.rpartition("/")[2] != device.id:
+                return None
+            credentials = Credentials(device.id, None, None, name, fingerprint(peer))
+            return await self._doorkeeper.admit(credentials)
+        basic = _basic(authorization)
+        if basic is not None and basic[0] == device.id:
+            return await self._doorkeeper.admit(Credentials(device.id, name, basic[1], None))
+        if self._open and authorization is None and device.secret_hash is None and device.certificates is None:
+            return Principal(device.tenant, device.id, (), (), _OPEN)
+        return None
+
+
+def _station_of(path: str) -> tuple[str, str] | None:
+    """Tenant ('' for the default) and station of a path, or None."""
+    parts = [unquote(part) for part in path.partition("?")[0].strip("/").split("/")]
+    if len(parts) not in (2, 3) or parts[0] != "ocpp" or not all(parts):
+        return None
+    return ("" if len(parts) == 2 else parts[1]), parts[-1]
+
+
+def _basic(authorization: str | None) -> tuple[str, bytes] | None:
+    """User and password of a Basic header (RFC 7617); the password may be any bytes (OCPP 1.6 security, 4.2)."""
+    scheme, _, encoded = (authorization or "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        user, colon, password = base64.b64decode(encoded.strip(), validate=True).partition(b":")
+        return (user.decode(), password) if colon else None
+    except (binascii.Error, UnicodeDecodeError):
+        return None

@@ -1,0 +1,201 @@
+"""From a station's request to what it says in the city's words, and from what became of it to the answer. Pure.
+
+One function for each request that carries something for the books, by version; the payloads have been checked against
+their schemas. Requests that only want to be heard (`HEARD`) are answered with an empty payload once they are durable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from adapters.ev_charger.frames import Version
+from adapters.ev_charger.readings import CHARGE, ENERGY, latest, power, readings
+from adapters.times import parse_time
+from schemas.charging import Booked, Booted, SessionSaid, StationSaid, StatusSaid, TokenStatus
+from schemas.clock import iso
+
+HEARD: dict[Version, frozenset[str]] = {
+    "1.6": frozenset(
+        {
+            *("MeterValues", "StatusNotification", "DiagnosticsStatusNotification", "FirmwareStatusNotification"),
+            *("SecurityEventNotification", "LogStatusNotification", "SignedFirmwareStatusNotification"),
+        }
+    ),
+    "2.0.1": frozenset(
+        {
+            *("MeterValues", "StatusNotification", "NotifyReport", "NotifyEvent", "NotifyMonitoringReport"),
+            *("SecurityEventNotification", "LogStatusNotification", "FirmwareStatusNotification"),
+            *("NotifyChargingLimit", "ClearedChargingLimit", "ReportChargingProfiles", "ReservationStatusUpdate"),
+            *("NotifyDisplayMessages", "NotifyCustomerInformation", "PublishFirmwareStatusNotification"),
+        }
+    ),
+}
+_Said = Callable[[str, Mapping[str, Any], datetime], StationSaid | None]
+
+
+def said_by(
+    version: Version, action: str, station: str, payload: Mapping[str, Any], heard: datetime
+) -> StationSaid | None:
+    """What a request says for the books; None where it says nothing. Raises ValueError for a time that is none."""
+    teller = _TELLERS.get((version, action))
+    return teller(station, payload, heard) if teller else None
+
+
+def boot_answer(booked: Booked, now: datetime, heartbeat: int, pending: int) -> dict[str, Any]:
+    """The answer to BootNotification. `interval` is the heartbeat's, or when to boot again."""
+    interval = heartbeat if booked.registration == "Accepted" else pending
+    return {"status": booked.registration, "currentTime": iso(now), "interval": interval}
+
+
+def transaction_answer(version: Version, action: str, said: SessionSaid, booked: Booked) -> dict[str, Any]:
+    """The answer to StartTransaction, StopTransaction or TransactionEvent."""
+    if version == "2.0.1":
+        return {"idTokenInfo": {"status": booked.card}} if said.token else {}
+    if action == "StartTransaction":
+        return {"transactionId": int(booked.transaction), "idTagInfo": {"status": booked.card}}
+    return {"idTagInfo": {"status": booked.card}} if said.token else {}
+
+
+def token_of(version: Version, payload: Mapping[str, Any]) -> str:
+    """The card that Authorize asks about."""
+    return str(payload["idTag"] if version == "1.6" else payload["idToken"]["idToken"])
+
+
+def token_answer(version: Version, status: TokenStatus) -> dict[str, Any]:
+    """The answer to Authorize."""
+    return {"idTagInfo" if version == "1.6" else "idTokenInfo": {"status": status}}
+
+
+def _boot_16(station: str, payload: Mapping[str, Any], heard: datetime) -> Booted:
+    return Booted(
+        station=station,
+        protocol="1.6",
+        at=heard,
+        vendor=payload["chargePointVendor"],
+        model=payload["chargePointModel"],
+        serial=payload.get("chargePointSerialNumber", ""),
+        firmware=payload.get("firmwareVersion", ""),
+    )
+
+
+def _boot_201(station: str, payload: Mapping[str, Any], heard: datetime) -> Booted:
+    told = payload["chargingStation"]
+    return Booted(
+        station=station,
+        protocol="2.0.1",
+        at=heard,
+        vendor=told["vendorName"],
+        model=told["model"],
+        serial=told.get("serialNumber", ""),
+        firmware=told.get("firmwareVersion", ""),
+    )
+
+
+def _status_16(station: str, payload: Mapping[str, Any], heard: datetime) -> StatusSaid:
+    return StatusSaid(
+        station=station,
+        connector=payload["connectorId"],
+        status=payload["status"],
+        at=parse_time(payload["timestamp"]) if "timestamp" in payload else heard,
+        error=payload["errorCode"],
+        info=" ".join(filter(None, (payload.get("vendorErrorCode"), payload.get("info")))),
+    )
+
+
+def _status_201(station: str, payload: Mapping[str, Any], _heard: datetime) -> StatusSaid:
+    return StatusSaid(
+        station=station,
+        connector=payload["evseId"],
+        status=payload["connectorStatus"],
+        at=parse_time(payload["timestamp"]),
+    )
+
+
+def _start_16(station: str, payload: Mapping[str, Any], heard: datetime) -> SessionSaid:
+    at = parse_time(payload["timestamp"])
+    return SessionSaid(
+        station=station,
+        phase="started",
+        at=at,
+        connector=payload["connectorId"],
+        token=payload["idTag"],
+        meter_wh=float(payload["meterStart"]),
+        charging=True,
+        offline=_late(at, heard),
+    )
+
+
+def _stop_16(station: str, payload: Mapping[str, Any], heard: datetime) -> SessionSaid:
+    at = parse_time(payload["timestamp"])
+    return SessionSaid(
+        station=station,
+        phase="ended",
+        at=at,
+        transaction=str(payload["transactionId"]),
+        token=payload.get("idTag"),
+        meter_wh=float(payload["meterStop"]),
+        charging=False,
+        reason=payload.get("reason", "Local"),
+        offline=_late(at, heard),
+    )
+
+
+def _meter(station: str, payload: Mapping[str, Any], heard: datetime) -> SessionSaid | None:
+    found = list(readings(payload.get("meterValue")))
+    energy, soc, watts = latest(found, ENERGY), latest(found, CHARGE), power(found)
+    if energy is None and soc is None and watts is None:
+        return None
+    at = max((r.at for r in (energy, soc) if r is not None), default=heard)
+    transaction = payload.get("transactionId")
+    return SessionSaid(
+        station=station,
+        phase="updated",
+        at=at,
+        connector=payload.get("connectorId", payload.get("evseId")),
+        transaction=None if transaction is None else str(transaction),
+        meter_wh=energy.value if energy else None,
+        power_w=watts,
+        soc=soc.value if soc else None,
+    )
+
+
+def _event_201(station: str, payload: Mapping[str, Any], _heard: datetime) -> SessionSaid:
+    found = list(readings(payload.get("meterValue")))
+    energy, soc = latest(found, ENERGY), latest(found, CHARGE)
+    told = payload["transactionInfo"]
+    state = told.get("chargingState")
+    phase = {"Started": "started", "Updated": "updated", "Ended": "ended"}[payload["eventType"]]
+    return SessionSaid(
+        station=station,
+        phase=phase,  # type: ignore[arg-type]  # one of the three by the table above
+        at=parse_time(payload["timestamp"]),
+        connector=payload.get("evse", {}).get("id"),
+        transaction=told["transactionId"],
+        token=payload.get("idToken", {}).get("idToken"),
+        meter_wh=energy.value if energy else None,
+        power_w=power(found),
+        soc=soc.value if soc else None,
+        charging=None if state is None else state == "Charging",
+        reason=told.get("stoppedReason"),
+        offline=bool(payload.get("offline", False)),
+    )
+
+
+def _late(at: datetime, heard: datetime) -> bool:
+    """1.6 does not say that it was offline: who tells more than a minute later was."""
+    return (heard - at).total_seconds() > 60
+
+
+_TELLERS: Mapping[tuple[Version, str], _Said] = {
+    ("1.6", "BootNotification"): _boot_16,
+    ("2.0.1", "BootNotification"): _boot_201,
+    ("1.6", "StatusNotification"): _status_16,
+    ("2.0.1", "StatusNotification"): _status_201,
+    ("1.6", "StartTransaction"): _start_16,
+    ("1.6", "StopTransaction"): _stop_16,
+    ("1.6", "MeterValues"): _meter,
+    ("2.0.1", "MeterValues"): _meter,
+    ("2.0.1", "TransactionEvent"): _event_201,
+}

@@ -1,0 +1,1 @@
+"""Charging stations: sessions, stations as entities, the city's load, and power in a disaster."""

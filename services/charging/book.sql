@@ -1,0 +1,66 @@
+-- name: station
+select d.status as device_status, coalesce(d.entity_id, '') as entity_id, s.refused, s.connected,
+    coalesce(s.connection_at, 'epoch') as connection_at
+from device d join tenant t on t.id = d.tenant_id
+left join charging_station s on s.tenant_id = d.tenant_id and s.id = d.id
+where t.name = $1 and d.id = $2
+
+-- name: booted
+insert into charging_station (tenant_id, id, protocol, vendor, model, serial, firmware, booted_at, connected)
+select t.id, $2, $3, $4, $5, $6, $7, $8, true from tenant t where t.name = $1
+on conflict (tenant_id, id) do update set protocol = excluded.protocol, vendor = excluded.vendor, model = excluded.model,
+    serial = excluded.serial, firmware = excluded.firmware, booted_at = excluded.booted_at
+
+-- name: connection
+insert into charging_station (tenant_id, id, connected, connection_at)
+select t.id, $2, $3, $4 from tenant t where t.name = $1
+on conflict (tenant_id, id) do update set connected = excluded.connected, connection_at = excluded.connection_at
+where coalesce(charging_station.connection_at, 'epoch') <= excluded.connection_at
+
+-- name: status
+insert into charging_connector (tenant_id, station, connector, status, error, info, status_at)
+select t.id, $2, $3, $4, $5, $6, $7 from tenant t where t.name = $1
+on conflict (tenant_id, station, connector) do update set status = excluded.status, error = excluded.error,
+    info = excluded.info, status_at = excluded.status_at
+where coalesce(charging_connector.status_at, 'epoch') <= excluded.status_at
+
+-- name: metered
+insert into charging_connector (tenant_id, station, connector, power_w, meter_wh, metered_at)
+select t.id, $2, $3, $4, $5, $6 from tenant t where t.name = $1
+on conflict (tenant_id, station, connector) do update set power_w = coalesce(excluded.power_w, charging_connector.power_w),
+    meter_wh = coalesce(excluded.meter_wh, charging_connector.meter_wh), metered_at = excluded.metered_at
+where coalesce(charging_connector.metered_at, 'epoch') <= excluded.metered_at
+
+-- name: connectors
+select c.connector, c.status, c.error, c.info, c.power_w, c.status_at, c.most_w, c.phases, c.unit
+from charging_connector c join tenant t on t.id = c.tenant_id
+where t.name = $1 and c.station = $2 order by c.connector
+
+-- name: session
+select c.transaction, c.state::text as state from charging_session c join tenant t on t.id = c.tenant_id
+where t.name = $1 and c.station = $2 and c.transaction = $3 for update of c
+
+-- name: session_by_start
+select c.transaction, c.state::text as state from charging_session c join tenant t on t.id = c.tenant_id
+where t.name = $1 and c.station = $2 and c.start_key = $3 for update of c
+
+-- name: next_transaction
+select nextval('charging_transaction')
+
+-- name: save_session
+insert into charging_session (tenant_id, station, transaction, start_key, state, open, at)
+select t.id, $2, $3, $4, $5::text::jsonb, $6, $7 from tenant t where t.name = $1
+on conflict (tenant_id, station, transaction) do update set state = excluded.state, open = excluded.open, at = excluded.at
+
+-- name: open_at_connector
+select c.transaction, c.start_key, c.state::text as state from charging_session c join tenant t on t.id = c.tenant_id
+where t.name = $1 and c.station = $2 and c.open and c.transaction <> $3 and (c.state ->> 'connector')::int = $4
+for update of c
+
+-- name: open_on_connector
+select c.transaction from charging_session c join tenant t on t.id = c.tenant_id
+where t.name = $1 and c.station = $2 and c.open and (c.state ->> 'connector')::int = $3
+order by c.at desc limit 1
+
+-- name: token
+select c.status, c.until from charging_token c join tenant t on t.id = c.tenant_id where t.name = $1 and c.token = $2

@@ -1,0 +1,22 @@
+"""Settings of charging, as `CITYOS_CHARGING_…`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ChargingSettings(BaseModel):
+    """Who may charge, and how the load is held."""
+
+    model_config = ConfigDict(frozen=True)
+
+    cards: Literal["listed", "anyone"] = Field(
+        "listed", description="whose cards may charge: those on the city's list, or any that is not blocked"
+    )
+    batch: int = Field(200, ge=1, le=5000, description="messages of stations that one transaction books at most")
+    queue: int = Field(20_000, ge=1, description="messages that wait to be booked; one more stays unanswered")
+    balance_s: float = Field(5.0, gt=0, description="how often the load of each site is looked at, seconds")
+    reserve: float = Field(0.0, ge=0, lt=0.5, description="part of each site's limit that is not given out")
+    reaction_s: float = Field(60.0, gt=0, description="within how long a station follows a new limit, seconds")

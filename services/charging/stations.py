@@ -1,0 +1,112 @@
+"""A station as the city shows it: its state for the public, from what its connectors say. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+from schemas.clock import iso
+from services.charging.sessions import Session
+
+Use = Literal["free", "in-use", "out-of-order", "unknown"]
+_IN_USE = frozenset({"Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing", "Reserved", "Occupied"})
+_ALMOST = 0.25
+
+
+class Connector(NamedTuple):
+    """A connector as it was last heard."""
+
+    number: int
+    status: str
+    error: str = "NoError"
+    info: str = ""
+    power_w: float | None = None
+    status_at: datetime | None = None
+    most_w: float = 6000.0
+    phases: int = 1
+    unit: str = "W"
+
+
+def use_of(connector: Connector, *, connected: bool) -> Use:
+    """Whether somebody could charge here now. A station that is not heard says nothing about itself."""
+    if not connected:
+        return "unknown"
+    if connector.status == "Available":
+        return "free"
+    return "in-use" if connector.status in _IN_USE else "out-of-order"
+
+
+def status_of(connectors: Sequence[Connector], *, connected: bool) -> str:
+    """`status` of EVChargingStation in Smart Data Models: `empty` is all free, `full` none free."""
+    plugs = [each for each in connectors if each.number > 0]
+    uses = [use_of(each, connected=connected) for each in plugs]
+    whole = next((each for each in connectors if each.number == 0), None)
+    working = [use for use in uses if use in ("free", "in-use")]
+    if not working or (whole is not None and whole.status in ("Unavailable", "Faulted")):
+        return "outOfService"
+    if len(working) < len(uses):
+        return "withIncidence"
+    free = uses.count("free")
+    if free == len(uses):
+        return "empty"
+    if free == 0:
+        return "full"
+    return "almostFull" if free / len(uses) <= _ALMOST else "working"
+
+
+def station_entity(connectors: Sequence[Connector], *, connected: bool, at: datetime) -> dict[str, Any]:
+    """Attributes of the EVChargingStation that follow from its connectors."""
+    plugs = [each for each in connectors if each.number > 0]
+    uses = [use_of(each, connected=connected) for each in plugs]
+    values: dict[str, Any] = {
+        "status": status_of(connectors, connected=connected),
+        "availableCapacity": uses.count("free"),
+        "connectors": [{"id": c.number, "use": use, "status": c.status} for c, use in zip(plugs, uses, strict=True)],
+        "powerConsumption": round(sum(each.power_w or 0.0 for each in plugs), 1),
+    }
+    if plugs:
+        values |= {"capacity": len(plugs), "socketNumber": len(plugs)}
+    units = {"powerConsumption": "WTT"}
+    return {
+        name: {"type": "Property", "value": value, "observedAt": iso(at), **_unit(units.get(name))}
+        for name, value in values.items()
+    }
+
+
+def session_entity(session: Session) -> dict[str, Any]:
+    """Attributes of the EVChargingSession: the city's own model, with OCPI 2.2.1's names (9.3, Sessions). No card."""
+    values: dict[str, Any] = {
+        "status": "ACTIVE" if session.open else "COMPLETED",
+        "startDateTime": session.started_at and iso(session.started_at),
+        "endDateTime": session.ended_at and iso(session.ended_at),
+        "kwh": round(session.energy_wh / 1000, 3),
+        "connectorId": session.connector,
+        "stateOfCharge": session.soc,
+        "power": session.power_w,
+        "stopReason": session.reason,
+        "flags": sorted(session.flags) or None,
+    }
+    units = {"kwh": "KWH", "power": "WTT", "stateOfCharge": "P1"}
+    at = iso(session.last_at)
+    attributes: dict[str, Any] = {
+        name: {"type": "Property", "value": value, "observedAt": at, **_unit(units.get(name))}
+        for name, value in values.items()
+        if value is not None
+    }
+    attributes["refStation"] = {"type": "Relationship", "object": station_urn(session.station)}
+    return attributes
+
+
+def station_urn(station: str) -> str:
+    """The id of a station's entity."""
+    return f"urn:ngsi-ld:EVChargingStation:{station}"
+
+
+def session_urn(session: Session) -> str:
+    """The id of a session's entity."""
+    return f"urn:ngsi-ld:EVChargingSession:{session.station}:{session.transaction}"
+
+
+def _unit(code: str | None) -> dict[str, str]:
+    return {"unitCode": code} if code else {}

@@ -1,0 +1,82 @@
+"""Commands in the city's words are requests that each version's schema accepts."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import pytest
+from ocpp.messages import Call, validate_payload
+
+from adapters.ev_charger.commands import COMMANDS, outcome_of, request_of
+from adapters.ev_charger.frames import Fault, Version, read
+from broker.errors import Invalid
+
+UNTIL = "2026-11-22T00:00:00Z"
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "remote-start": {"connector": 1, "token": "CARD-1"},
+    "remote-stop": {"transaction": "17"},
+    "reset": {"kind": "Hard"},
+    "unlock": {"connector": 1},
+    "trigger": {"message": "StatusNotification", "connector": 1},
+    "availability": {"connector": 1, "operative": False},
+    "get-configuration": {"keys": ["OCPPCommCtrlr.HeartbeatInterval"]},
+    "set-configuration": {"key": "OCPPCommCtrlr.HeartbeatInterval", "value": 300},
+    "limit": {"connector": 1, "watts": 3333.33, "transaction": "17"},
+    "clear-limit": {"connector": 1},
+    "schedule": {"connector": 1},
+    "reserve": {"connector": 1, "token": "CARD-1", "until": UNTIL},
+    "cancel-reservation": {"number": 3},
+    "local-list": {"version": 4, "tokens": ["CARD-1", "CARD-2"]},
+    "local-list-version": {},
+    "clear-cache": {},
+    "diagnostics": {"url": "ftp://files.example.jp/logs"},
+    "firmware": {"url": "https://files.example.jp/fw.bin", "at": UNTIL},
+    "data-transfer": {"vendor": "jp.example", "message": "hello"},
+}
+
+
+def test_every_command_is_tried() -> None:
+    assert set(ARGUMENTS) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("version", get_args(Version))
+@pytest.mark.parametrize("name", sorted(ARGUMENTS))
+async def test_a_command_is_a_request_of_the_version(version: Version, name: str) -> None:
+    asked = request_of(version, name, ARGUMENTS[name], 7)
+    await validate_payload(Call("1", asked.action, dict(asked.payload)), version)
+
+
+@pytest.mark.parametrize("version", get_args(Version))
+async def test_a_limit_may_be_written_in_amperes(version: Version) -> None:
+    asked = request_of(version, "limit", {"connector": 1, "watts": 3000, "unit": "A", "phases": 1}, 7)
+    await validate_payload(Call("1", asked.action, dict(asked.payload)), version)
+    assert "'limit': 15.0" in str(asked.payload)
+
+
+def test_what_is_missing_or_wrong_is_named() -> None:
+    for name, arguments, field in (
+        ("limit", {"watts": 1}, "connector"),
+        ("dance", {}, "command"),
+        ("unlock", {"connector": "left"}, "arguments"),
+    ):
+        with pytest.raises(Invalid) as wrong:
+            request_of("1.6", name, arguments, 1)
+        assert wrong.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("answer", "done"),
+    [({"status": "Accepted"}, True), ({"status": "Rejected"}, False), ({"status": "NotSupported"}, False),
+     ({"configurationKey": []}, True), ({"setVariableResult": [{"attributeStatus": "Rejected"}]}, False)],
+)  # fmt: skip
+def test_only_an_acceptance_counts_as_done(answer: dict[str, Any], done: bool) -> None:
+    assert outcome_of("set-configuration", answer)[0] is done
+
+
+@pytest.mark.parametrize(
+    "text", ["[", "{}", "[2]", "[2,1,2,3]", '[2,"a","Heartbeat"]', "[[[[" * 5000, '[2,"","Heartbeat",{}]']
+)
+def test_noise_is_a_fault_and_no_crash(text: str) -> None:
+    for version in get_args(Version):
+        with pytest.raises(Fault):
+            read(version, text)
