@@ -1,0 +1,143 @@
+"""The allocator keeps its promises for any demands; a simulated day keeps the limit but for the time of reaction."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.charging.disaster import Emergency, ruled, supply
+from services.charging.sharing import EPSILON, Demand, Key, allocate, steps, weight_of
+
+watts = st.floats(0, 60_000)
+
+
+@st.composite
+def some_demands(draw: st.DrawFn) -> list[Demand]:
+    return [
+        Demand(("EV", n), draw(watts), draw(st.sampled_from([0.0, 1200.0, 4000.0])), draw(st.integers(0, 3)),
+               draw(st.floats(0.1, 50_000)))
+        for n in range(draw(st.integers(0, 12)))
+    ]  # fmt: skip
+
+
+@given(watts, some_demands())
+def test_never_more_than_the_limit_and_each_in_its_bounds(limit: float, demands: list[Demand]) -> None:
+    shares = allocate(limit, demands)
+    assert sum(shares.values()) <= limit + EPSILON
+    for demand in demands:
+        share = shares[demand.key]
+        assert share == 0 or demand.least_w - EPSILON <= share <= demand.most_w + EPSILON
+
+
+@given(watts, some_demands())
+def test_nothing_is_left_over_that_somebody_could_take(limit: float, demands: list[Demand]) -> None:
+    shares = allocate(limit, demands)
+    left = limit - sum(shares.values())
+    for demand in demands:
+        share = shares[demand.key]
+        if share > 0:
+            assert share >= demand.most_w - 0.01 or left < 0.01
+        elif demand.most_w > 0 and demand.least_w <= demand.most_w:
+            assert left < max(demand.least_w, 0.01)
+
+
+@given(watts, some_demands())
+def test_who_comes_after_takes_nothing_from_who_comes_before(limit: float, demands: list[Demand]) -> None:
+    shares = allocate(limit, demands)
+    for priority in range(4):
+        before = [demand for demand in demands if demand.priority <= priority]
+        alone = allocate(limit, before)
+        assert all(alone[demand.key] == pytest.approx(shares[demand.key], abs=0.01) for demand in before)
+
+
+@given(st.floats(1200, 60_000), st.integers(1, 10))
+def test_equals_get_the_same(limit: float, count: int) -> None:
+    shares = allocate(limit, [Demand(("EV", n), 50_000, 0.0) for n in range(count)])
+    assert max(shares.values()) - min(shares.values()) < 0.01
+
+
+def test_need_and_departure_decide_the_parts() -> None:
+    by_need = [Demand(("A", 1), 9e4, 0, weight=weight_of("need", 30_000, None)),
+               Demand(("B", 1), 9e4, 0, weight=weight_of("need", 10_000, None))]  # fmt: skip
+    assert allocate(40_000, by_need) == pytest.approx({("A", 1): 30_000, ("B", 1): 10_000}, rel=1e-6)
+    soon, late = weight_of("departure", 10_000, 1), weight_of("departure", 10_000, 4)
+    assert soon == 4 * late
+
+
+@given(watts, some_demands(), st.dictionaries(st.tuples(st.just("EV"), st.integers(0, 11)), st.floats(0, 9000)))
+def test_no_step_raises_the_most_that_can_be_drawn_above_the_limit(
+    limit: float, demands: list[Demand], drawing: dict[Key, float]
+) -> None:
+    targets = allocate(limit, demands)
+    told = steps(limit, targets, drawing, 1200)
+    most = {key: max(drawing.get(key, 0), told.get(key, 0)) for key in {*drawing, *told}}
+    assert sum(most.values()) <= max(limit, sum(drawing.values())) + EPSILON
+
+
+def test_in_a_disaster_shelters_come_first_and_the_public_is_capped() -> None:
+    rules = Emergency(public_cap_w=3000, emergency_floor_w=6000)
+    demand = Demand(("A", 1), 50_000)
+    assert ruled(demand, "public", rules, flooded=False).most_w == 3000
+    assert ruled(demand, "public", rules, flooded=True).most_w == 0
+    assert ruled(demand, "emergency", rules, flooded=False).least_w == 6000
+    order = [ruled(demand, p, rules, flooded=False).priority for p in ("emergency", "shelter", "fleet", "public")]  # type: ignore[arg-type]
+    assert order == [0, 1, 2, 3]
+    assert ruled(demand, "shelter", None, flooded=True) == ruled(demand, "public", None, flooded=False)
+
+
+def test_what_a_vehicle_can_give_a_shelter() -> None:
+    given_ = supply(40, 70, 6000, 2000)
+    assert given_ == (20.0, 2000, 10.0)
+    assert supply(40, 10, 6000, 2000).hours == 0
+
+
+REACTION, EVERY = 30, 5
+
+
+class _Plug:
+    """A connector of the simulated day: it follows what it is told after its own time, up to REACTION seconds."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
+        self.car_w = 0.0
+        self.limit, self.told, self.follows_at = 0.0, 0.0, 0
+        self.leaves_at = 0
+
+    def live(self, now: int) -> float:
+        if now >= self.follows_at:
+            self.limit = self.told
+        if self.car_w and now >= self.leaves_at:
+            self.car_w = 0.0
+        elif not self.car_w and self.rng.random() < 0.0005:
+            self.car_w, self.leaves_at = self.rng.choice([3200.0, 6000.0]), now + self.rng.randint(600, 20_000)
+        return min(self.car_w, self.limit)
+
+    def tell(self, watts_: float, now: int) -> None:
+        self.told, self.follows_at = watts_, now + self.rng.randint(1, REACTION)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_day_keeps_the_limit_but_for_the_time_of_reaction(seed: int) -> None:
+    """A district of 20 plugs whose limit is cut at noon and at dusk; cars come and go."""
+    rng = random.Random(seed)
+    plugs = {("EV", n): _Plug(rng) for n in range(20)}
+    drawing: dict[Key, tuple[float, int]] = dict.fromkeys(plugs, (0.0, 0))
+    over_since, longest, delivered = None, 0, 0.0
+    for now in range(86_400):
+        limit = 15_000.0 if 43_200 <= now < 50_000 or 64_800 <= now < 72_000 else 40_000.0
+        total = sum(plug.live(now) for plug in plugs.values())
+        delivered += total / 3600
+        over_since = (over_since if over_since is not None else now) if total > limit + EPSILON else None
+        longest = max(longest, 0 if over_since is None else now - over_since + 1)
+        if now % EVERY == 0:
+            demands = [Demand(key, plug.car_w) for key, plug in plugs.items() if plug.car_w]
+            targets = {**dict.fromkeys(plugs, 0.0), **allocate(limit, demands)}
+            held = {k: max(drawing[k][0], plugs[k].told) if now < drawing[k][1] else plugs[k].told for k in plugs}
+            for key, watts_ in steps(limit, targets, held, 1200).items():
+                drawing[key] = (held[key], now + REACTION)
+                plugs[key].tell(watts_, now)
+    assert longest <= REACTION + EVERY
+    assert delivered > 100_000, "and they were charged meanwhile"
