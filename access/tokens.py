@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 from joserfc import jws
@@ -67,7 +67,12 @@ class Refusal(NamedTuple):
 
 def issue(keys: KeyRing, claims: Claims) -> str:
     """Sign `claims` with the active key."""
-    header = {"alg": ALGORITHM, "typ": _TYPE, "kid": keys.active.id}
+    return sign(keys, _TYPE, claims)
+
+
+def sign(keys: KeyRing, type_: str, claims: Claims | Mapping[str, Any]) -> str:
+    """A JWT of this type (`typ`), signed with the active key."""
+    header = {"alg": ALGORITHM, "typ": type_, "kid": keys.active.id}
     return jws.serialize_compact(header, msgspec.json.encode(claims), keys.active.key, [ALGORITHM])
 
 

@@ -33,6 +33,8 @@ from api_gateway.oauth.recovery import Recovery
 from api_gateway.oauth.revocations import follow_revocations
 from api_gateway.oauth.server import OAuthServer
 from api_gateway.openapi import DESCRIPTION, TAGS, document
+from api_gateway.outside.logins import OutsideLogins
+from api_gateway.outside.wire import Wire
 from api_gateway.personal.desk import PersonalDesk
 from api_gateway.routes import (
     account,
@@ -52,6 +54,7 @@ from api_gateway.routes import (
     flood,
     health,
     oauth,
+    outside,
     pages,
     passwords,
     personal,
@@ -171,6 +174,8 @@ def _furnish(app: FastAPI, services: Gateway, meter: Meter) -> None:
     app.state.oauth = OAuthServer(
         services.database, keys, verifier, accounts, settings.issuer, settings.token_seconds, services.clock
     )
+    wire = Wire(allow_private=settings.private_hosts)
+    app.state.outside = OutsideLogins(services.database, accounts, wire, settings.issuer, services.clock)
     app.state.fanout = fanout
     app.state.shared = SharedAnswers()
     app.state.catalogues = SharedAnswers(30.0)
@@ -182,7 +187,7 @@ def _furnish(app: FastAPI, services: Gateway, meter: Meter) -> None:
 def _routers(services: Gateway) -> list[APIRouter]:
     routers = [events.router, city.router, data.router, oauth.router, account.router, staff.router, health.router]
     routers += [catalogue.router, usage.router, delegations.router, device_desk.router, device_desk.claims]
-    routers.append(passwords.router)
+    routers += [passwords.router, outside.router]
     routers += [personal.router, personal_staff.router]
     if services.flood is not None:
         routers.append(flood.router)

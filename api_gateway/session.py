@@ -13,6 +13,8 @@ from api_gateway.errors import Unauthenticated
 from api_gateway.oauth.accounts import Accounts, Session, check_csrf
 from broker.errors import Forbidden
 
+_SESSION = "session"
+
 
 class SignedIn(NamedTuple):
     """A session, and the cookie that opened it."""
@@ -29,7 +31,7 @@ def accounts_of(request: Request) -> Accounts:
 
 async def find_session(request: Request) -> SignedIn | None:
     """Who is logged in in this browser, or None."""
-    cookie = request.cookies.get(_name(request), "")
+    cookie = request.cookies.get(cookie_name(request, _SESSION), "")
     session = await accounts_of(request).session(cookie)
     return None if session is None else SignedIn(session, cookie)
 
@@ -56,18 +58,21 @@ def refuse_other_sites(request: Request) -> None:
 
 def set_cookie(request: Request, response: Response, cookie: str) -> None:
     """Give the browser its session: unreadable to scripts, never sent from other sites' forms, https only."""
-    response.set_cookie(_name(request), cookie, path="/", secure=_secure(request), httponly=True, samesite="lax")
+    name = cookie_name(request, _SESSION)
+    response.set_cookie(name, cookie, path="/", secure=secure(request), httponly=True, samesite="lax")
 
 
 def clear_cookie(request: Request, response: Response) -> None:
     """Take it away."""
-    response.delete_cookie(_name(request), path="/", secure=_secure(request), httponly=True, samesite="lax")
+    name = cookie_name(request, _SESSION)
+    response.delete_cookie(name, path="/", secure=secure(request), httponly=True, samesite="lax")
 
 
-def _secure(request: Request) -> bool:
+def secure(request: Request) -> bool:
+    """Whether cookies are for https alone: everywhere but on loopback."""
     return gateway_of(request).settings.issuer.startswith("https")
 
 
-def _name(request: Request) -> str:
+def cookie_name(request: Request, name: str) -> str:
     """With https the prefix makes browsers refuse a cookie that another host of the domain tries to plant."""
-    return "__Host-session" if _secure(request) else "session"
+    return f"__Host-{name}" if secure(request) else name

@@ -27,6 +27,7 @@ from cityos.commands import (
     notifications,
     points,
     policy,
+    providers,
     rejected,
     subscribers,
     tenants,
@@ -67,6 +68,7 @@ app.add_typer(tenants.app, name="tenant")
 app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="audit")
 app.add_typer(policy.app, name="policy")
+app.add_typer(providers.app, name="provider")
 
 _DEMO = {
     "CITYOS_GATEWAY_MODE": "replay",

@@ -25,8 +25,15 @@ from schemas.clock import iso, utc_now
 
 _SQL = load("cityos", "tenant_archive")
 _AT_ONCE = 1000
-STAYS = frozenset({"login_session", "authorization_code", "assertion_seen", "delegation"})
-"""What is not carried: log-ins under way, which end, and delegations, which were given to others on this platform."""
+STAYS = {
+    "login_session": "people log in again",
+    "session_client": "goes with the log-ins",
+    "external_login": "log-ins under way at a provider",
+    "authorization_code": "good for a minute",
+    "assertion_seen": "good for minutes, and only against this platform's issuer",
+    "delegation": "was given to others on this platform",
+}
+"""What is not carried, and why."""
 
 _REFERENCES = {
     "history": {"series_id": "series"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,7 +47,13 @@ class CityDatabase:
 @pytest.fixture
 async def database(postgres: EmbeddedPostgres, request: pytest.FixtureRequest) -> AsyncIterator[CityDatabase]:
     """A fresh database with the tenants `fukui` and `neighbour`, dropped afterwards."""
-    name = f"test_{abs(hash(request.node.nodeid)):x}"
+    async with city_database(postgres, f"test_{abs(hash(request.node.nodeid)):x}") as made:
+        yield made
+
+
+@asynccontextmanager
+async def city_database(postgres: EmbeddedPostgres, name: str) -> AsyncIterator[CityDatabase]:
+    """One of that name: for a test with two platforms."""
     postgres.run_sql("postgres", f'create database "{name}"')
     owner = await open_database(postgres.url(database=name), system=True, size=2)
     passwords = {role: postgres.password(role) for role in ROLES}

@@ -17,6 +17,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from access.defaults import ROLES
 from access.people import is_staff, lock_after, password_fault, scopes_of
 from api_gateway.errors import Unauthenticated
+from api_gateway.oauth.ending import end_all, end_session
 from broker.errors import Conflict, Forbidden, Invalid, NotFound, UnknownTenant
 from broker.ports import Database, Transaction
 from broker.sql import load
@@ -27,7 +28,6 @@ _HASHER = PasswordHasher()
 _NOBODY = _HASHER.hash(secrets.token_urlsafe(16))
 _TOTP_SECONDS = 30
 _LIFETIME, _IDLE = timedelta(hours=12), timedelta(hours=1)
-_LONGEST_TOKEN = timedelta(days=1)
 _HASHES_AT_ONCE = 2
 REFUSED = "this address, password or code is wrong, or there were too many attempts; wait a while and try again"
 
@@ -49,13 +49,19 @@ class Person(NamedTuple):
 
 
 class Session(NamedTuple):
-    """A person's log-in: `csrf` must come with whatever changes something; `grant` names the tokens made from it."""
+    """A person's log-in: `csrf` must come with whatever changes something; `grant` names the tokens made from it.
+
+    `session_id` is its name in ID tokens (sid). One that began at an outside provider keeps what that said of it.
+    """
 
     person: Person
     csrf: str
     grant: str
     second_factor: bool
     since: datetime
+    session_id: str
+    provider_id: str | None = None
+    id_token: str | None = None
 
     @property
     def scopes(self) -> frozenset[str]:
@@ -66,6 +72,15 @@ class Session(NamedTuple):
     def second_factor_due(self) -> bool:
         """Whether the municipality's own people must still show a one-time code."""
         return is_staff(self.person.roles) and not self.second_factor
+
+
+class Outside(NamedTuple):
+    """What an outside provider said of a log-in: its name there, and the token that proves it."""
+
+    provider_id: str
+    subject: str
+    session: str | None
+    id_token: str
 
 
 class Accounts:
@@ -107,7 +122,7 @@ class Accounts:
             if account["totp_confirmed"] and not await _take_code(tx, account["id"], code or "", now):
                 raise Unauthenticated(REFUSED, error="refused")
             await tx.execute(_SQL["succeeded"], account["id"], kept)
-            return await self._open(tx, tenant, account["id"], now, second_factor=account["totp_confirmed"])
+            return await self.open(tx, account["id"], second_factor=account["totp_confirmed"])
 
     async def knows_password(self, tenant: str, login: str, password: str) -> bool:
         """Whether this is the account's password; a wrong one counts as a failed log-in, and locks like one."""
@@ -133,13 +148,13 @@ class Accounts:
         if row is None:
             return None
         person = Person(tenant, row["id"], row["login"], row["name"], frozenset(row["roles"]), row["totp_confirmed"])
-        return Session(person, row["csrf"], row["grant_id"], row["second_factor"], row["created_at"])
+        about = (row["csrf"], row["grant_id"], row["second_factor"], row["created_at"], row["session_id"])
+        return Session(person, *about, row["provider_id"], row["id_token"])
 
     async def log_out(self, session: Session, cookie: str) -> None:
         """End the session and call back the tokens made from it."""
         async with self._database.transaction(session.person.tenant) as tx:
-            ended = await tx.fetch(_SQL["end_session"], _digest(cookie))
-            await revoke(tx, [row["grant_id"] for row in ended], self._clock())
+            await end_session(tx, session.person.tenant, _digest(cookie), self._clock())
 
     async def offer_second_factor(self, session: Session) -> str:
         """A new secret as an ``otpauth:`` address for an authenticator. Raises `Conflict` where one is in use."""
@@ -158,6 +173,21 @@ class Accounts:
             if not await _take_code(tx, person.id, code, self._clock()):
                 raise Invalid("the code is wrong, or too old: enter the one shown now", field="code")
             await tx.execute(_SQL["confirm_totp"], person.id)
+            await tx.execute(_SQL["strengthen"], _digest(cookie))
+
+    async def show_second_factor(self, session: Session, cookie: str, code: str) -> None:
+        """Count this session, opened without one, as one with a second factor. Raises `Unauthenticated`.
+
+        A wrong code counts as a failed log-in, and locks like one.
+        """
+        person = session.person
+        account = await self._attempt(person.tenant, person.login, self._clock())
+        if account is None or not account["totp_confirmed"]:
+            raise Unauthenticated(REFUSED, error="refused")
+        async with self._database.transaction(person.tenant) as tx:
+            if not await _take_code(tx, person.id, code, self._clock()):
+                raise Unauthenticated(REFUSED, error="refused")
+            await tx.execute(_SQL["undo_attempt"], person.id)
             await tx.execute(_SQL["strengthen"], _digest(cookie))
 
     async def find(self, tenant: str, user_id: str) -> Person | None:
@@ -188,11 +218,13 @@ class Accounts:
         async with self._database.transaction(tenant) as tx:
             await tx.execute(_SQL["undo_attempt"], user_id)
 
-    async def _open(self, tx: Transaction, tenant: str, user_id: str, now: datetime, *, second_factor: bool) -> str:
+    async def open(self, tx: Transaction, user_id: str, *, second_factor: bool, outside: Outside | None = None) -> str:
+        """Begin a session of an account whose person has proved who they are; returns its cookie."""
+        now, tenant = self._clock(), user_id.partition(".")[0]
         cookie = f"{tenant}.{secrets.token_urlsafe(32)}"
         csrf, grant = secrets.token_urlsafe(24), secrets.token_urlsafe(16)
         parameters = (_digest(cookie), user_id, csrf, grant, second_factor, now, now + _LIFETIME)
-        await tx.execute(_SQL["add_session"], *parameters)
+        await tx.execute(_SQL["add_session"], *parameters, *(outside or (None,) * 4))
         return cookie
 
     async def hash_password(self, password: str) -> str:
@@ -237,23 +269,6 @@ async def change_account(tx: Transaction, user_id: str, roles: list[str], status
     if await tx.fetchval(_SQL["change"], user_id, sorted(set(roles)), status) is None:
         raise NotFound(f"there is no account {user_id}")
     await end_all(tx, user_id, now)
-
-
-async def end_all(tx: Transaction, user_id: str, now: datetime) -> None:
-    """End every session and grant of an account."""
-    ended = [*await tx.fetch(_SQL["end_sessions"], user_id), *await tx.fetch(_SQL["end_grants"], user_id, now)]
-    await revoke(tx, sorted({row["grant_id"] for row in ended}), now)
-
-
-async def revoke(tx: Transaction, grants: list[str], now: datetime) -> None:
-    """Call back every access token of these grants (or of these token ids), in all processes."""
-    if grants:
-        await tx.execute(_SQL["revoke"], grants, now + _LONGEST_TOKEN)
-
-
-async def revoked(tx: Transaction, now: datetime) -> frozenset[str]:
-    """The grants and token ids called back whose tokens could still live."""
-    return frozenset(row["grant_id"] for row in await tx.fetch(_SQL["revoked"], now))
 
 
 def check_csrf(session: Session, sent: str | None) -> None:

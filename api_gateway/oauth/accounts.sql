@@ -32,11 +32,13 @@ select totp_secret from user_account where id = $1
 update user_account set totp_confirmed = true where id = $1
 
 -- name: add_session
-insert into login_session (tenant_id, token_hash, user_id, csrf, grant_id, second_factor, created_at, used_at, expires_at)
-values (current_setting('cityos.tenant_id')::int, $1, $2, $3, $4, $5, $6, $6, $7)
+insert into login_session (tenant_id, token_hash, user_id, csrf, grant_id, second_factor, created_at, used_at, expires_at,
+    provider_id, provider_subject, provider_session, id_token)
+values (current_setting('cityos.tenant_id')::int, $1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $11)
 
 -- name: session
-select u.id, u.login, u.name, u.roles, u.totp_confirmed, s.csrf, s.grant_id, s.second_factor, s.created_at
+select u.id, u.login, u.name, u.roles, u.totp_confirmed, s.csrf, s.grant_id, s.second_factor, s.created_at, s.session_id,
+    s.provider_id, s.id_token
 from login_session s join user_account u on u.id = s.user_id
 where s.token_hash = $1 and s.expires_at > $2 and s.used_at > $3 and u.status = 'active'
 
@@ -46,11 +48,23 @@ update login_session set used_at = $2 where token_hash = $1 and used_at < $2::ti
 -- name: strengthen
 update login_session set second_factor = true where token_hash = $1
 
--- name: end_session
-delete from login_session where token_hash = $1 returning grant_id
+-- name: sessions_ending
+select s.session_id from login_session s where s.token_hash = $1 or s.user_id = $2
+    or (s.provider_id = $3 and (s.provider_session = $4 or ($4 is null and s.provider_subject = $5)))
+for update
+
+-- name: to_be_told
+select s.user_id, s.session_id, c.client_id, c.backchannel_logout_uri as uri
+from session_client k join login_session s on s.session_id = k.session_id join oauth_client c on c.client_id = k.client_id
+where k.session_id = any($1::text[]) and c.backchannel_logout_uri is not null and c.status = 'active'
 
 -- name: end_sessions
-delete from login_session where user_id = $1 returning grant_id
+delete from login_session where session_id = any($1::text[]) returning grant_id, user_id
+
+-- name: end_session_grants
+update refresh_token set revoked_at = $2
+where session_id = any($1::text[]) and revoked_at is null and not 'offline_access' = any(string_to_array(scope, ' '))
+returning grant_id
 
 -- name: end_grants
 update refresh_token set revoked_at = $2 where user_id = $1 and revoked_at is null returning grant_id

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from api_gateway.oauth.accounts import revoke
+from api_gateway.oauth.ending import revoke
 from api_gateway.oauth.registration import app_of
 from broker.errors import NotFound
 from broker.ports import Transaction

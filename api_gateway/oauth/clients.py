@@ -36,6 +36,7 @@ class Client(ClientMixin):  # type: ignore[misc]
     auth_method: str = "client_secret_basic"
     redirect_uris: tuple[str, ...] = ()
     jwks: dict[str, Any] | None = None
+    logout_uris: tuple[str, ...] = ()
 
     def get_client_id(self) -> str:
         return self.client_id
@@ -98,8 +99,9 @@ async def find_client(database: Database, client_id: str) -> Client:
         return Client(client_id, tenant, "", secrets.token_bytes(32), frozenset(), frozenset())
     scopes, grants = frozenset(row["scopes"]), frozenset(row["grant_types"])
     jwks = json.loads(row["jwks"]) if row["jwks"] else None
-    uris = tuple(row["redirect_uris"])
-    return Client(client_id, tenant, row["name"], row["secret_hash"], scopes, grants, row["auth_method"], uris, jwks)
+    uris, after = tuple(row["redirect_uris"]), tuple(row["post_logout_redirect_uris"])
+    about = (row["name"], row["secret_hash"], scopes, grants, row["auth_method"], uris, jwks, after)
+    return Client(client_id, tenant, *about)
 
 
 def hash_of(secret: str) -> bytes:

@@ -105,6 +105,8 @@ class AuthorizationCode(AuthorizationCodeGrant):  # type: ignore[misc]
             redirect_uri=request.payload.redirect_uri,
             code_challenge=data["code_challenge"],
             nonce=data.get("nonce"),
+            session_id=session.session_id,
+            second_factor=session.second_factor,
         )
         anyio.from_thread.run(self.server.vault.add_code, code, grant)
 

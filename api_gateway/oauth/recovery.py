@@ -13,7 +13,8 @@ from typing import Literal, NamedTuple
 
 from access.people import password_fault
 from api_gateway.errors import Unauthenticated
-from api_gateway.oauth.accounts import REFUSED, Accounts, Session, end_all
+from api_gateway.oauth.accounts import REFUSED, Accounts, Session
+from api_gateway.oauth.ending import end_all
 from broker.delivery.notice import Notice
 from broker.delivery.queue import mail_to
 from broker.errors import Conflict, Invalid, UnknownTenant

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -42,6 +42,8 @@ class Metadata(BaseModel):
     scope: Text = "opendata:read"
     jwks: dict[str, Any] | None = None
     purpose: Text = ""
+    post_logout_redirect_uris: tuple[str, ...] = Field((), max_length=_MOST_REDIRECTS)
+    backchannel_logout_uri: str | None = None
 
 
 class RegistrationRefused(Invalid):
@@ -60,9 +62,13 @@ def read_metadata(data: Any) -> Metadata:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "body"
         raise RegistrationRefused(f"{field}: {first['msg']}", field=field) from error
-    for uri in metadata.redirect_uris:
-        if fault := redirect_fault(uri):
-            raise RegistrationRefused(f"{uri[:200]}: {fault}", field="redirect_uris", code="invalid_redirect_uri")
+    for field in ("redirect_uris", "post_logout_redirect_uris"):
+        for uri in getattr(metadata, field):
+            if fault := redirect_fault(uri):
+                raise RegistrationRefused(f"{uri[:200]}: {fault}", field=field, code="invalid_redirect_uri")
+    told = metadata.backchannel_logout_uri
+    if told is not None and ((fault := redirect_fault(told)) or not told.startswith("http")):
+        raise RegistrationRefused(fault or "this is an address of https", field="backchannel_logout_uri")
     if unknown := sorted(set(metadata.scope.split()) - SCOPES.keys()):
         raise RegistrationRefused(f"there is no scope {', '.join(unknown)[:200]}", field="scope")
     _check_coherence(metadata)
@@ -98,7 +104,8 @@ async def register_app(tx: Transaction, tenant: str, metadata: Metadata, owner: 
     jwks = json.dumps(parse_jwks(metadata.jwks)) if metadata.jwks is not None else None
     await tx.execute(_SQL["register_app"], client_id, metadata.client_name, hash_of(secret) if secret else None,
                      granted, list(metadata.grant_types), method, list(metadata.redirect_uris), jwks, pending,
-                     metadata.purpose, owner, _digest(registration))  # fmt: skip
+                     metadata.purpose, owner, _digest(registration), list(metadata.post_logout_redirect_uris),
+                     metadata.backchannel_logout_uri)  # fmt: skip
     made: dict[str, Any] = {"client_id": client_id, "registration_access_token": registration}
     if secret is not None:
         made |= {"client_secret": secret, "client_secret_expires_at": 0}
@@ -124,7 +131,8 @@ async def update_app(tx: Transaction, client_id: str, registration: str, metadat
     pending = sorted(asked - set(granted))
     jwks = json.dumps(parse_jwks(metadata.jwks)) if metadata.jwks is not None else None
     await tx.execute(_SQL["update_app"], client_id, metadata.client_name, list(metadata.redirect_uris), jwks, pending,
-                     metadata.purpose, granted, list(metadata.grant_types))  # fmt: skip
+                     metadata.purpose, granted, list(metadata.grant_types), list(metadata.post_logout_redirect_uris),
+                     metadata.backchannel_logout_uri)  # fmt: skip
     return await read_app(tx, client_id, registration)
 
 
@@ -158,8 +166,15 @@ def app_of(row: Mapping[str, Any]) -> dict[str, Any]:
         "purpose": row["purpose"],
         "status": row["status"],
         "client_id_issued_at": int(row["created_at"].timestamp()),
+        **_logout(row["post_logout_redirect_uris"], row["backchannel_logout_uri"]),
     }
     return {**shown, "jwks": json.loads(row["jwks"])} if row["jwks"] else shown
+
+
+def _logout(redirects: Sequence[str], told: str | None) -> dict[str, Any]:
+    """What an app said of logging out; nothing where it said nothing."""
+    shown: dict[str, Any] = {"post_logout_redirect_uris": list(redirects)} if redirects else {}
+    return shown if told is None else {**shown, "backchannel_logout_uri": told}
 
 
 def _about(metadata: Metadata, granted: list[str], pending: list[str]) -> dict[str, Any]:
@@ -172,6 +187,7 @@ def _about(metadata: Metadata, granted: list[str], pending: list[str]) -> dict[s
         "scope": " ".join(granted),
         "pending_scope": " ".join(pending),
         "purpose": metadata.purpose,
+        **_logout(metadata.post_logout_redirect_uris, metadata.backchannel_logout_uri),
     }
     return {**about, "jwks": metadata.jwks} if metadata.jwks else about
 

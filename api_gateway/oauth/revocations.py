@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 
 from access.tokens import TokenVerifier
-from api_gateway.oauth.accounts import revoked
+from api_gateway.oauth.ending import revoked
 from broker.errors import Unavailable
 from broker.ports import Database
 from schemas.clock import Clock

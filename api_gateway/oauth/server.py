@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, NamedTuple
 
 import anyio.from_thread
 import anyio.to_thread
-import msgspec
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import AuthorizationServer, OAuth2Request
-from joserfc import jws
 
 from access.defaults import SCOPES
 from access.keys import ALGORITHM, KeyRing
 from access.people import scopes_of
-from access.tokens import Claims, TokenVerifier, issue
+from access.tokens import Claims, TokenVerifier, issue, sign
 from api_gateway.oauth.accounts import Accounts, Person, Session
 from api_gateway.oauth.clients import AUTH_METHODS, Client, find_client
 from api_gateway.oauth.grants import (
@@ -32,7 +29,7 @@ from api_gateway.oauth.grants import (
     Revocation,
 )
 from api_gateway.oauth.keys import SigningKeys
-from api_gateway.oauth.vault import Vault
+from api_gateway.oauth.vault import Grant, Vault
 from broker.errors import Invalid
 from broker.ports import Database
 from schemas.clock import Clock
@@ -125,6 +122,9 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
             "introspection_endpoint": f"{base}/introspect",
             "registration_endpoint": f"{base}/register",
             "userinfo_endpoint": f"{base}/userinfo",
+            "end_session_endpoint": f"{base}/logout",
+            "backchannel_logout_supported": True,
+            "backchannel_logout_session_supported": True,
             "jwks_uri": f"{base}/jwks",
             "scopes_supported": list(SCOPES),
             "response_types_supported": ["code"],
@@ -138,7 +138,7 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
             "access_token_signing_alg_values_supported": [ALGORITHM],
             "id_token_signing_alg_values_supported": [ALGORITHM],
             "subject_types_supported": ["public"],
-            "claims_supported": ["sub", "name", "email", "email_verified", "tenant"],
+            "claims_supported": ["sub", "name", "email", "email_verified", "tenant", "auth_time", "amr", "sid"],
             "authorization_response_iss_parameter_supported": True,
             "service_documentation": f"{self.issuer}/openapi.json",
         }
@@ -212,7 +212,7 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
         if options.get("include_refresh_token"):
             token["refresh_token"] = anyio.from_thread.run(self.vault.add_refresh, grant)
         if "openid" in scope.split():
-            token["id_token"] = self._id_token(client, person, grant.authenticated_at, grant.nonce)
+            token["id_token"] = self._id_token(client, person, grant)
         return token
 
     def _bearer(self, tenant: str, subject: str, client_id: str, scope: str, grant: str = "") -> dict[str, Any]:
@@ -232,7 +232,8 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
         token = issue(self._ring, claims)
         return {"token_type": "Bearer", "access_token": token, "expires_in": self._token_seconds, "scope": scope}
 
-    def _id_token(self, client: Client, person: Person, authenticated_at: datetime, nonce: str | None) -> str:
+    def _id_token(self, client: Client, person: Person, grant: Grant) -> str:
+        """Who logged in, when and how (OpenID Connect Core 1.0, 2; `amr` in the words of RFC 8176)."""
         now = int(self._clock().timestamp())
         claims: dict[str, Any] = {
             "iss": self.issuer,
@@ -240,12 +241,15 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
             "aud": client.client_id,
             "exp": now + self._token_seconds,
             "iat": now,
-            "auth_time": int(authenticated_at.timestamp()),
+            "auth_time": int(grant.authenticated_at.timestamp()),
         }
-        if nonce is not None:
-            claims["nonce"] = nonce
-        header = {"alg": ALGORITHM, "typ": "JWT", "kid": self._ring.active.id}
-        return jws.serialize_compact(header, msgspec.json.encode(claims), self._ring.active.key, [ALGORITHM])
+        if grant.second_factor:
+            claims["amr"] = ["otp", "mfa"]
+        if grant.session_id is not None:
+            claims["sid"] = grant.session_id
+        if grant.nonce is not None:
+            claims["nonce"] = grant.nonce
+        return sign(self._ring, "JWT", claims)
 
     @property
     def _ring(self) -> KeyRing:

@@ -7,7 +7,7 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from api_gateway.oauth.accounts import revoke
+from api_gateway.oauth.ending import revoke
 from broker.errors import UnknownTenant
 from broker.ports import Database
 from broker.sql import load
@@ -33,6 +33,8 @@ class Grant(NamedTuple):
     nonce: str | None = None
     expires_at: datetime | None = None
     ended: bool = False
+    session_id: str | None = None
+    second_factor: bool = False
 
     @property
     def code_challenge_method(self) -> str:
@@ -63,7 +65,8 @@ class Vault:
         async with self._database.transaction(grant.tenant) as tx:
             await tx.execute(_SQL["add_code"], digest_of(code), grant.client_id, grant.user_id, grant.id,
                              grant.redirect_uri, grant.scope, grant.nonce, grant.code_challenge,
-                             grant.authenticated_at, expires)  # fmt: skip
+                             grant.authenticated_at, expires, grant.session_id, grant.second_factor)  # fmt: skip
+            await tx.execute(_SQL["add_session_client"], grant.session_id, grant.client_id)
 
     async def find_code(self, code: str, client_id: str) -> Grant | None:
         """What the code stands for, or None. A code shown a second time ends what came of it (RFC 6749, 4.1.2)."""
@@ -78,8 +81,8 @@ class Vault:
             await self.end(tenant, row["grant_id"])
             return None
         return Grant(tenant, row["grant_id"], client_id, row["user_id"], row["scope"], row["authenticated_at"],
-                     digest_of(code), row["redirect_uri"], row["challenge"], row["nonce"],
-                     row["expires_at"])  # fmt: skip
+                     digest_of(code), row["redirect_uri"], row["challenge"], row["nonce"], row["expires_at"],
+                     session_id=row["session_id"], second_factor=row["second_factor"])  # fmt: skip
 
     async def use_code(self, grant: Grant) -> bool:
         """Use the code up. False, and the end of the grant, where somebody was quicker."""
@@ -91,7 +94,8 @@ class Vault:
         expires = self._clock() + _REFRESH_LIFETIME
         async with self._database.transaction(grant.tenant) as tx:
             await tx.execute(_SQL["add_refresh"], digest_of(token), grant.id, grant.client_id, grant.user_id,
-                             grant.scope, grant.authenticated_at, expires)  # fmt: skip
+                             grant.scope, grant.authenticated_at, expires, grant.session_id,
+                             grant.second_factor)  # fmt: skip
         return token
 
     async def find_refresh(self, token: str) -> Grant | None:
@@ -108,7 +112,8 @@ class Vault:
             return None
         ended = bool(row["used_at"] or row["revoked_at"]) or row["expires_at"] <= self._clock()
         return Grant(tenant, row["grant_id"], row["client_id"], row["user_id"], row["scope"], row["authenticated_at"],
-                     digest_of(token), expires_at=row["expires_at"], ended=ended)  # fmt: skip
+                     digest_of(token), expires_at=row["expires_at"], ended=ended, session_id=row["session_id"],
+                     second_factor=row["second_factor"])  # fmt: skip
 
     async def use_refresh(self, grant: Grant) -> bool:
         """Use the token up. False, and the end of the grant, where it had been used already."""

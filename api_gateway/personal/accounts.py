@@ -26,7 +26,9 @@ class AccountHolding:
         row = await tx.fetchrow(_SQL["about"], person)
         if row is None:
             return []
-        return [{**dict(row), "apps": [dict(app) for app in await tx.fetch(_SQL["apps"], person)]}]
+        apps = [dict(app) for app in await tx.fetch(_SQL["apps"], person)]
+        outside = [dict(link) for link in await tx.fetch(_SQL["outside"], person)]
+        return [{**dict(row), "apps": apps, "log_ins_elsewhere": outside}]
 
     async def erase(self, tx: Transaction, tenant: str, person: str, now: datetime) -> Erased:  # noqa: ARG002
         """Address, name and ways to log in go, every session and grant ends; the audit trail keeps the number."""
@@ -34,6 +36,7 @@ class AccountHolding:
         if row is None:
             return Erased(category=self.category, service=self.service, erased=0)
         await change_account(tx, person, [], "active", now)
+        await tx.execute(_SQL["forget_outside"], person)
         done = await tx.fetchval(_SQL["erase"], person)
         why = "操作の記録には番号だけが残ります。"
         return Erased(category=self.category, service=self.service, erased=1 if done else 0, why=why)

@@ -9,6 +9,12 @@ update user_account set login = 'erased-' || md5(id) || '@invalid', name = '', p
     totp_confirmed = false, roles = '{}', status = 'suspended'
 where id = $1 and status <> 'suspended' returning id
 
+-- name: outside
+select p.title, i.linked_at from external_identity i join identity_provider p on p.id = i.provider_id where i.user_id = $1
+
+-- name: forget_outside
+delete from external_identity where user_id = $1
+
 -- name: names
 select id, name, login from user_account where id = any($1::text[])
 union all

@@ -20,6 +20,7 @@ from api_gateway.oauth.accounts import Session
 from api_gateway.oauth.recovery import Recovery
 from api_gateway.oauth.server import PORTAL, OAuthServer, Wish
 from api_gateway.openapi import PROBLEMS
+from api_gateway.outside.logins import OutsideLogins
 from api_gateway.session import (
     accounts_of,
     clear_cookie,
@@ -138,12 +139,17 @@ async def session(request: Request) -> JSONResponse:
 
 @router.post("/logout", summary="Log out")
 async def log_out(request: Request) -> Response:
-    """Ends the session and calls back the portal's tokens."""
+    """Ends the session and calls back the portal's tokens.
+
+    `redirect` is where the browser ends its session at the outside provider too, null where there is none.
+    """
     found = await signed_in(request)
     await accounts_of(request).log_out(found.session, found.cookie)
     person = found.session.person
     await note_alone(request, person.tenant, Line("logout", person.id, person.id))
-    response = _private({})
+    outside: OutsideLogins = request.app.state.outside
+    place = await outside.after_logout(found.session)
+    response = _private({"redirect": place})
     clear_cookie(request, response)
     return response
 
@@ -162,6 +168,15 @@ async def confirm_second_factor(request: Request, body: Code) -> JSONResponse:
     await accounts_of(request).confirm_second_factor(found.session, found.cookie, body.code)
     person = found.session.person
     await note_alone(request, person.tenant, Line("second-factor", person.id, person.id))
+    return _private({})
+
+
+@router.post("/second-factor/show", summary="Show the one-time code after logging in elsewhere")
+async def show_second_factor(request: Request, body: Code) -> JSONResponse:
+    """For a session that an outside provider opened: it counts as one with both factors from now on."""
+    await guard(request)
+    found = await signed_in(request)
+    await accounts_of(request).show_second_factor(found.session, found.cookie, body.code)
     return _private({})
 
 

@@ -8,15 +8,16 @@ from urllib.parse import parse_qsl, urlencode
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from api_gateway.audit import Line, note
+from api_gateway.audit import Line, note, note_alone
 from api_gateway.auth import gate_of
 from api_gateway.body import read_body, read_json
 from api_gateway.context import gateway_of
 from api_gateway.errors import Unauthenticated
 from api_gateway.oauth import registration
+from api_gateway.oauth.logout import read_wish
 from api_gateway.oauth.server import GRANTS, OAuthServer, Wish
 from api_gateway.openapi import PROBLEMS
-from api_gateway.session import accounts_of
+from api_gateway.session import accounts_of, clear_cookie, find_session
 from api_gateway.usage.attempts import Attempts
 from broker.errors import Forbidden
 
@@ -24,6 +25,7 @@ router = APIRouter(tags=["access"])
 
 _FORM = "application/x-www-form-urlencoded"
 _MOST_BYTES = 16 * 1024
+_LOGOUT_PARAMETERS = ("id_token_hint", "client_id", "post_logout_redirect_uri", "state")
 _TOKEN_FORM = {
     "requestBody": {
         "required": True,
@@ -167,6 +169,44 @@ async def _endpoint(request: Request, name: str) -> JSONResponse:
         return form
     answer = await _server(request).endpoint(name, form, _headers(request))
     return JSONResponse(answer.body, answer.status, {**dict(answer.headers), "Cache-Control": "no-store"})
+
+
+@router.get("/oauth/logout", summary="Ask a person to log out here too", status_code=302)
+@router.post("/oauth/logout", summary="The same by POST", operation_id="logout_by_post", status_code=302)
+async def end_session(request: Request) -> Response:
+    """OpenID Connect RP-Initiated Logout 1.0. A session that the app's ID token names ends at once; else the person is
+    asked. Nobody is sent to an address that the app has not registered."""
+    query = dict(request.query_params)
+    if request.method == "POST":
+        form = await _form(request)
+        if isinstance(form, JSONResponse):
+            return form
+        query = form
+    services = gateway_of(request)
+    wish = await read_wish(services.database, services.keys.ring, services.settings.issuer, query)
+    found = await find_session(request)
+    place = wish.redirect or "/login.html"
+    if found is not None and wish.session_id != found.session.session_id:
+        named = {name: value for name, value in query.items() if name in _LOGOUT_PARAMETERS}
+        return RedirectResponse(f"/logout.html?{urlencode(named)}", 302, {"Cache-Control": "no-store"})
+    response = RedirectResponse(place, 302, {"Cache-Control": "no-store"})
+    if found is not None:
+        await accounts_of(request).log_out(found.session, found.cookie)
+        person = found.session.person
+        await note_alone(
+            request, person.tenant, Line("logout", person.id, person.id, detail=query.get("client_id", ""))
+        )
+        clear_cookie(request, response)
+    return response
+
+
+@router.get("/oauth/logout/wish", summary="Where an app wants the browser to go after logging out")
+async def logout_wish(request: Request) -> JSONResponse:
+    """For the page that asks the person; takes the query of the end-session endpoint."""
+    services = gateway_of(request)
+    query = dict(request.query_params)
+    wish = await read_wish(services.database, services.keys.ring, services.settings.issuer, query)
+    return JSONResponse({"redirect": wish.redirect}, headers={"Cache-Control": "no-store"})
 
 
 @router.get("/oauth/userinfo", summary="Who allowed this app", responses=PROBLEMS)

@@ -111,7 +111,13 @@ async def audience(tx: Transaction, tenant: str, notice: Notice) -> dict[str, in
 
 async def mail_to(tx: Transaction, tenant: str, address: str, notice: Notice, *, at: datetime) -> None:
     """Queue one mail to one address, whatever else that address takes or does not take."""
-    number = await tx.fetchval(_SQL["mailbox"], tenant, address, msgspec.json.encode(Filter(kinds=())).decode())
+    await send_to(tx, tenant, "mail", address, notice, at=at)
+
+
+async def send_to(tx: Transaction, tenant: str, channel: str, target: str, notice: Notice, *, at: datetime) -> None:
+    """Queue one notice for one receiver, whatever else it takes or does not take."""
+    wants = msgspec.json.encode(Filter(kinds=())).decode()
+    number = await tx.fetchval(_SQL["addressee"], tenant, channel, target, wants)
     await tx.fetch(_SQL["enqueue"], tenant, [number], [notice.id], [msgspec.json.encode(notice).decode()], at)
     await tx.execute("select pg_notify($1, '')", CHANNEL)
 

@@ -3,9 +3,9 @@ insert into subscriber (tenant_id, name, channel, target, secret, filter)
 select id, $2, $3, $4, $5, $6::jsonb from tenant where name = $1
 returning id
 
--- name: mailbox
+-- name: addressee
 insert into subscriber (tenant_id, name, channel, target, filter)
-select id, 'account', 'mail', $2, $3::jsonb from tenant where name = $1
+select id, 'account', $2, $3, $4::jsonb from tenant where name = $1
 on conflict (tenant_id, channel, target) do update set target = excluded.target
 returning id
 

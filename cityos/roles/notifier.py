@@ -9,6 +9,9 @@ from pydantic import SecretStr
 
 from api_gateway.ngsi_ld.fetching import fetcher
 from api_gateway.ngsi_ld.owners import CurrentOwners
+from api_gateway.oauth.ending import CHANNEL as LOGOUT
+from api_gateway.oauth.keys import open_keys
+from api_gateway.oauth.logout_channel import LogoutChannel
 from broker.consent.gate import Gate
 from broker.jsonld.library import ContextLibrary
 from broker.subscriptions.mqtt_endpoint import MqttEndpoint
@@ -42,7 +45,13 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         standing = None if settings.gateway.auth == "off" else Standing(owners, Gate(parts.database))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(subscriptions.run(parts.log, parts.database, contexts, sender, stop, standing=standing))
-            await role.run(parts.database, settings.notify, stop, publish=publish)
+            keys = await open_keys(parts.database, settings.city.tenant)
+            private = settings.gateway.private_hosts or settings.notify.allow_private_targets
+            logout = LogoutChannel(
+                keys, settings.gateway.issuer, allow_private=private, timeout_s=settings.notify.timeout_s
+            )
+            more = {LOGOUT: logout}
+            await role.run(parts.database, settings.notify, stop, publish=publish, more=more)
 
 
 async def open_publishers(stack: AsyncExitStack) -> PublishAt:

@@ -54,10 +54,14 @@ async def run(
     stop: asyncio.Event,
     *,
     publish: Publish | None = None,
+    more: Mapping[str, Channel] | None = None,
     clock: Clock = utc_now,
 ) -> None:
-    """Run until `stop` is set; what is being sent then is finished. `database` is the system's."""
-    ways = channels(settings, publish, clock)
+    """Run until `stop` is set; what is being sent then is finished. `database` is the system's.
+
+    `more` are channels that others bring, by name; they are closed with ours.
+    """
+    ways = {**channels(settings, publish, clock), **(more or {})}
     notifier = Notifier(database, settings, ways, clock)
     try:
         await notifier.run(stop)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -60,6 +61,13 @@ class City:
 
 @pytest.fixture
 async def city(database: CityDatabase) -> AsyncIterator[City]:
+    async with open_city(database, SETTINGS) as made:
+        yield made
+
+
+@asynccontextmanager
+async def open_city(database: CityDatabase, settings: GatewaySettings) -> AsyncIterator[City]:
+    """A gateway over `database`."""
     partitions = {CHANGES: 2}
     log = PostgresLog(database.system, partitions=partitions)
     services = Gateway(
@@ -67,7 +75,7 @@ async def city(database: CityDatabase) -> AsyncIterator[City]:
         log=log,
         outlet=PostgresOutlet(partitions),
         keys=await open_keys(database.app, "fukui"),
-        settings=SETTINGS,
+        settings=settings,
     )
     yield City(create_app(services), services, log, database)
     await log.close()

@@ -1,0 +1,1 @@
+"""Logging in with an outside OpenID provider: the city as its client."""
