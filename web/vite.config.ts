@@ -8,6 +8,8 @@ const PAGES = [
   "person",
   "privacy",
   "login",
+  "account",
+  "logout",
   "authorize",
   "developer",
   "staff",

@@ -4,6 +4,7 @@ import { type Account, Refused, request, type Session, safeNext } from "../share
 import type { Words } from "../shared/account/words";
 import { h } from "../shared/dom/h";
 import { renderButton, renderForm, say } from "../shared/form/form";
+import { readOutside } from "./outside";
 
 function goOn(session: Session): void {
   const home = session.person?.roles.length ? "/staff.html" : "/developer.html";
@@ -20,6 +21,31 @@ async function logIn(values: Record<string, string>, words: Words): Promise<void
     if (error instanceof Refused && error.code === "code_needed") throw new Error(words.codeNeeded);
     throw error;
   }
+}
+
+/** Buttons for the outside providers that the city has, and what went wrong at the last one. */
+async function drawOutside(main: HTMLElement, words: Words): Promise<void> {
+  const query = new URLSearchParams(location.search);
+  const fault = query.get("outside");
+  if (fault !== null) say(words.outsideFaults[fault] ?? words.outsideFaults.failed ?? fault, true);
+  const { providers } = await readOutside();
+  if (providers.length === 0) return;
+  const next = encodeURIComponent(safeNext(location.search, "/login.html", location.origin));
+  const links = providers.map(({ id, title }) =>
+    h(
+      "a",
+      { class: "button", href: `/account/outside/${encodeURIComponent(id)}?next=${next}` },
+      words.outsideWith(title),
+    ),
+  );
+  main.prepend(
+    h(
+      "section",
+      { class: "card", id: "outside" },
+      h("h2", {}, words.outsideLogin),
+      h("div", { class: "row" }, ...links),
+    ),
+  );
 }
 
 function drawLogIn(main: HTMLElement, words: Words): void {
@@ -153,12 +179,31 @@ function drawSecondFactor(main: HTMLElement, account: Account, words: Words): vo
   );
 }
 
+/** The session that an outside provider opened, of somebody who has an authenticator here. */
+function drawCode(main: HTMLElement, account: Account, words: Words): void {
+  const show = renderForm(
+    [{ name: "code", label: words.codeShow, autocomplete: "one-time-code", required: true }],
+    words.confirm,
+    async (values) => {
+      await account.post("/account/second-factor/show", { code: values.code });
+      goOn(account.session);
+    },
+  );
+  main.append(
+    h("section", { class: "card" }, h("h2", {}, words.codeShow), h("p", {}, words.codeShowNote), show),
+  );
+}
+
 openDesk("pageLogin", async (main, account, words) => {
   const reset = tokenOf("reset");
   const confirm = tokenOf("confirm");
   if (reset !== null) drawReset(main, reset, words);
   else if (confirm !== null) drawConfirm(main, confirm, words);
-  else if (account.session.person === null) drawLogIn(main, words);
-  else if (account.session.secondFactorDue) drawSecondFactor(main, account, words);
-  else goOn(account.session);
+  else if (account.session.person === null) {
+    drawLogIn(main, words);
+    await drawOutside(main, words);
+  } else if (account.session.secondFactorDue) {
+    if (account.session.person.hasSecondFactor) drawCode(main, account, words);
+    else drawSecondFactor(main, account, words);
+  } else goOn(account.session);
 });

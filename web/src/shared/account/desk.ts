@@ -14,6 +14,8 @@ export type Title =
   | "pagePerson"
   | "pagePrivacy"
   | "pageLogin"
+  | "pageAccount"
+  | "pageLogout"
   | "pageAuthorize"
   | "pageDeveloper"
   | "pageStaff"
@@ -51,8 +53,7 @@ export function openDesk(
       setText(logout, words.logout);
       logout.onclick = () =>
         void attempt(async () => {
-          await account.post("/account/logout");
-          location.assign("/login.html");
+          location.assign(await account.logOut());
         });
       main.replaceChildren();
       await draw(main, account, words);

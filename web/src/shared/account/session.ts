@@ -99,6 +99,11 @@ export class Account {
     return request<T>(method, path, body, { ...headers, Authorization: `Bearer ${await this.bearer()}` });
   }
 
+  /** Ends the session; gives the place to go to then, which may end one at an outside provider too. */
+  async logOut(): Promise<string> {
+    return (await this.post<{ redirect: string | null }>("/account/logout")).redirect ?? "/login.html";
+  }
+
   may(scope: string): boolean {
     return this.session.scopes?.includes(scope) ?? false;
   }
