@@ -8,6 +8,7 @@ and whatever a rule marks as concealed, of which a stranger is not even told tha
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -77,11 +78,30 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class Policy(msgspec.Struct, frozen=True, kw_only=True):
+class Policy(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A versioned list of rules."""
 
     version: str
     rules: tuple[Rule, ...]
+
+    def about(self, action: Action, type_: str) -> tuple[Rule, ...]:
+        """The rules that speak of this action on this type, in order: all that can decide about it."""
+        found = self._named.get((action, type_))
+        if found is None:
+            found = () if type_.startswith("service:") else self._named.get((action, "*"), ())
+        return found
+
+    @cached_property
+    def _named(self) -> dict[tuple[Action, str], tuple[Rule, ...]]:
+        """By action and type, with the rules for every entity type among those for each; ``*``: types no rule names."""
+        names = {"*"}.union(*(rule.types for rule in self.rules))
+        found: dict[tuple[Action, str], list[Rule]] = {}
+        for rule in self.rules:
+            every = {name for name in names if not name.startswith("service:")} if "*" in rule.types else frozenset()
+            for name in every | rule.types:
+                for action in rule.actions:
+                    found.setdefault((action, name), []).append(rule)
+        return {question: tuple(rules) for question, rules in found.items()}
 
 
 class Decision(NamedTuple):
@@ -113,7 +133,7 @@ def decide(policy: Policy, subject: Subject, action: Action, resource: Resource)
         resource = resource._replace(tenant=reader)
     if subject.tenant is not None and subject.tenant != resource.tenant:
         return Decision(False, "own-tenant", f"this caller belongs to the tenant {subject.tenant!r}")
-    for rule in policy.rules:
+    for rule in policy.about(action, resource.type):
         if rule.matches(subject, action, resource):
             return Decision(rule.allow, rule.name, rule.explanation, rule.conceal)
     return Decision(False, "default", _what_would_help(policy, action, resource))
@@ -122,7 +142,7 @@ def decide(policy: Policy, subject: Subject, action: Action, resource: Resource)
 def _what_would_help(policy: Policy, action: Action, resource: Resource) -> str:
     scopes = sorted(
         scope
-        for rule in policy.rules
+        for rule in policy.about(action, resource.type)
         if rule.allow
         for scope in rule.scopes
         if rule.matches(Subject(scopes=frozenset({scope})), action, resource)

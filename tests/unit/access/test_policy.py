@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from access.defaults import DEFAULT_POLICY, OPEN_TYPES, PERSONAL_TYPES, SCOPES
-from access.policy import ANYONE, Action, Readable, Resource, Subject, decide, hidden_attributes, readable
+from access.policy import (
+    ANYONE,
+    Action,
+    Policy,
+    Readable,
+    Resource,
+    Rule,
+    Subject,
+    decide,
+    hidden_attributes,
+    readable,
+)
 
 
 def app(*scopes: str, tenant: str = "fukui") -> Subject:
@@ -65,3 +78,34 @@ def test_attributes_for_staff() -> None:
 
 def test_open_and_personal_do_not_overlap() -> None:
     assert OPEN_TYPES.isdisjoint(PERSONAL_TYPES)
+
+
+_TYPES = st.sampled_from(["*", "A", "B", "service:a", "service:b"])
+_SCOPES = st.frozensets(st.sampled_from(["x", "y"]), max_size=2)
+_RULES = st.builds(
+    Rule,
+    name=st.text("abc", min_size=1, max_size=3),
+    explanation=st.just("because"),
+    allow=st.booleans(),
+    actions=st.frozensets(st.sampled_from(Action), min_size=1),
+    types=st.frozensets(_TYPES, min_size=1, max_size=3),
+    attributes=st.frozensets(st.sampled_from(["p", "q"]), max_size=1),
+    scopes=_SCOPES,
+)
+
+
+@given(
+    rules=st.lists(_RULES, max_size=8),
+    scopes=_SCOPES,
+    action=st.sampled_from(Action),
+    type_=st.sampled_from(["A", "B", "C", "service:a", "service:c"]),
+    attribute=st.sampled_from([None, "p", "q"]),
+)
+def test_the_first_rule_that_matches_decides(
+    rules: list[Rule], scopes: frozenset[str], action: Action, type_: str, attribute: str | None
+) -> None:
+    resource = Resource("fukui", type_, attribute)
+    subject = Subject("app", "fukui.app", "fukui", scopes)
+    first = next((rule for rule in rules if rule.matches(subject, action, resource)), None)
+    got = decide(Policy(version="1", rules=tuple(rules)), subject, action, resource)
+    assert (got.allowed, got.rule) == ((first.allow, first.name) if first else (False, "default"))
