@@ -36,6 +36,7 @@ from api_gateway.openapi import DESCRIPTION, TAGS, document
 from api_gateway.outside.logins import OutsideLogins
 from api_gateway.outside.wire import Wire
 from api_gateway.personal.desk import PersonalDesk
+from api_gateway.policies.book import PolicyBook
 from api_gateway.routes import (
     account,
     bus_clinic,
@@ -61,6 +62,7 @@ from api_gateway.routes import (
     personal_staff,
     points,
     points_staff,
+    policies,
     snapshot,
     staff,
     usage,
@@ -151,9 +153,11 @@ def _furnish(app: FastAPI, services: Gateway, meter: Meter) -> None:
     app.state.gateway = services
     app.state.meter = meter
     if settings.auth == "off":
-        app.state.gate = Gate(OPEN_POLICY, verifier, keys, settings.default_tenant, meter, CONFORMANCE)
+        app.state.policies = book = PolicyBook(OPEN_POLICY)
+        app.state.gate = Gate(book, verifier, keys, settings.default_tenant, meter, CONFORMANCE)
     else:
-        app.state.gate = Gate(services.policy, verifier, keys, settings.default_tenant, meter)
+        app.state.policies = book = PolicyBook(services.policy, services.database)
+        app.state.gate = Gate(book, verifier, keys, settings.default_tenant, meter)
     fetch = fetcher(allow_private=settings.private_hosts)
     app.state.contexts = ContextLibrary(services.database, fetch, settings.issuer)
     app.state.sources = SourceBook(services.database)
@@ -188,7 +192,7 @@ def _routers(services: Gateway) -> list[APIRouter]:
     routers = [events.router, city.router, data.router, oauth.router, account.router, staff.router, health.router]
     routers += [catalogue.router, usage.router, delegations.router, device_desk.router, device_desk.claims]
     routers += [passwords.router, outside.router]
-    routers += [personal.router, personal_staff.router]
+    routers += [personal.router, personal_staff.router, policies.router]
     if services.flood is not None:
         routers.append(flood.router)
     if services.rules is not None:
@@ -211,6 +215,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     following = follow_revocations(services.database, tenant, app.state.verifier, services.clock)
     keepers = [asyncio.create_task(services.keys.keep_fresh()), asyncio.create_task(following)]
     keepers.append(asyncio.create_task(app.state.meter.keep(services.database, tenant)))
+    keepers.append(asyncio.create_task(app.state.policies.follow()))
     keepers.append(asyncio.create_task(app.state.sources.follow()))
     keepers.append(asyncio.create_task(keep_tallies(app.state.source_client, services.database)))
     try:

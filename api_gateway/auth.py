@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
 from starlette.requests import Request
 
 from access.delegation import guest_view, view_of
-from access.policy import (
-    ANYONE,
-    Action,
-    Decision,
-    Policy,
-    Readable,
-    Resource,
-    Subject,
-    access_in,
-    decide,
-    hidden_attributes,
-    readable,
-)
+from access.policy import ANYONE, Action, Decision, Policy, Readable, Resource, Subject
 from access.tokens import Refusal, TokenVerifier, Why
 from api_gateway.errors import Unauthenticated
 from api_gateway.oauth.keys import SigningKeys
+from api_gateway.policies.book import Judge, PolicyBook
 from api_gateway.usage.metering import Meter
 from broker.errors import Forbidden, NotFound, UnknownTenant
 
@@ -45,29 +33,23 @@ class Caller(NamedTuple):
 
 
 class Gate:
-    """The policy at the door. Answers for the same caller and type are remembered: policies are values."""
+    """The policy at the door: that of the municipality whose data are asked about."""
 
     def __init__(
         self,
-        policy: Policy,
+        policies: PolicyBook,
         verifier: TokenVerifier,
         keys: SigningKeys,
         default_tenant: str,
         meter: Meter,
         stranger: Subject = ANYONE,
     ) -> None:
-        self._policy = policy
+        self._policies = policies
         self._stranger = stranger
         self._verifier = verifier
         self._keys = keys
         self._default_tenant = default_tenant
         self._meter = meter
-        self._decide = lru_cache(4096)(self._ask)
-        self._readable = lru_cache(1024)(lambda subject, tenant: readable(policy, subject, tenant))
-        self._hidden = lru_cache(4096)(lambda subject, tenant, name: hidden_attributes(policy, subject, tenant, name))
-
-    def _ask(self, subject: Subject, action: Action, resource: Resource) -> Decision:
-        return decide(self._policy, subject, action, resource)
 
     async def caller(self, request: Request, *, tenant: str | None = None) -> Caller:
         """Who sent the request. The tenant is NGSILD-Tenant (6.3.14) or `tenant`, else the token's, else the default.
@@ -90,7 +72,9 @@ class Gate:
         chosen = tenant or subject.tenant or self._default_tenant
         if subject.tenant is not None and subject.tenant != chosen:
             chosen = guest_view(chosen, subject.tenant)
-        caller = request.scope["caller"] = Caller(subject, chosen)
+        caller = Caller(subject, chosen)
+        await self._policies.learn(caller.city)
+        request.scope["caller"] = caller
         self._meter.take(subject, caller.city)
         return caller
 
@@ -108,13 +92,13 @@ class Gate:
 
     def may(self, caller: Caller, action: Action, type_: str) -> Decision:
         """The policy's answer about a type (or ``service:NAME``) in the caller's tenant."""
-        return self._decide(caller.subject, action, Resource(caller.tenant, type_))
+        return self._judge(caller).decide(caller.subject, action, Resource(caller.tenant, type_))
 
     def demand(self, caller: Caller, action: Action, type_: str) -> None:
         """Return if the caller may; else raise `Forbidden` with the rule, or `Unauthenticated` for a stranger."""
         decision = self.may(caller, action, type_)
         if not decision.allowed:
-            raise refusal(caller, decision)
+            raise self.refusal(caller, decision)
 
     def demand_entity(self, caller: Caller, entity_id: str, types: list[str]) -> None:
         """As `demand` to read an entity; what is concealed is said not to exist."""
@@ -123,28 +107,37 @@ class Gate:
             if decision.conceal:
                 raise NotFound(f"there is no entity {entity_id}")
             if not decision.allowed:
-                raise refusal(caller, decision)
+                raise self.refusal(caller, decision)
 
     def readable(self, caller: Caller) -> Readable:
         """The types the caller may read, for filtering before a query runs."""
-        return self._readable(caller.subject, caller.tenant)
+        return self._judge(caller).readable(caller.subject, caller.tenant)
 
     def hidden(self, caller: Caller, types: list[str]) -> frozenset[str]:
         """Attributes of entities of these types that the caller may not see."""
+        judge = self._judge(caller)
         if len(types) == 1:
-            return self._hidden(caller.subject, caller.tenant, types[0])
-        return frozenset().union(*(self._hidden(caller.subject, caller.tenant, name) for name in types))
+            return judge.hidden(caller.subject, caller.tenant, types[0])
+        return frozenset().union(*(judge.hidden(caller.subject, caller.tenant, name) for name in types))
 
     def access(self, caller: Caller) -> dict[str, Any]:
         """All that the caller may see, to be kept with what it asks to be told (a subscription)."""
-        return access_in(self._policy, caller.subject, caller.tenant)
+        return self._judge(caller).access(caller.subject, caller.tenant)
 
+    def policy_of(self, caller: Caller) -> Policy:
+        """The policy that decides about this caller's requests."""
+        return self._judge(caller).policy
 
-def refusal(caller: Caller, decision: Decision) -> Forbidden | Unauthenticated:
-    """The error for a No: a stranger is asked for a token, anybody else is told which rule decided."""
-    if caller.subject.kind == "anyone" and not decision.conceal:
-        return Unauthenticated(f"{decision.explanation} (rule {decision.rule})")
-    return Forbidden(f"{decision.explanation} (rule {decision.rule})")
+    def refusal(self, caller: Caller, decision: Decision) -> Forbidden | Unauthenticated:
+        """The error for a No: a stranger is asked for a token, anybody else is told which rule decided."""
+        version = self._judge(caller).policy.version
+        told = f"{decision.explanation} (rule {decision.rule} of policy {version})"
+        if caller.subject.kind == "anyone" and not decision.conceal:
+            return Unauthenticated(told)
+        return Forbidden(told)
+
+    def _judge(self, caller: Caller) -> Judge:
+        return self._policies.judge(caller.city)
 
 
 def gate_of(request: Request) -> Gate:

@@ -13,4 +13,5 @@ MIGRATED_PACKAGES = (
     "services.charging",
     "api_gateway.oauth",
     "api_gateway.usage",
+    "api_gateway.policies",
 )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from access.defaults import GRANTED_AT_ONCE
 from access.people import scopes_of
 from access.personal import PERSONAL_ENTITIES
-from access.policy import Action, Policy, Resource, Subject, access_in, decide
+from access.policy import Action, Resource, Subject
+from api_gateway.policies.book import PolicyBook
 from broker.ports import Transaction
 from broker.sql import load
 
@@ -33,11 +33,10 @@ def with_personal(access: Mapping[str, Any], personal: Mapping[str, str]) -> dic
 
 
 class CurrentOwners:
-    """See `broker.subscriptions.standing.Owners`. Rights are read from the database each time."""
+    """See `broker.subscriptions.standing.Owners`. Rights and policy are read from the database each time."""
 
-    def __init__(self, policy: Policy) -> None:
-        self._policy = policy
-        self._access = lru_cache(4096)(lambda subject, tenant: access_in(policy, subject, tenant))
+    def __init__(self, policies: PolicyBook) -> None:
+        self._policies = policies
 
     async def access(self, tx: Transaction, tenant: str, access: Mapping[str, Any]) -> dict[str, Any] | None:
         """See `broker.subscriptions.standing.Owners.access`."""
@@ -46,14 +45,14 @@ class CurrentOwners:
         if scopes is None:
             return None
         subject = Subject(owner["kind"], owner["id"], tenant, scopes, client=owner["client"])
-        may = decide(self._policy, subject, Action.WRITE, Resource(tenant, "service:subscriptions")).allowed
-        if not may:
+        judge = await self._policies.current(tx, tenant)
+        if not judge.decide(subject, Action.WRITE, Resource(tenant, "service:subscriptions")).allowed:
             return None
-        now = {**self._access(subject, tenant), "owner": owner}
+        now = {**judge.access(subject, tenant), "owner": owner}
         personal = access.get("personal")
         if personal is None:
             return now
-        asks = decide(self._policy, subject, Action.READ, Resource(tenant, "service:personal")).allowed
+        asks = judge.decide(subject, Action.READ, Resource(tenant, "service:personal")).allowed
         return with_personal(now, personal) if asks else None
 
     async def _scopes(self, tx: Transaction, tenant: str, owner: Mapping[str, Any]) -> frozenset[str] | None:

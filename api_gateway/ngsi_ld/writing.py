@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from access.policy import Action
 from api_gateway import audit
-from api_gateway.auth import Caller, Gate, gate_of, refusal
+from api_gateway.auth import Caller, Gate, gate_of
 from api_gateway.body import read_json
 from api_gateway.context import Gateway, gateway_of
 from api_gateway.errors import InvalidParameter, NotJson, Unauthenticated
@@ -57,7 +57,7 @@ class Writing(NamedTuple):
         for name in named:
             decision = self.gate.may(self.caller, Action.WRITE, name)
             if not decision.allowed:
-                raise refusal(self.caller, decision)
+                raise self.gate.refusal(self.caller, decision)
         about(self.request, named)
 
     async def apply(self, ids: Sequence[str], decide: Decide) -> list[Change]:

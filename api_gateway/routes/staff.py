@@ -16,7 +16,6 @@ from starlette.responses import JSONResponse
 from access.policy import Action
 from api_gateway import audit
 from api_gateway.asking import asked, note
-from api_gateway.auth import gate_of
 from api_gateway.body import read_body
 from api_gateway.context import gateway_of
 from api_gateway.devices_csv import read_devices
@@ -207,25 +206,3 @@ async def audit_trail(
         found = await audit.lines(tx, before=before, limit=limit)
         await note(tx, request, caller, "audit.read", "", f"{len(found)} lines")
     return {"lines": found, "before": found[-1]["id"] if len(found) == limit else None}
-
-
-@router.get("/policy", summary="The policy in force")
-async def policy(request: Request) -> dict[str, Any]:
-    """Its version and its rules in order: the first that matches decides. Needs policies:read."""
-    gate = gate_of(request)
-    caller = await gate.caller(request)
-    gate.demand(caller, Action.READ, "service:policies")
-    in_force = gateway_of(request).policy
-    rules = [
-        {
-            "name": rule.name,
-            "explanation": rule.explanation,
-            "allow": rule.allow,
-            "actions": sorted(rule.actions),
-            "types": sorted(rule.types),
-            "attributes": sorted(rule.attributes),
-            "scopes": sorted(rule.scopes),
-        }
-        for rule in in_force.rules
-    ]
-    return {"version": in_force.version, "rules": rules}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,15 +11,21 @@ import yaml
 
 from access.defaults import DEFAULT_POLICY
 from access.policy import Policy
-from access.policy_file import parse_cases, parse_policy, plain, run_cases
+from access.policy_file import Failure, parse_cases, parse_policy, plain, run_cases
+from api_gateway.policies import store
 from broker.errors import Invalid
-from cityos.commands.common import console, print_table
+from cityos.commands.common import console, print_table, with_parts
+from cityos.settings import Settings
+from cityos.wiring import Parts
+from schemas.clock import utc_now
 
 app = typer.Typer(help="方針 / the policy: who may do what with which data", no_args_is_help=True)
 
 PolicyFile = Annotated[
     Path | None, typer.Option("--policy", help="a policy file (YAML); the default policy if not given")
 ]
+
+Tenant = Annotated[str, typer.Option(help="the tenant; the default one if not given")]
 
 
 @app.command()
@@ -40,6 +47,60 @@ def check(cases: Path, policy: PolicyFile = None) -> None:
     print_table([failure._asdict() for failure in failures], empty=f"{len(asked)} cases hold (policy {chosen.version})")
     if failures:
         raise typer.Exit(1)
+
+
+@app.command()
+def draft(
+    policy: Path,
+    why: Annotated[str, typer.Option(help="why; kept for good")],
+    cases: Annotated[Path | None, typer.Option(help="what must hold of it (YAML), asked before it is in force")] = None,
+    tenant: Tenant = "",
+) -> None:
+    """Keep the policy in a file as a new version; nothing changes yet. / 版として残す"""
+    rules, asked = plain(read_policy(policy))["rules"], _yaml(cases) if cases else []
+
+    async def write(settings: Settings, parts: Parts) -> tuple[int, list[Failure]]:
+        async with parts.database.transaction() as tx:
+            named = tenant or settings.city.tenant
+            return await store.draft(tx, named, rules, asked, why=why, by=_operator(), at=utc_now())
+
+    number, failures = with_parts(write)
+    print_table([failure._asdict() for failure in failures], empty=f"version {number}: its cases hold")
+
+
+@app.command()
+def activate(
+    version: Annotated[int, typer.Argument(help="0 is the one that the platform comes with")],
+    why: Annotated[str, typer.Option(help="why; kept for good")],
+    tenant: Tenant = "",
+) -> None:
+    """Put a version in force, or back in force. / 版を有効にする・前の版に戻す"""
+
+    async def write(settings: Settings, parts: Parts) -> None:
+        async with parts.database.transaction() as tx:
+            named = tenant or settings.city.tenant
+            await store.activate(tx, named, version, why=why, by=_operator(), at=utc_now())
+
+    with_parts(write)
+    console.print(f"version {version} is in force")
+
+
+@app.command()
+def versions(tenant: Tenant = "") -> None:
+    """Which version was in force when, who decided that and why. / 版の一覧"""
+
+    async def read(settings: Settings, parts: Parts) -> dict[str, list[dict[str, Any]]]:
+        async with parts.database.transaction() as tx:
+            return await store.history(tx, tenant or settings.city.tenant)
+
+    found = with_parts(read)
+    print_table(found["versions"], empty="no version but the one that the platform comes with")
+    print_table(found["activations"], empty="")
+
+
+def _operator() -> str:
+    """Who works at this machine: the operator has no account of the city's."""
+    return f"operator:{getpass.getuser()}"
 
 
 def read_policy(path: Path | None) -> Policy:

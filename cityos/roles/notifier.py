@@ -12,6 +12,7 @@ from api_gateway.ngsi_ld.owners import CurrentOwners
 from api_gateway.oauth.ending import CHANNEL as LOGOUT
 from api_gateway.oauth.keys import open_keys
 from api_gateway.oauth.logout_channel import LogoutChannel
+from api_gateway.policies.book import PolicyBook
 from broker.consent.gate import Gate
 from broker.jsonld.library import ContextLibrary
 from broker.subscriptions.mqtt_endpoint import MqttEndpoint
@@ -40,7 +41,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             allow_private=private,
             publish=await open_publishers(stack),
         )
-        owners = CurrentOwners(read_policy(settings.gateway.policy_file))
+        owners = CurrentOwners(PolicyBook(read_policy(settings.gateway.policy_file)))
         # Without authorisation (conformance runs on loopback) subscriptions have no owners to ask about.
         standing = None if settings.gateway.auth == "off" else Standing(owners, Gate(parts.database))
         async with asyncio.TaskGroup() as tasks:

@@ -184,7 +184,7 @@ async def test_writing_needs_a_token_and_its_scope(city: City, api: httpx.AsyncC
         "type": "urn:city-os:problem:forbidden",
         "title": "The caller may not",
         "status": 403,
-        "detail": "to write WaterObserved a token needs the scope entities:write (rule default)",
+        "detail": "to write WaterObserved a token needs the scope entities:write (rule default of policy 2026-11-1)",
     }
     basic = await api.post(UPSERT, json=[gauge()], auth=("a", "b"))
     assert (basic.status_code, basic.json()["detail"]) == (401, "the header Authorization must be: Bearer TOKEN")

@@ -16,6 +16,7 @@ from access.evidence import sign_statement
 from api_gateway.ngsi_ld.fetching import fetcher
 from api_gateway.ngsi_ld.owners import CurrentOwners
 from api_gateway.oauth.clients import register_client
+from api_gateway.policies.book import PolicyBook
 from broker.consent.gate import Gate
 from broker.consent.register import ConsentBook, Wish, add_person
 from broker.entities.merge import EntityUpdate
@@ -207,7 +208,7 @@ class Told:
         self.city = city
         system = city.database.system
         contexts = ContextLibrary(system, fetcher(allow_private=True), "http://127.0.0.1:8080")
-        standing = Standing(CurrentOwners(DEFAULT_POLICY), Gate(system))
+        standing = Standing(CurrentOwners(PolicyBook(DEFAULT_POLICY)), Gate(system))
         self.handler = SubscriptionHandler(contexts, lambda: datetime.now(UTC), standing)
         self.offsets = {0: 0, 1: 0}
 
