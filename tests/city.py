@@ -29,6 +29,7 @@ class WholeCity:
             **{name: value for name, value in os.environ.items() if not name.startswith("CITYOS_")},
             "CITYOS_CITY_FOLDER": str(folder),
             "CITYOS_GATEWAY_PORT": str(self.http_port),
+            "CITYOS_GATEWAY_PUBLIC_URL": f"http://127.0.0.1:{self.http_port}",
             "CITYOS_MQTT_PORT": str(self.mqtt_port),
             **settings,
         }

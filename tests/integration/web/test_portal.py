@@ -27,7 +27,7 @@ PASSWORD = "water rises quickly"
 @pytest.fixture(scope="module")
 def whole_city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeCity]:
     need((DIST / "developer.html").is_file(), "the built pages (make web)")
-    city = WholeCity(tmp_path_factory.mktemp("portal"))
+    city = WholeCity(tmp_path_factory.mktemp("portal"), CITYOS_GATEWAY_PRIVATE_HOSTS="true")
     city.start()
     yield city
     city.stop()
@@ -156,3 +156,32 @@ def test_a_wrong_password_says_so(page: Page, whole_city: WholeCity) -> None:
     form.get_by_label("パスワード").fill("not the password")
     form.get_by_role("button").click()
     expect(page.locator("#said")).to_contain_text("wrong")
+
+
+def test_an_account_is_linked_with_an_outside_log_in(page: Page, whole_city: WholeCity) -> None:
+    """The city is its own provider here: the pages are the same, and one browser plays both sides."""
+    issuer = whole_city.get("/.well-known/openid-configuration")["issuer"]
+    place = f"{issuer}/account/outside/fukui.kencho/callback"
+    app = {"client_name": "県庁の窓口", "redirect_uris": [place], "scope": "openid profile email",
+           "post_logout_redirect_uris": [f"{issuer}/login.html"]}  # fmt: skip
+    made = httpx.post(f"{whole_city.url}/oauth/register", json=app).json()
+    whole_city.command("provider", "add", "kencho", issuer, "--client-id", made["client_id"], "--title", "県庁",
+                       settings={"CITYOS_PROVIDER_SECRET": made["client_secret"]})  # fmt: skip
+    sign_up(page, whole_city, "linked@example.jp")
+    page.goto(f"{whole_city.url}/account.html")
+    fits_and_is_accessible(page)
+    shoot(page, "account")
+    page.get_by_role("button", name="県庁と結び付ける").click()
+    page.get_by_role("button", name="許可する", exact=True).click()
+    expect(page).to_have_url(f"{whole_city.url}/account.html")
+    expect(page.locator("#outside")).to_contain_text("県庁（")
+    page.goto(f"{whole_city.url}/oauth/logout?client_id={made['client_id']}")
+    expect(page.get_by_role("heading", name="都市OSからもログアウトしますか。")).to_be_visible()
+    fits_and_is_accessible(page)
+    page.locator("#main").get_by_role("button", name="ログアウト").click()
+    expect(page).to_have_url(f"{whole_city.url}/login.html")
+    expect(page.get_by_role("link", name="県庁でログイン")).to_be_visible()
+    fits_and_is_accessible(page)
+    shoot(page, "login-outside")
+    page.goto(f"{whole_city.url}/login.html?outside=unknown")
+    expect(page.locator("#said")).to_contain_text("結び付いていません")

@@ -232,7 +232,11 @@ openDesk("pageStaff", async (main, account, words) => {
     account.may("audit:read") ? audit(account, words) : null,
   ].filter((part) => part !== null);
   if (parts.length === 0) main.append(h("p", { class: "card" }, words.noRole));
-  const places: (readonly [string, string])[] = [["/catalogue.html", words.pageCatalogue]];
+  const places: (readonly [string, string])[] = [
+    ["/catalogue.html", words.pageCatalogue],
+    ["/account.html", words.pageAccount],
+  ];
+  if (account.may("persons:read")) places.unshift(["/privacy.html", words.pagePrivacy]);
   if (account.may("usage:read")) places.unshift(["/usage.html", words.pageUsage]);
   main.append(h("nav", { class: "row" }, ...places.map(([href, text]) => h("a", { href }, text))));
   main.append(...parts.map((part) => part.node));

@@ -4,6 +4,7 @@ import { loginAddress } from "../shared/account/session";
 import { h } from "../shared/dom/h";
 import { delegations, policy, quotas } from "./governing";
 import type { Desk } from "./parts";
+import { versions } from "./policies";
 import { report } from "./report";
 import { usageWords } from "./words";
 
@@ -18,6 +19,7 @@ openDesk("pageUsage", async (main, account, words) => {
     account.may("usage:read") ? report(desk) : null,
     account.may("usage:read") ? quotas(desk) : null,
     account.may("delegations:read") ? delegations(desk) : null,
+    account.may("policies:read") ? versions(desk) : null,
     account.may("policies:read") ? policy(desk) : null,
   ].filter((part) => part !== null);
   if (parts.length === 0) main.append(h("p", { class: "card" }, words.noRole));
