@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,7 +14,6 @@ from cityos.settings import Settings
 from cityos.wiring import Parts
 
 app = typer.Typer(help="外部ログイン / outside OpenID providers to log in with", no_args_is_help=True)
-_SECRET = "CITYOS_PROVIDER_SECRET"  # noqa: S105 - the name of a variable
 
 
 @app.command()
@@ -22,6 +21,7 @@ def add(
     name: Annotated[str, typer.Argument(help="a short name for addresses, such as kencho")],
     issuer: Annotated[str, typer.Argument(help="the provider's issuer, as its description names it")],
     client_id: Annotated[str, typer.Option(help="what the provider calls this city")],
+    secret_file: Annotated[Path, typer.Option(help="a file with the client secret that the provider gave")],
     title: Annotated[str, typer.Option(help="what people read on the button")],
     tenant: Annotated[str, typer.Option(help="the tenant; the default one if not given")] = "",
     opens_accounts: Annotated[
@@ -31,10 +31,13 @@ def add(
         bool, typer.Option("--trusts-mfa", help="take its word that a second factor was shown (amr: mfa)")
     ] = False,
 ) -> None:
-    """Let people log in there; the client secret is read from CITYOS_PROVIDER_SECRET. / 外部ログインを足す"""
-    secret = os.environ.get(_SECRET, "")
+    """Let people log in there. / 外部ログインを足す"""
+    try:
+        secret = secret_file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Invalid(f"{secret_file}: {error}", field="secret_file") from error
     if not secret:
-        raise Invalid("set it to the client secret that the provider gave", field=_SECRET)
+        raise Invalid(f"{secret_file} is empty", field="secret_file")
 
     async def write(settings: Settings, parts: Parts) -> tuple[str, str]:
         async with parts.database.transaction() as tx:

@@ -165,8 +165,10 @@ def test_an_account_is_linked_with_an_outside_log_in(page: Page, whole_city: Who
     app = {"client_name": "県庁の窓口", "redirect_uris": [place], "scope": "openid profile email",
            "post_logout_redirect_uris": [f"{issuer}/login.html"]}  # fmt: skip
     made = httpx.post(f"{whole_city.url}/oauth/register", json=app).json()
+    secret = whole_city.folder / "kencho.secret"
+    secret.write_text(made["client_secret"])
     whole_city.command("provider", "add", "kencho", issuer, "--client-id", made["client_id"], "--title", "県庁",
-                       settings={"CITYOS_PROVIDER_SECRET": made["client_secret"]})  # fmt: skip
+                       "--secret-file", str(secret))  # fmt: skip
     sign_up(page, whole_city, "linked@example.jp")
     page.goto(f"{whole_city.url}/account.html")
     fits_and_is_accessible(page)
