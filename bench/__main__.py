@@ -16,6 +16,7 @@ MEASUREMENTS = {
     "api": ["bench.api"],
     "broker": ["bench.broker"],
     "door": ["bench.door"],
+    "forecast": ["bench.forecast"],
     "log": ["bench.log"],
     "mqtt-endpoint": ["bench.mqtt_endpoint"],
     "mqtt-broker": ["bench.mqtt_broker"],

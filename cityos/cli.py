@@ -21,6 +21,7 @@ from cityos.commands import (
     clients,
     contexts,
     devices,
+    forecast,
     history,
     keys,
     models,
@@ -60,6 +61,7 @@ app.add_typer(contexts.app, name="context")
 app.add_typer(models.app, name="model")
 app.add_typer(notifications.app, name="notification")
 app.add_typer(devices.app, name="device")
+app.add_typer(forecast.app, name="forecast")
 app.add_typer(history.app, name="history")
 app.add_typer(clients.app, name="client")
 app.add_typer(users.app, name="user")

@@ -8,6 +8,7 @@ MIGRATED_PACKAGES = (
     "broker.catalogue",
     "services.alerting",
     "services.evacuation",
+    "services.forecast",
     "services.dispatch",
     "services.points",
     "services.charging",

@@ -23,6 +23,7 @@ from services.alerting.settings import AlertingSettings
 from services.charging.settings import ChargingSettings
 from services.dispatch.settings import DispatchSettings
 from services.evacuation.settings import EvacuationSettings
+from services.forecast.settings import ForecastSettings
 from services.notify.settings import NotifySettings
 from services.points.settings import PointsSettings
 from services.presence.settings import TagsSettings
@@ -81,6 +82,7 @@ class Settings(BaseModel):
     map: MapSettings = MapSettings()
     alerting: AlertingSettings = AlertingSettings()
     evacuation: EvacuationSettings = EvacuationSettings()
+    forecast: ForecastSettings = ForecastSettings()
     notify: NotifySettings = NotifySettings()
     dispatch: DispatchSettings = DispatchSettings()
     points: PointsSettings = PointsSettings()

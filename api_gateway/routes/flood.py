@@ -78,14 +78,18 @@ async def hydrograph(
     start: Annotated[datetime | None, Query(alias="from", description="a day before `to` if left out")] = None,
     end: Annotated[datetime | None, Query(alias="to", description="the city's present if left out")] = None,
 ) -> Response:
-    """Levels with quality and 暫定/確定 marks, and the stages, from `from` until before `to`; at most 93 days."""
+    """Levels with quality and 暫定/確定 marks, and the stages, from `from` until before `to`; at most 93 days.
+
+    `forecast` holds levels ahead, for staff, and for everybody where the city's policy opens WaterLevelForecast.
+    """
     caller = await _reader(request, "WaterObserved")
     async with gateway_of(request).database.transaction(caller.tenant) as tx:
         first, last = await _span(request, tx, start, end)
         found = await _views(request).hydrograph(tx, gauge_id, first, last)
     if found is None:
         raise NotFound(f"there is no gauge {gauge_id}")
-    return _json(found)
+    shown = gate_of(request).may(caller, Action.READ, "WaterLevelForecast").allowed
+    return _json(found if shown else {**found, "forecast": []})
 
 
 async def _span(

@@ -22,7 +22,7 @@ ROLES = {
     "writer": "from observations to entities, history and accounting",
     "relay": "from the outbox to a log outside the database",
     "alerting": "stages, quality and alerts of river gauges",
-    "evacuation": "proposals for districts, and who has not answered them",
+    "evacuation": "levels hours ahead, proposals for districts, and who has not answered them",
     "notifier": "deliveries to webhooks, by mail and over MQTT",
     "dispatch": "the plans of demand-responsive buses, improved within every promise",
     "points": "the points' books by the clock: time-outs, expiry, seals, closings",

@@ -1,17 +1,20 @@
-"""The role `evacuation`: proposals for districts, and escalation of those that nobody answers."""
+"""The role `evacuation`: levels some hours ahead, proposals for districts, and escalation of those nobody answers."""
 
 from __future__ import annotations
 
 import asyncio
 
+from broker.store.entities import EntityWriter
 from cityos.settings import Settings
 from cityos.wiring import evacuation_mode, open_parts
 from services.evacuation import role
+from services.forecast import role as forecasting
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
-    """Propose until `stop`."""
-    async with open_parts(settings) as parts:
+    """Forecast and propose until `stop`."""
+    async with open_parts(settings) as parts, asyncio.TaskGroup() as tasks:
         by_data = settings.alerting.clock == "data"
         mode = evacuation_mode(settings)
-        await role.run(parts.log, parts.database, settings.evacuation, mode, stop, by_data=by_data)
+        tasks.create_task(role.run(parts.log, parts.database, settings.evacuation, mode, stop, by_data=by_data))
+        tasks.create_task(forecasting.run(parts.database, EntityWriter(parts.outlet), settings.forecast, stop))

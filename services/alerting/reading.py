@@ -41,12 +41,16 @@ class FloodReading:
     async def hydrograph(
         self, tx: Transaction, entity_id: str, start: datetime, end: datetime
     ) -> dict[str, Any] | None:
-        """The levels from `start` until before `end`, each in its latest version; None where there is no such gauge."""
+        """The levels from `start` until before `end`, each in its latest version; None where there is no such gauge.
+
+        `forecast` are the levels ahead of its latest reading, which not everybody may see.
+        """
         gauge = await tx.fetchrow(_SQL["gauge"], entity_id)
         if gauge is None:
             return None
         profile = profile_of(gauge["profile"], entity_id)
         rows = await tx.fetch(_SQL["points"], entity_id, start, end)
+        ahead = await tx.fetchval(_SQL["forecast"], entity_id)
         return {
             "id": entity_id,
             "thresholds": _thresholds(gauge["steps"], profile),
@@ -61,6 +65,7 @@ class FloodReading:
                 }
                 for row in rows
             ],
+            "forecast": msgspec.json.decode(ahead) if ahead else [],
         }
 
     async def alerts(self, tx: Transaction, active: bool) -> list[dict[str, Any]]:

@@ -33,6 +33,9 @@ left join lateral (
 left join gauge_state s on s.entity_id = g.entity_id
 where d.profile is not null or s.entity_id is not null
 
+-- name: forecast
+select (doc #> '{forecast,value}')::text from entity where id = replace($1, ':WaterObserved:', ':WaterLevelForecast:')
+
 -- name: points
 select distinct on (h.at) h.at, h.number as level, h.version, h.confirmed, q.quality, q.reasons
 from series r

@@ -10,11 +10,23 @@ import msgspec
 from schemas.river import QUALITY_NAMES, STAGE_NAMES, TREND_NAMES, Quality, Stage, Trend
 from services.evacuation.around import Around
 
-RULES = "2026-11-2"
+RULES = "2026-11-3"
 """The version of these rules, which every proposal names."""
 STALE = timedelta(hours=3)
+SOON = 3
+"""Hours: 高齢者等避難 is for those who need this long."""
 _MEANS = {Stage.EVACUATION: 3, Stage.DANGER: 4, Stage.OVERFLOW: 5}
 _SILENT = (Stage.UNKNOWN, Stage.NONE)
+
+
+class Ahead(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A level forecast: for when, how many hours ahead of its reading, and the interval it should lie in (metres)."""
+
+    at: datetime
+    lead: int
+    level: float
+    low: float
+    high: float
 
 
 class Sign(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -29,6 +41,7 @@ class Sign(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     observed_at: datetime | None = None
     evacuation: float | None = None
     danger: float | None = None
+    ahead: tuple[Ahead, ...] = ()
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -64,8 +77,9 @@ def propose(signs: Sequence[Sign], now: datetime, around: Sequence[Around] = ())
 
     避難判断水位 means 3, 氾濫危険水位 4, an observed overflow 5. A gauge without an 避難判断水位 means 3 when it
     is past 氾濫注意水位 and still rising: bulletins ask "reached and still rising" where nothing finer is set.
+    A level forecast to reach 氾濫危険水位 within three hours means 3: that is when those who need time must go.
     """
-    evidence = sorted((_evidence(sign) for sign in signs), key=lambda found: (-found.means, found.sign.gauge))
+    evidence = sorted((_evidence(sign, now) for sign in signs), key=lambda found: (-found.means, found.sign.gauge))
     missing = [gap for sign in signs for gap in _gaps(sign, now)]
     if not signs:
         missing.append("この地区を受け持つ水位計がありません")
@@ -74,14 +88,27 @@ def propose(signs: Sequence[Sign], now: datetime, around: Sequence[Around] = ())
     return Proposal(level=level, evidence=tuple(evidence), missing=tuple(missing), around=tuple(around))
 
 
-def _evidence(sign: Sign) -> Evidence:
+def _evidence(sign: Sign, now: datetime) -> Evidence:
     where = STAGE_NAMES[sign.stage].ja
     trend = TREND_NAMES[sign.trend].ja
     if sign.stage in _MEANS:
         return Evidence(sign=sign, means=_MEANS[sign.stage], why=f"{where}に達し、{trend}")
     if sign.stage is Stage.CAUTION and sign.evacuation is None and sign.trend is Trend.RISING:
         return Evidence(sign=sign, means=3, why=f"{where}を超えて上昇中（避難判断水位の設定なし）")
+    coming = soonest(sign, now)
+    if coming is not None and sign.stage not in _SILENT:
+        why = f"{where}、{trend}。{coming.lead}時間後に氾濫危険水位に達する見込み（{coming.level:.2f} m）"
+        return Evidence(sign=sign, means=3, why=why)
     return Evidence(sign=sign, means=0, why=f"{where}、{trend}" if sign.stage not in _SILENT else where)
+
+
+def soonest(sign: Sign, now: datetime) -> Ahead | None:
+    """The first level forecast for the hours to come that reaches 氾濫危険水位; None where none does."""
+    danger = sign.danger
+    if danger is None or sign.quality is Quality.BAD:
+        return None
+    coming = (one for one in sign.ahead if one.lead <= SOON and one.at > now and one.level >= danger)
+    return min(coming, key=lambda one: one.at, default=None)
 
 
 def _gaps(sign: Sign, now: datetime) -> list[str]:

@@ -14,7 +14,7 @@ from schemas.river import Mode, Quality, Stage, Trend
 from services.evacuation.areas import District
 from services.evacuation.around import Around, around_of
 from services.evacuation.orders import Officer, Order, Standing, Wish
-from services.evacuation.proposals import Proposal, Sign
+from services.evacuation.proposals import Ahead, Proposal, Sign
 from services.evacuation.wording import Words
 
 SQL = load("services.evacuation", "store")
@@ -85,7 +85,15 @@ def _sign(row: Mapping[str, Any]) -> Sign:
         observed_at=datetime.fromisoformat(row["observed_at"]) if row["observed_at"] else None,
         evacuation=_value(doc, "evacuationLevel", int | float),
         danger=_value(doc, "dangerLevel", int | float),
+        ahead=_ahead(row["ahead"]),
     )
+
+
+def _ahead(text: str | None) -> tuple[Ahead, ...]:
+    try:
+        return msgspec.json.decode(text, type=tuple[Ahead, ...]) if text else ()
+    except msgspec.DecodeError:
+        return ()  # somebody else's entity of that name: no forecast of ours
 
 
 def _value(doc: Mapping[str, Any], name: str, kind: Any) -> Any:

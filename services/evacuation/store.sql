@@ -41,10 +41,12 @@ on conflict (tenant_id, id) do update set position = excluded.position, gauges =
 
 -- name: signs
 select w.id as gauge, f.doc::text as assessed, o.doc #>> '{waterLevel,value}' as level,
-    o.doc #>> '{waterLevel,observedAt}' as observed_at
+    o.doc #>> '{waterLevel,observedAt}' as observed_at, (a.doc #> '{forecast,value}')::text as ahead
 from unnest($1::text[]) as w (id)
 left join entity f on f.tenant_id = current_setting('cityos.tenant_id')::int
     and f.id = replace(w.id, ':WaterObserved:', ':FloodMonitoring:')
+left join entity a on a.tenant_id = current_setting('cityos.tenant_id')::int
+    and a.id = replace(w.id, ':WaterObserved:', ':WaterLevelForecast:')
 left join entity o on o.tenant_id = current_setting('cityos.tenant_id')::int and o.id = w.id
 
 -- name: proposals

@@ -18,7 +18,12 @@ from services.evacuation.settings import EvacuationSettings
 from services.evacuation.store import SQL, SYSTEM, Event, Times
 from services.evacuation.telling import proposal_notice
 
-_LOOKED_AT = frozenset({"FloodMonitoring", "WeatherObserved", "DamObserved", "FloodNotice"})
+_LOOKED_AT = frozenset({"FloodMonitoring", "WeatherObserved", "DamObserved", "FloodNotice", "WaterLevelForecast"})
+
+
+def _gauge_of(entity: str) -> str:
+    """The gauge that an assessment or a forecast is about; any other source is itself."""
+    return entity.replace(":FloodMonitoring:", ":WaterObserved:").replace(":WaterLevelForecast:", ":WaterObserved:")
 
 
 class Proposer:
@@ -33,7 +38,7 @@ class Proposer:
         for record in records:
             change = decode_change(record.value)
             if not _LOOKED_AT.isdisjoint(change.type):
-                changed[change.tenant].add(change.entity.replace(":FloodMonitoring:", ":WaterObserved:"))
+                changed[change.tenant].add(_gauge_of(change.entity))
         for tenant, gauges in sorted(changed.items()):
             if await tx.fetchval(SQL["become"], tenant) is not None:
                 await self._judge(tx, tenant, gauges)

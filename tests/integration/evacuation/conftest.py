@@ -17,6 +17,7 @@ from broker.entities.merge import EntityUpdate
 from broker.store.entities import EntityWriter
 from schemas.clock import iso
 from schemas.river import Mode
+from services.alerting.reading import FloodReading
 from services.evacuation.desk import EvacuationDesk
 from services.evacuation.settings import EvacuationSettings
 from services.evacuation.watching import Proposer
@@ -55,7 +56,10 @@ class Night:
         self.settings = EvacuationSettings(**settings)
         writer = EntityWriter(city.services.outlet)
         desk = EvacuationDesk(self.settings, mode, writer, public_url=SETTINGS.public_url)
-        services = dataclasses.replace(city.services, evacuation=desk, metrics=type(city.services.metrics)())
+        flood = FloodReading(public_url=SETTINGS.public_url)
+        services = dataclasses.replace(
+            city.services, evacuation=desk, flood=flood, metrics=type(city.services.metrics)()
+        )
         self.city = dataclasses.replace(city, app=create_app(services), services=services)
         # Nothing is kept for a second: tests ask again at once.
         self.city.app.state.shared = SharedAnswers(0.0)

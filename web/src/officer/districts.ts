@@ -33,6 +33,7 @@ function fact(found: Evidence, words: OfficerWords): HTMLElement {
     `${sign.name || sign.gauge}: ${found.why}`,
     sign.level === null ? "" : words.metres(sign.level, time(sign.observedAt)),
     sign.danger === null ? "" : words.danger(sign.danger),
+    ...sign.ahead.map((one) => words.ahead(one.lead, one.level, one.low, one.high)),
   ];
   return h("li", {}, parts.filter((part) => part !== "").join("、"));
 }

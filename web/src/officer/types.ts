@@ -9,6 +9,12 @@ export interface Evidence {
     readonly observedAt: string | null;
     readonly evacuation: number | null;
     readonly danger: number | null;
+    readonly ahead: readonly {
+      readonly lead: number;
+      readonly level: number;
+      readonly low: number;
+      readonly high: number;
+    }[];
   };
   readonly means: number;
   readonly why: string;

@@ -16,6 +16,8 @@ const ja = {
     `${households}世帯 ${people}人（避難に支援が必要 ${help}人）`,
   metres: (level: number, time: string) => `${level.toFixed(2)} m（${time}）`,
   danger: (level: number) => `氾濫危険水位 ${level.toFixed(2)} m`,
+  ahead: (hours: number, level: number, low: number, high: number) =>
+    `${hours}時間後 ${level.toFixed(2)} m（${low.toFixed(2)}〜${high.toFixed(2)}）の見込み`,
   around: "雨量・ダム・洪水の通知",
   unanswered: "未応答のため次の担当へ知らせました",
   seen: (name: string) => `${name}の提案を確認した`,
@@ -81,6 +83,8 @@ const en: OfficerWords = {
   people: (households, people, help) => `${households} households, ${people} people (${help} need help)`,
   metres: (level, time) => `${level.toFixed(2)} m (${time})`,
   danger: (level) => `flood danger level ${level.toFixed(2)} m`,
+  ahead: (hours, level, low, high) =>
+    `in ${hours} h ${level.toFixed(2)} m (${low.toFixed(2)} to ${high.toFixed(2)})`,
   around: "Rain, dams and flood notices",
   unanswered: "Unanswered: the next people have been told",
   seen: (name) => `I have seen the proposal for ${name}`,

@@ -1,0 +1,127 @@
+"""Levels ahead: trained by the command, written for fresh readings, seen by staff, used in the rule."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections import defaultdict
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+
+from adapters.times import parse_time
+from broker.entities.merge import EntityUpdate
+from broker.ports import Transaction
+from broker.store.entities import EntityWriter
+from cityos.provision import load_devices
+from cityos.replay import DEMO_FOLDER
+from schemas.clock import iso, utc_now
+from services.evacuation.proposals import Ahead
+from services.forecast.role import Forecaster, forecast_id
+from tests.integration.alerting.bench import EBA, START
+from tests.integration.cityos.test_commands import Command, cityos, table
+from tests.integration.evacuation.conftest import PREFIX, Night
+
+__all__ = ["cityos"]
+FLOODS = tuple(str(DEMO_FOLDER / f"readings-{name}.csv.gz") for name in ("2021-08", "2023-07", "2024-07"))
+NOW = parse_time("2024-07-01T10:20:00+09:00")
+
+
+async def register(tx: Transaction) -> None:
+    """The stations of the demonstration as devices of the test's city."""
+    await tx.executemany(
+        "insert into device (tenant_id, id, family, entity_id, entity_type, profile)"
+        " select id, $1, 'river_gauge', $2, 'WaterObserved', $3::text::jsonb from tenant where name = 'fukui'"
+        " on conflict do nothing",
+        [(one.id, one.entity_id, msgspec.json.encode(one.profile).decode()) for one in load_devices()],
+    )
+
+
+def recorded(path: str, until: datetime) -> list[EntityUpdate]:
+    """A flood's readings up to a moment as the writer writes them."""
+    found = []
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        for row in csv.DictReader(lines):
+            at = parse_time(row["observed_at_jst"])
+            entity = f"urn:ngsi-ld:WaterObserved:180009:{row['station_id']}"
+            if until - timedelta(days=1) < at <= until and row["water_level_m"] not in ("", "*"):
+                value = {
+                    "type": "Property",
+                    "value": float(row["water_level_m"]),
+                    "unitCode": "MTR",
+                    "observedAt": iso(at),
+                }
+                found.append(EntityUpdate(entity, ("WaterObserved",), {"waterLevel": value}))
+    return found
+
+
+async def test_from_the_command_to_the_officer(night: Night, officer: httpx.AsyncClient, cityos: Command) -> None:
+    system = night.city.database.system
+    async with system.transaction() as tx:
+        await register(tx)
+    said = cityos("forecast", "train", "--readings", FLOODS[0], "--test", FLOODS[1], "--test", FLOODS[2])
+    *rows, told = said.stdout.splitlines()
+    assert told == "shown: 1 h, 3 h, 6 h", said.stdout
+    skills = defaultdict(list)
+    for row in table(type(said)(said.args, 0, "\n".join(rows), "")):
+        skills[row["lead h"]].append(float(row["skill"]))
+    assert {lead: len(found) for lead, found in skills.items()} == {"1": 2, "3": 2, "6": 2}
+    assert all(skill > 0 for found in skills.values() for skill in found)
+
+    async with system.transaction() as tx:
+        await night.flood.writer.write(tx, "fukui", recorded(FLOODS[2], NOW), at=utc_now())
+    night.flood.stream.take()
+    forecaster = Forecaster(system, EntityWriter(night.flood.stream))
+    assert await forecaster.look() > 80
+    assert await forecaster.look() == 0
+    entity = await night.flood.entity(forecast_id(EBA))
+    assert entity is not None
+    ahead = [msgspec.convert(one, Ahead) for one in entity["forecast"]["value"]]
+    assert [one.lead for one in ahead] == [1, 3, 6]
+    assert all(one.low <= one.level <= one.high for one in ahead)
+    read = datetime.fromisoformat(entity["forecast"]["observedAt"])
+    assert [one.at - read for one in ahead] == [timedelta(hours=hours) for hours in (1, 3, 6)]
+
+    path = f"/api/v1/flood/gauges/{EBA}/hydrograph"
+    answer = await officer.get(path)
+    assert answer.status_code == 200, answer.text
+    assert [one["lead"] for one in answer.json()["forecast"]] == [1, 3, 6]
+    anybody = await night.anybody()
+    assert (await anybody.get(path)).json()["forecast"] == []
+    assert (await anybody.get(f"/ngsi-ld/v1/entities/{forecast_id(EBA)}")).status_code in (401, 403, 404)
+
+
+async def test_danger_ahead_is_proposed(night: Night, officer: httpx.AsyncClient) -> None:
+    await night.rise((0, 0.9), (10, 1.2), (20, 1.25), (30, 1.3))
+    assert await proposed(officer) == []
+
+    def told(level: float) -> list[dict[str, Any]]:
+        at = START + timedelta(minutes=30)
+        return [{"at": iso(at + timedelta(hours=3)), "lead": 3, "level": level, "low": 1.5, "high": 3.0}]
+
+    await night.hear(forecast_id(EBA), "WaterLevelForecast", {"forecast": told(2.2)}, minutes=30)
+    first, second = await proposed(officer)
+    assert "警戒レベル3を提案" in first
+    assert "3時間後に氾濫危険水位に達する見込み（2.20 m）" in second
+    await night.hear(forecast_id(EBA), "WaterLevelForecast", {"forecast": told(1.9)}, minutes=31)
+    assert ["提案を取り下げ" in text for text in await proposed(officer)] == [True, True, False, False]
+    await night.hear(forecast_id(EBA), "WaterLevelForecast", {"forecast": "soon"}, minutes=32)
+    assert len(await proposed(officer)) == 4
+    desk = (await officer.get(f"{PREFIX}/desk")).json()["districts"]
+    assert [one["proposal"]["level"] for one in desk] == [0, 0], "a forecast for a time that is past proposes nothing"
+
+
+async def proposed(client: httpx.AsyncClient) -> list[str]:
+    """What the record says was proposed, newest first."""
+    lines = (await client.get(f"{PREFIX}/record")).json()["lines"]
+    return [line["text"] for line in lines if line["kind"] == "proposed"]
+
+
+def test_a_flood_cannot_judge_what_was_learned_from_it(cityos: Command, tmp_path: Path) -> None:
+    said = cityos("forecast", "train", "--readings", FLOODS[1], "--test", FLOODS[1], status=2)
+    assert "cannot judge" in said.stderr
+    said = cityos("forecast", "train", "--readings", str(tmp_path / "none.csv"), "--test", FLOODS[1], status=2)
+    assert "cannot be read" in said.stderr

@@ -1,0 +1,110 @@
+"""Levels ahead: what is learned from a record, judged on another, and kept as data."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+
+from broker.errors import Invalid
+from services.forecast import model
+from services.forecast.features import LEADS, features, learn_traits, targets
+from services.forecast.series import HOUR, Series, level_at, nearest, series_of
+
+PLACES = {"up": (136.0, 36.0), "down": (136.1, 36.0), "far": (140.0, 36.0)}
+START = 1_600_000_000.0
+
+
+def flood(seed: int, hours: int = 240) -> dict[str, Series]:
+    """Waves that pass `up` and two hours later, lower, `down`; and a brook elsewhere that stays as it is."""
+    random = np.random.default_rng(seed)
+    at = START + np.arange(0, hours * HOUR, 1200.0)
+    up = np.zeros(len(at))
+    for crest in random.uniform(0, hours, hours // 24):
+        since = (at - START) / HOUR - crest
+        up += random.uniform(0.5, 3) * np.where(since < 0, np.exp(since / 1.5), np.exp(-since / 6))
+    later = np.interp(at - 2 * HOUR, at, up)
+    noise = random.normal(0, 0.01, (3, len(at)))
+    return {
+        "up": Series(at, up + noise[0]),
+        "down": Series(at, 0.7 * later + noise[1]),
+        "far": Series(at, 1 + noise[2]),
+    }
+
+
+@pytest.fixture(scope="module")
+def learned() -> model.Model:
+    return model.train([flood(1), flood(2)], PLACES)
+
+
+def test_a_level_is_the_last_one_read_and_not_too_old() -> None:
+    series = series_of([(7200, 2.0), (3600, 1.0), (3600, 1.5), (9000, 99.0)], (-1.0, 10.0))
+    assert series.level.tolist() == [1.5, 2.0]
+    assert level_at(series, [3600, 5000, 7100, 7200], 2400).tolist()[:2] == [1.5, 1.5]
+    assert np.isnan(level_at(series, [3599 - 2, 7100])).all()
+    assert np.isnan(level_at(Series(np.empty(0), np.empty(0)), [1.0])).all()
+
+
+def test_who_rises_before_is_found_in_the_record() -> None:
+    traits = learn_traits(flood(1), PLACES)
+    assert traits["down"].leaders[0] == "up"
+    assert "far" not in traits["down"].leaders
+    assert traits["up"].scale > traits["far"].scale
+    assert nearest(PLACES, "up", 1) == ["down"]
+    assert nearest(PLACES, "unknown", 1) == []
+
+
+def test_it_beats_persistence_on_floods_it_has_not_seen(learned: model.Model) -> None:
+    skills = model.judge(learned, flood(3))
+    assert [skill.lead for skill in skills] == list(LEADS)
+    assert all(skill.worth_showing and skill.error < skill.stays for skill in skills)
+    assert all(0.6 < skill.inside <= 1 for skill in skills)
+    assert model.worth_showing([skills]) == LEADS
+
+
+def test_what_does_not_beat_persistence_is_not_shown(learned: model.Model) -> None:
+    good = model.judge(learned, flood(3))
+    bad = [model.Skill(lead, 10, 0.2, 0.1, -1.0 if lead == 6 else 0.1, 0.1, 0.0, 0.8) for lead in LEADS]
+    assert model.worth_showing([good, bad]) == (1, 3)
+    assert model.worth_showing([]) == ()
+    assert model.worth_showing([good, []]) == ()
+    shown = model.forecast(learned._replace(shown=(1,)), flood(4))
+    assert {one.lead for ahead in shown.values() for one in ahead} == {1}
+
+
+def test_the_interval_is_around_the_level_and_gauges_that_are_unknown_have_none(learned: model.Model) -> None:
+    record = {**flood(5), "new": flood(5)["up"], "silent": Series(np.empty(0), np.empty(0))}
+    found = model.forecast(learned, record)
+    assert set(found) == {"up", "down", "far"}
+    assert all(one.low <= one.level <= one.high for ahead in found.values() for one in ahead)
+    assert abs(found["far"][0].level - record["far"].level[-1]) < 0.1
+    assert model.forecast(learned, {}) == {}
+    assert model.judge(learned, {}) == []
+
+
+def test_a_gap_leaves_the_rest_to_be_learned_from() -> None:
+    record = flood(1)
+    full = record["up"]
+    holed = Series(full.at[::7], full.level[::7])
+    rows = features({**record, "up": holed}, learn_traits(record, PLACES), "down", full.at[200:210])
+    assert rows.shape[0] == 10
+    assert np.isnan(rows).any()
+    assert not np.isnan(rows[:, 0]).any()
+    assert np.isnan(targets(full, full.at[-1:], 3)).all()
+
+
+def test_too_little_to_learn_from_is_refused() -> None:
+    with pytest.raises(Invalid, match="fewer than"):
+        model.train([{"up": series_of([(START, 1.0)])}], PLACES)
+    with pytest.raises(Invalid, match="fewer than"):
+        model.train([], PLACES)
+
+
+def test_a_model_is_kept_as_data(learned: model.Model) -> None:
+    body = model.dump(learned)
+    again = model.read(body, learned.traits, LEADS)
+    assert model.forecast(again, flood(6)) == model.forecast(learned, flood(6))
+    for wrong in (b"", body[: len(body) // 2], pickle.dumps({"a": 1})):
+        with pytest.raises(Invalid, match="train it anew"):
+            model.read(wrong, learned.traits, LEADS)
