@@ -46,6 +46,19 @@ class Live(NamedTuple):
     """The same for subscriptions whose q, scopeQ and geoQ are the same."""
 
 
+class Alike(NamedTuple):
+    """Subscriptions of one city that the same changes concern and that ask the same of the entity: judged as one."""
+
+    about: bytes
+    asks: bytes
+    lives: list[Live]
+
+    @property
+    def one(self) -> Live:
+        """Any of them: they differ in whom they tell, and how."""
+        return self.lives[0]
+
+
 class Catalogue:
     """Follows the table of subscriptions; one look at it for each batch of changes."""
 
@@ -53,8 +66,8 @@ class Catalogue:
         self._contexts = contexts
         self._state: tuple[Any, ...] = ()
         self._live: dict[tuple[int, str], Live] = {}
-        self._by_entity: dict[tuple[str, str], list[Live]] = {}
-        self._by_type: dict[tuple[str, str, str], list[Live]] = {}
+        self._by_entity: dict[tuple[str, str], list[Alike]] = {}
+        self._by_type: dict[tuple[str, str, str], list[Alike]] = {}
 
     async def refresh(self, tx: Transaction) -> None:
         """Know what is there now; only what changed is read again."""
@@ -99,29 +112,33 @@ class Catalogue:
             return CORE
 
     def _index(self) -> None:
-        by_entity: defaultdict[tuple[str, str], list[Live]] = defaultdict(list)
-        by_type: defaultdict[tuple[str, str, str], list[Live]] = defaultdict(list)
+        alike: dict[tuple[int, bytes, bytes], Alike] = {}
         for live in self._live.values():
-            if "timeInterval" in live.doc:
-                continue
-            if (ids := _entities_named(live.doc)) is not None:
+            if "timeInterval" not in live.doc:
+                key = (live.tenant_id, live.about, live.asks)
+                alike.setdefault(key, Alike(live.about, live.asks, [])).lives.append(live)
+        by_entity: defaultdict[tuple[str, str], list[Alike]] = defaultdict(list)
+        by_type: defaultdict[tuple[str, str, str], list[Alike]] = defaultdict(list)
+        for some in alike.values():
+            tenant, doc = some.one.tenant, some.one.doc
+            if (ids := _entities_named(doc)) is not None:
                 for one in ids:
-                    by_entity[live.tenant, one].append(live)
+                    by_entity[tenant, one].append(some)
                 continue
-            types = {name for entity in live.doc.get("entities", ()) for name in types_of(entity)} or {"*"}
+            types = {name for entity in doc.get("entities", ()) for name in types_of(entity)} or {"*"}
             for type_ in types:
-                for attribute in _attributes(live.doc):
-                    by_type[live.tenant, type_, attribute].append(live)
+                for attribute in _attributes(doc):
+                    by_type[tenant, type_, attribute].append(some)
         self._by_entity, self._by_type = dict(by_entity), dict(by_type)
 
-    def candidates(self, change: Change) -> Iterable[Live]:
-        """Every subscription that may be concerned, and few others."""
-        found = {live.id: live for live in self._by_entity.get((change.tenant, change.entity), ())}
+    def candidates(self, change: Change) -> Iterable[Alike]:
+        """All the subscriptions that may be concerned, and few others."""
+        listed = [self._by_entity.get((change.tenant, change.entity), [])]
         names = [_ANY, *(change.previous if change.op == "delete" else change.attributes)]
-        for type_ in (*change.type, "*"):
-            for name in names:
-                found |= {live.id: live for live in self._by_type.get((change.tenant, type_, name), ())}
-        return found.values()
+        listed += [
+            self._by_type.get((change.tenant, type_, name), []) for type_ in (*change.type, "*") for name in names
+        ]
+        return {(some.about, some.asks): some for one in listed for some in one}.values()
 
 
 def _key(doc: Mapping[str, Any], *members: str) -> bytes:

@@ -17,7 +17,7 @@ from broker.query.scope import compile_scope, scopes_hold
 from broker.sql import load
 from broker.store import reading
 from broker.store.reading import Document, Selection, Where
-from broker.subscriptions.catalogue import Catalogue, Live
+from broker.subscriptions.catalogue import Alike, Catalogue, Live
 from broker.subscriptions.matching import types_of
 from broker.subscriptions.standing import Standing
 from broker.subscriptions.telling import (
@@ -59,9 +59,10 @@ class SubscriptionHandler:
         for record in records:
             change = decode_change(record.value)
             concerned_by = _concerned_by(change, self._catalogue.candidates(change), now)
-            document = await _as_of(tx, concerned_by[0].tenant_id, change) if concerned_by else None
+            document = await _as_of(tx, concerned_by[0].one.tenant_id, change) if concerned_by else None
             if document is not None:
-                told += [(live, change, document) for live in await _chosen(tx, concerned_by, document)]
+                chosen = await _chosen(tx, concerned_by, document)
+                told += [(live, change, document) for some in chosen for live in some.lives if _in_force(live, now)]
         told = await self._still_allowed(tx, await _not_throttled(tx, told), now)
         await self._put(tx, [await self._about(tx, *one) for one in told], now)
 
@@ -146,16 +147,16 @@ def _in_force(live: Live, now: datetime) -> bool:
     return live.expires is None or live.expires > now
 
 
-def _concerned_by(change: Change, candidates: Iterable[Live], now: datetime) -> list[Live]:
+def _concerned_by(change: Change, candidates: Iterable[Alike], now: datetime) -> list[Alike]:
     """Those whom the change concerns; of many that are about the same, one is asked."""
     verdicts: dict[bytes, bool] = {}
     kept = []
-    for live in candidates:
-        verdict = verdicts.get(live.about)
+    for some in candidates:
+        verdict = verdicts.get(some.about)
         if verdict is None:
-            verdict = verdicts[live.about] = concerned(live.doc, change)
-        if verdict and _in_force(live, now):
-            kept.append(live)
+            verdict = verdicts[some.about] = concerned(some.one.doc, change)
+        if verdict and any(_in_force(live, now) for live in some.lives):
+            kept.append(some)
     return kept
 
 
@@ -174,9 +175,9 @@ async def _as_of(tx: Transaction, tenant_id: int, change: Change) -> Document | 
     return found[0] if found else None
 
 
-async def _chosen(tx: Transaction, lives: Sequence[Live], document: Document) -> list[Live]:
+async def _chosen(tx: Transaction, concerned_by: Sequence[Alike], document: Document) -> list[Alike]:
     """Those whose q, scopeQ and geoQ the entity answers. All their paths are asked in one statement, each once."""
-    different = {live.asks: live for live in lives}
+    different = {some.asks: some.one for some in concerned_by}
     paths = sorted({path for live in different.values() if live.q is not None for path in live.q.paths})
     rows = await tx.fetch(_SQL["paths_hold"], document.text, paths) if paths else []
     holds = {path: bool(row["holds"]) for path, row in zip(paths, rows, strict=True)}
@@ -190,7 +191,7 @@ async def _chosen(tx: Transaction, lives: Sequence[Live], document: Document) ->
         and ("scopeQ" not in live.doc or scopes_hold(live.doc["scopeQ"], scopes))
         and (live.geo is None or live.geo.matches(entity.get(live.geo.property)))
     }
-    return [live for live in lives if live.asks in chosen]
+    return [some for some in concerned_by if some.asks in chosen]
 
 
 async def _not_throttled(
