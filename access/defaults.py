@@ -19,6 +19,7 @@ SCOPES = {
     "rules:read": "read the alerting rules",
     "rules:write": "change the alerting rules",
     "points:till": "take and refund points as the till of a member shop",
+    "points:own": "see and use your own points",
     "points:wallet": "see and use the points of residents who have consented to it",
     "points:staff": "enrol residents and shops, change earning rules, hand out grants",
     "points:treasury": "fund campaigns, sell points, close days, settle shops, prove the books",
@@ -62,7 +63,9 @@ SCOPES = {
 }
 """The scopes that a client can be granted, and what each is for."""
 
-GRANTED_AT_ONCE = frozenset({"opendata:read", "openid", "profile", "email", "offline_access", "buses:ride"})
+GRANTED_AT_ONCE = frozenset(
+    {"opendata:read", "openid", "profile", "email", "offline_access", "buses:ride", "points:own"}
+)
 """What an app gets by asking: open data, and what each person allows it about themselves. All else needs approval."""
 
 _OFFICER = frozenset({"entities:read", "flood:staff", "rules:read", "devices:read", "accounting:read", "rejected:read"})
@@ -75,6 +78,9 @@ ROLES: dict[str, frozenset[str]] = {
     "bus-operator": frozenset({"buses:read", "buses:write", "buses:drive"}),
     "bus-driver": frozenset({"buses:drive"}),
     "bus-manager": frozenset({"buses:read"}),
+    "points-manager": frozenset({"points:staff"}),
+    "points-treasurer": frozenset({"points:treasury"}),
+    "points-till": frozenset({"points:till"}),
     "privacy-officer": frozenset(
         {
             *("persons:read", "persons:write", "grounds:read", "grounds:write", "emergencies:read", "audit:read"),
@@ -236,7 +242,17 @@ DEFAULT_POLICY = Policy(
             types=frozenset({"service:evacuation-public"}),
         ),
         _service("points-till", Action.WRITE, "points:till"),
+        _service("points-own", Action.READ, "points:own"),
+        _service("points-own", Action.WRITE, "points:own"),
         _service("points-wallet", Action.WRITE, "points:wallet"),
+        Rule(
+            name="points-desk",
+            explanation="the points' staff and treasurers see shops and funds",
+            allow=True,
+            actions=_READ,
+            types=frozenset({"service:points-desk"}),
+            scopes=frozenset({"points:staff", "points:treasury"}),
+        ),
         _service("points-staff", Action.READ, "points:staff"),
         _service("points-staff", Action.WRITE, "points:staff"),
         _service("points-treasury", Action.READ, "points:treasury"),

@@ -61,7 +61,11 @@ from api_gateway.routes import (
     personal,
     personal_staff,
     points,
+    points_own,
+    points_programmes,
     points_staff,
+    points_till,
+    points_treasury,
     policies,
     snapshot,
     staff,
@@ -201,7 +205,8 @@ def _routers(services: Gateway) -> list[APIRouter]:
     if services.evacuation is not None:
         routers.append(evacuation.router)
     if services.points is not None:
-        routers += [points.router, points_staff.router]
+        routers += [points.router, points_own.router, points_till.router, points_staff.router]
+        routers += [points_programmes.router, points_treasury.router]
     if services.buses is not None:
         routers += [buses.router, bus_people.router, bus_crew.router, bus_managing.router]
         routers += [bus_clinic.router, bus_open.router]

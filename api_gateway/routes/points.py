@@ -1,4 +1,4 @@
-"""Points for tills and apps: paying, refunding, a resident's wallet under consent, and open totals."""
+"""Points for apps: a resident's wallet under consent, and open totals."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ from broker.errors import Invalid, NotFound
 from broker.ports import Transaction
 from services.points.closing import outstanding
 from services.points.consent import demand_consent
-from services.points.credentials import Presented, issue_code
-from services.points.emv import ShopCode, build
-from services.points.town import Checkout, Shop, Town
+from services.points.credentials import issue_code
+from services.points.town import Shop, Town
 from services.points.wallet import movements, wallet
 
 router = APIRouter(prefix="/api/v1/points", tags=["points"], responses=PROBLEMS)
@@ -33,32 +32,6 @@ Name = Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,60}$")]
 """An id in a path."""
 Asked = TypeVar("Asked")
 ACCOUNT = "resident/"
-
-
-class Purchase(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """A purchase at a till. Either `code` (the resident's one-time code) or `card` with `pin`."""
-
-    id: _Id
-    yen: int
-    points: int = 0
-    code: str | None = None
-    card: str | None = None
-    pin: str | None = None
-    till_clock: Aware | None = None
-
-
-class Refund(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Points of a payment to be given back."""
-
-    id: _Id
-    payment: Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[A-Za-z0-9:._-]+$")]
-    points: _Points
-
-
-class Cancellation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A purchase (by the till's id of it) whose awards are to be taken back."""
-
-    purchase: _Id
 
 
 class HandOn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -98,11 +71,6 @@ async def caller_with(request: Request, service: str, action: Action = Action.WR
     return caller
 
 
-async def _till(request: Request) -> tuple[Caller, Shop]:
-    caller = await caller_with(request, "points-till")
-    return caller, await town_of(request).shop_of(caller.tenant, caller.subject.id)
-
-
 @router.get("/outstanding", summary="Unused points by issuer, kind and programme (open)")
 async def unused(
     request: Request, at: Annotated[datetime | None, Query(description="now if left out")] = None
@@ -116,48 +84,6 @@ async def unused(
     async with gateway.database.transaction(caller.tenant) as tx:
         rows = [row._asdict() for row in await outstanding(tx, time)]
     return answer({"at": time, "total": sum(row["points"] for row in rows), "outstanding": rows})
-
-
-@router.get("/till/shop", summary="The till's shop and the code to show")
-async def shop(
-    request: Request,
-    yen: Annotated[int | None, Query(ge=1, le=100_000_000)] = None,
-    reference: Annotated[str | None, Query(pattern=r"^[A-Za-z0-9]{1,25}$")] = None,
-) -> Response:
-    """`code` is the text of an EMVCo merchant-presented QR: static, or dynamic for `yen`. Needs points:till."""
-    caller, mine = await _till(request)
-    code = build(ShopCode(caller.tenant, mine.id, mine.name, mine.area or "-", yen, reference))
-    return answer({"shop": mine, "code": code})
-
-
-@router.post("/till/purchases", summary="Take points for a purchase and give what it earns")
-async def purchase(request: Request) -> Response:
-    """Safe to repeat under the same id. A refusal says in Japanese what to tell the customer. Needs points:till."""
-    caller, mine = await _till(request)
-    body = await asked(request, Purchase)
-    if (body.code is None) == (body.card is None):
-        raise Invalid("give either code, or card with pin", field="code")
-    shown = Presented(body.code, body.card, body.pin)
-    wanted = Checkout(body.id, shown, body.yen, body.points, body.till_clock)
-    receipt = await town_of(request).checkout(caller.tenant, mine, wanted)
-    return answer({**receipt._asdict(), "earned": [earned._asdict() for earned in receipt.earned]})
-
-
-@router.post("/till/refunds", summary="Give points of a payment back")
-async def refund(request: Request) -> Response:
-    """In parts up to the whole; the very lots are restored. Needs points:till."""
-    caller, mine = await _till(request)
-    body = await asked(request, Refund)
-    done = await town_of(request).refund(caller.tenant, mine, body.id, body.payment, body.points)
-    return answer({"id": body.id, "points": done.amount, "at": done.at})
-
-
-@router.post("/till/cancellations", summary="Take back what a purchase earned")
-async def cancellation(request: Request) -> Response:
-    """As far as it has not been spent. Needs points:till."""
-    caller, mine = await _till(request)
-    body = await asked(request, Cancellation)
-    return answer({"takenBack": await town_of(request).take_back(caller.tenant, mine, body.purchase)})
 
 
 async def _consented(request: Request, resident: str) -> tuple[Caller, str]:
@@ -210,11 +136,16 @@ async def own_code(request: Request, resident: Name) -> Response:
 async def hand_on(request: Request, resident: Name) -> Response:
     """Without `to` the points go to the city's donation account. Needs points:wallet and consent."""
     caller, account = await _consented(request, resident)
-    body, town = await asked(request, HandOn), town_of(request)
+    return await hand_points_on(request, caller.tenant, account, await asked(request, HandOn))
+
+
+async def hand_points_on(request: Request, tenant: str, account: str, body: HandOn) -> Response:
+    """Out of an account to a member of the family, or to the city's donation account."""
+    town = town_of(request)
     if body.to is None:
-        done = await town.donate(caller.tenant, body.id, account, body.points)
+        done = await town.donate(tenant, body.id, account, body.points)
     else:
-        done = await town.hand_on(caller.tenant, body.id, account, ACCOUNT + body.to, body.points)
+        done = await town.hand_on(tenant, body.id, account, ACCOUNT + body.to, body.points)
     return answer({"id": body.id, "points": done.amount, "at": done.at})
 
 

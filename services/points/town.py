@@ -40,10 +40,13 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Checkout(NamedTuple):
-    """A purchase at a till: `yen` in all, of which `points` are paid with points. `id` is the till's own."""
+    """A purchase at a till: `yen` in all, of which `points` are paid with points. `id` is the till's own.
+
+    `shown` is what the resident showed there; None where the resident pays by themself (`Town.pay`).
+    """
 
     id: str
-    shown: Presented
+    shown: Presented | None
     yen: int
     points: int
     till_clock: datetime | None = None
@@ -184,13 +187,18 @@ class Town:
         The part paid with points earns nothing. The city's clock decides; the till's is only kept. Raises
         `Declined` (in words for the customer), `Invalid`, `Conflict` for an id used otherwise.
         """
-        if not (0 <= asked.points <= asked.yen and 0 < asked.yen <= 100_000_000):
-            raise Invalid("yen is 1 to 100,000,000 and points are at most as many", field="points")
-        key = f"{shop.id}:{asked.id}"
-        payment = f"pay:{key}"
-        account = await recognise(self.database, tenant, asked.shown, payment, self.clock())
+        _check(asked)
+        payment = f"pay:{shop.id}:{asked.id}"
+        account = await recognise(self.database, tenant, asked.shown or Presented(), payment, self.clock())
         if isinstance(account, Refusal):
             raise Declined(account.why, account.explanation)
+        return await self.pay(tenant, shop, account, asked)
+
+    async def pay(self, tenant: str, shop: Shop, account: str, asked: Checkout) -> Receipt:
+        """`checkout` for a resident who is known already."""
+        _check(asked)
+        key = f"{shop.id}:{asked.id}"
+        payment = f"pay:{key}"
         if asked.points:
             wish = Transfer(
                 id=payment,
@@ -332,3 +340,8 @@ class Town:
             purpose="donation",
         )
         return demand(await self.ledger.submit(tenant, [wish]))[0]
+
+
+def _check(asked: Checkout) -> None:
+    if not (0 <= asked.points <= asked.yen and 0 < asked.yen <= 100_000_000):
+        raise Invalid("yen is 1 to 100,000,000 and points are at most as many", field="points")
