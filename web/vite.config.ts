@@ -21,6 +21,10 @@ const PAGES = [
   "bus-report",
   "catalogue",
   "usage",
+  "points",
+  "points-till",
+  "points-manager",
+  "points-treasury",
 ];
 
 // One HTML entry per audience; relative addresses, so that the gateway may serve the folder at any path.

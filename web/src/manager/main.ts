@@ -45,14 +45,7 @@ function shown(words: BusWords): Shown[] {
 
 async function save({ account }: BusPage, first: string, last: string): Promise<void> {
   const address = `${path("figures.csv")}?from=${first}&to=${last}`;
-  const answer = await fetch(address, {
-    headers: { Authorization: `Bearer ${await account.bearer()}` },
-    signal: AbortSignal.timeout(15_000),
-  });
-  if (!answer.ok) throw new Error(`status ${answer.status}`);
-  const url = URL.createObjectURL(await answer.blob());
-  h("a", { href: url, download: `buses-${first}-${last}.csv` }).click();
-  URL.revokeObjectURL(url);
+  await account.save(address, `buses-${first}-${last}.csv`);
 }
 
 async function show(page: BusPage, place: HTMLElement, first: string, last: string): Promise<void> {

@@ -1,5 +1,5 @@
 /** The frame of every page with an account: language, who is logged in, logging out. */
-import { byId, setText } from "../dom/h";
+import { byId, h, setText } from "../dom/h";
 import { attempt } from "../form/form";
 import {
   chooseLanguage,
@@ -7,7 +7,7 @@ import {
   rememberedLanguage,
   rememberLanguage,
 } from "../language/language";
-import { Account } from "./session";
+import { Account, loginAddress } from "./session";
 import { type Words, wordsOf } from "./words";
 
 export type Title =
@@ -26,7 +26,11 @@ export type Title =
   | "pageDispatcher"
   | "pageManager"
   | "pageCatalogue"
-  | "pageUsage";
+  | "pageUsage"
+  | "pageWallet"
+  | "pageTill"
+  | "pageProgramme"
+  | "pageTreasury";
 
 /** Opens the session and draws the page, again whenever the language changes. */
 export function openDesk(
@@ -64,4 +68,23 @@ export function openDesk(
     void render();
   });
   void render();
+}
+
+/** As `openDesk`, for people who hold `scope`; others log in, or are told. */
+export function openFor(
+  title: Title,
+  scope: string,
+  draw: (main: HTMLElement, account: Account, code: LanguageCode) => Promise<void>,
+): void {
+  openDesk(title, async (main, account, words) => {
+    if (account.session.person === null || account.session.secondFactorDue) {
+      location.assign(loginAddress());
+      return;
+    }
+    if (!account.may(scope)) {
+      main.append(h("p", { class: "card" }, words.noRole));
+      return;
+    }
+    await draw(main, account, document.documentElement.lang === "en" ? "en" : "ja");
+  });
 }

@@ -104,6 +104,21 @@ export class Account {
     return (await this.post<{ redirect: string | null }>("/account/logout")).redirect ?? "/login.html";
   }
 
+  /** Saves a file of the API's under a name. */
+  async save(path: string, name: string): Promise<void> {
+    const answer = await fetch(path, {
+      headers: { Authorization: `Bearer ${await this.bearer()}` },
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    if (!answer.ok) throw new Refused(answer.status, `status ${answer.status}`);
+    const url = URL.createObjectURL(await answer.blob());
+    const link = document.createElement("a");
+    link.href = url;
+    link.download = name;
+    link.click();
+    URL.revokeObjectURL(url);
+  }
+
   may(scope: string): boolean {
     return this.session.scopes?.includes(scope) ?? false;
   }

@@ -1,6 +1,6 @@
 /** What the buses' pages share: who may be here, choosing stops, quoting, and a list of bookings. */
-import { openDesk, type Title } from "../account/desk";
-import { type Account, loginAddress, Refused } from "../account/session";
+import { openFor, type Title } from "../account/desk";
+import { type Account, Refused } from "../account/session";
 import { h } from "../dom/h";
 import { renderButton, say } from "../form/form";
 import type { LanguageCode } from "../language/language";
@@ -21,19 +21,7 @@ export const path = (...parts: readonly string[]) => [BUSES, ...parts.map(encode
 
 /** Opens a page for people who hold `scope`; others log in, or are told. */
 export function openBusPage(title: Title, scope: string, draw: (page: BusPage) => Promise<void>): void {
-  openDesk(title, async (main, account) => {
-    const code = document.documentElement.lang === "en" ? "en" : "ja";
-    const words = busWords(code);
-    if (account.session.person === null || account.session.secondFactorDue) {
-      location.assign(loginAddress());
-      return;
-    }
-    if (!account.may(scope)) {
-      main.append(h("p", { class: "card" }, words.noRole));
-      return;
-    }
-    await draw({ main, account, words, code });
-  });
+  openFor(title, scope, (main, account, code) => draw({ main, account, code, words: busWords(code) }));
 }
 
 export async function stopsOf(account: Account): Promise<Stop[]> {

@@ -126,7 +126,6 @@ const ja = {
   minutes: (count: number) => `${count.toFixed(1)}分`,
   noData: "—",
   perDay: "日ごと",
-  noRole: "この画面を使う権限がありません。",
   loading: "読み込んでいます",
 };
 
@@ -255,7 +254,6 @@ const en: BusWords = {
   minutes: (count) => `${count.toFixed(1)} min`,
   noData: "—",
   perDay: "By day",
-  noRole: "You have no role for this page.",
   loading: "Loading",
 };
 
