@@ -1,16 +1,25 @@
-"""The role `points`: keeps the points' books by the clock."""
+"""The role `points`: keeps the points' books by the clock, and rewards what the log tells of."""
 
 from __future__ import annotations
 
 import asyncio
 
+from broker.consume import Consumption, Subscription
+from broker.ports import CHANGES
 from cityos.settings import Settings
 from cityos.wiring import open_parts
+from services.points.hearing import GROUP, Ears
 from services.points.keeping import Keeper
 from services.points.ledger import Ledger
+from services.points.town import Town
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
-    """End reservations, expire points, seal the journal and close each day, until told to stop."""
+    """End reservations, expire points, seal the journal, close each day, reward rides and charging, until told to
+    stop."""
     async with open_parts(settings) as parts, Ledger(parts.database, settings.points).running() as ledger:
-        await Keeper(parts.database, ledger, settings.points).run(stop)
+        ears = Ears(Town(parts.database, ledger))
+        consumption = Consumption(parts.log, parts.database, Subscription(CHANGES, GROUP), ears.handle)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(Keeper(parts.database, ledger, settings.points).run(stop))
+            tasks.create_task(consumption.run(stop))

@@ -7,6 +7,8 @@ from dataclasses import astuple, dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from access.personal import PERSON_URN
+from broker.consent.gate import person_of
 from broker.entities.merge import EntityUpdate
 from broker.errors import Invalid, NotFound
 from broker.ports import Database, Outlet, Transaction
@@ -16,6 +18,7 @@ from schemas.clock import iso
 from services.dispatch import people, store
 from services.dispatch.days import Days, minutes_into
 from services.dispatch.driven import Expected, Position, expect, late, moved, up_to, without
+from services.dispatch.personal import SERVICE
 from services.dispatch.planning import Day
 from services.dispatch.values import Booking, BookingState, Heard, Report, Tour
 
@@ -126,8 +129,14 @@ class Crew:
         await store.set_ridden(tx, booking.id, vehicle, report.what, report.at)
         if report.what == "alighted":
             done = replace(booking, vehicle=vehicle, alighted_at=report.at)
-            await self._entities.write(tx, tenant, [ride_entity(done)], at=self._days.now())
+            person = await self._person(tx, tenant, booking.rider)
+            await self._entities.write(tx, tenant, [ride_entity(done, person)], at=self._days.now())
         return up_to(tour, booking.id, report.what == "boarded")
+
+    async def _person(self, tx: Transaction, tenant: str, rider: str) -> str | None:
+        """Who the rider is: by their account, or by the link made at the counter."""
+        known = (await people.riders_named(tx, [rider])).get(rider)
+        return (known.account if known else None) or await person_of(tx, tenant, SERVICE, rider)
 
     async def _no_show(self, tx: Transaction, booking: Booking, report: Report, tour: Tour) -> Tour:
         if booking.boarded_at is not None:
@@ -145,19 +154,21 @@ async def _positions(tx: Transaction) -> dict[str, Position]:
     return {row["vehicle"]: Position(*list(row.values())[1:]) for row in await tx.fetch(SQL["positions"])}
 
 
-def ride_entity(booking: Booking) -> EntityUpdate:
-    """A ride that was made, for other services (points for riding, paying with points). Personal data."""
+def ride_entity(booking: Booking, person: str | None = None) -> EntityUpdate:
+    """A ride that was made, for other services (points for riding, paying with points). Personal data of `person`."""
 
     def said(value: Any) -> dict[str, Any]:
         return {"type": "Property", "value": value}
 
-    attributes = {
+    attributes: dict[str, Any] = {
         "rider": said(booking.rider),
         "fare": {**said(booking.fare), "unitCode": "JPY"},
         "payment": said(booking.payment),
         "dateRidden": said(booking.ask.day.isoformat()),
         "status": said("completed"),
     }
+    if person is not None:
+        attributes["person"] = {"type": "Relationship", "object": PERSON_URN + person}
     return EntityUpdate(f"urn:ngsi-ld:RideBooking:{booking.id}", ("RideBooking",), attributes, frozenset(attributes))
 
 

@@ -1,0 +1,98 @@
+"""Points for what the log tells of: once for each ride, whatever dies in between."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from broker.consent.register import add_person, link
+from broker.consume import Consumption, Subscription
+from broker.entities.merge import EntityUpdate
+from broker.log.postgres import PostgresLog, PostgresOutlet
+from broker.ports import CHANGES, Record, Transaction
+from broker.store.entities import EntityWriter
+from services.points.hearing import GROUP, RIDE, Ears
+from services.points.personal import SERVICE
+from services.points.town import Town
+from tests.integration.points.conftest import RULES, Scene
+
+PARTITIONS = {CHANGES: 2}
+CAMPAIGN = {
+    "id": "noru",
+    "title": "バスでポイント",
+    "rule": {"type": "participation", "event": RIDE, "points": 30},
+    "start": "2026-04-01",
+    "end": "2027-03-31",
+}
+
+
+class Death(BaseException):
+    """The process dies here."""
+
+
+@pytest.fixture
+async def log(scene: Scene) -> AsyncIterator[PostgresLog]:
+    await scene.town.put_rules("fukui", {"campaigns": [*RULES["campaigns"], CAMPAIGN]}, "staff")
+    await scene.town.fund("fukui", "noru", "campaign/noru", 100)
+    async with scene.database.app.transaction("fukui") as tx:
+        await add_person(tx, "fukui", "fukui.hanako", scene.now)
+        await link(tx, "fukui", "fukui.hanako", SERVICE, "resident/a", "staff", scene.now)
+    log = PostgresLog(scene.database.system, partitions=PARTITIONS)
+    yield log
+    await log.close()
+
+
+async def ride(scene: Scene, number: int, person: str = "fukui.hanako") -> None:
+    attributes = {
+        "status": {"type": "Property", "value": "completed"},
+        "fare": {"type": "Property", "value": 300 + number},
+        "person": {"type": "Relationship", "object": f"urn:ngsi-ld:Person:{person}"},
+    }
+    update = EntityUpdate(f"urn:ngsi-ld:RideBooking:{number}", ("RideBooking",), attributes)
+    async with scene.database.app.transaction("fukui") as tx:
+        await EntityWriter(PostgresOutlet(PARTITIONS)).write(tx, "fukui", [update], at=scene.now)
+
+
+async def until(condition: object, run: asyncio.Task[None]) -> None:
+    async with asyncio.timeout(60):
+        while not await condition():  # type: ignore[operator]
+            assert not run.done(), run
+            await asyncio.sleep(0.02)
+
+
+async def test_each_ride_earns_once_whatever_dies(scene: Scene, log: PostgresLog) -> None:
+    ears = Ears(Town(scene.database.system, scene.ledger, lambda: scene.now))
+    deaths = 0
+
+    async def dies_twice(tx: Transaction, records: Sequence[Record]) -> None:
+        nonlocal deaths
+        await ears.handle(tx, records)
+        if deaths < 2:
+            deaths += 1
+            raise Death
+
+    await ride(scene, 1)
+    await ride(scene, 2, "fukui.without-an-account")
+    for _ in range(2):
+        with contextlib.suppress(Death):
+            await Consumption(log, scene.database.system, Subscription(CHANGES, GROUP), dies_twice).run(asyncio.Event())
+    assert deaths == 2
+    stop = asyncio.Event()
+    again = Consumption(log, scene.database.system, Subscription(CHANGES, GROUP), dies_twice)
+    running = asyncio.create_task(again.run(stop))
+    for number in (1, 3, 4, 5, 6):
+        await ride(scene, number + 10 if number > 1 else 1)
+    await until(lambda: _has(scene, 90), running)
+    await ride(scene, 20)
+    stop.set()
+    await running
+    # The fund held 100: three rides at 30, and no award is cut in two.
+    assert await scene.balance("resident/a") == 90
+    assert await scene.balance("campaign/noru") == 10
+
+
+async def _has(scene: Scene, points: int) -> bool:
+    return await scene.balance("resident/a") == points
