@@ -99,3 +99,22 @@ def close_day(
     made = with_parts(run)
     print_table([row._asdict() for row in made.outstanding], empty="未使用残高はありません / nothing outstanding")
     console.print(f"{made.day} 未使用残高 {made.unused:,} ポイント、封印 {made.seal}: {made.head}", soft_wrap=True)
+
+
+@app.command()
+def demo(
+    residents: Annotated[int, typer.Option(min=10, max=2000, help="how many people live there")] = 90,
+    sales: Annotated[int, typer.Option(min=10, max=1000, help="how many sales a day")] = 40,
+    tenant: Tenant = "",
+) -> None:
+    """Play eight weeks of a small town, up to now. / 小さな町の8週間を再生する"""
+    from cityos.points_town import PointsTown
+
+    async def play(settings: Settings, parts: Parts) -> None:
+        town = PointsTown(parts.database, tenant or settings.city.tenant, residents=residents, sales_a_day=sales)
+        await town.play(lambda line: console.print(line, soft_wrap=True))
+
+    with_parts(play)
+    console.print(
+        "画面 / pages: points-manager.html, points-treasury.html, points-till.html, points.html", soft_wrap=True
+    )

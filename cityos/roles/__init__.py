@@ -25,7 +25,7 @@ ROLES = {
     "evacuation": "levels hours ahead, proposals for districts, and who has not answered them",
     "notifier": "deliveries to webhooks, by mail and over MQTT",
     "dispatch": "the plans of demand-responsive buses, improved within every promise",
-    "points": "the points' books by the clock: time-outs, expiry, seals, closings",
+    "points": "the points' books by the clock: time-outs, expiry, seals, closings; rewards for what the log tells of",
     "chargers": "the central system for charging stations (OCPP), and the load of their sites",
     "gateway": "the open API, the event streams and the pages",
 }

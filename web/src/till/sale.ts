@@ -154,7 +154,7 @@ function receiptOf({ words, code }: PointsPage, receipt: Receipt, next: () => vo
       heading,
       h("p", {}, timeText(receipt.at, code)),
       h("p", { class: "balance" }, words.points(receipt.points)),
-      h("p", {}, words.confirmText(words.points(receipt.points), words.yen(receipt.yen - receipt.points))),
+      h("p", {}, words.receiptText(words.points(receipt.points), words.yen(receipt.yen - receipt.points))),
       earned.length > 0 ? h("h3", {}, words.earned) : null,
       h("ul", {}, ...earned),
       h("p", {}, words.left(words.points(receipt.balance))),

@@ -62,7 +62,7 @@ export function funds(page: PointsPage): Section {
         say(words.done);
       },
     );
-    const heads = [words.campaign, words.putIn, words.fundGiven, words.fundLeft];
+    const heads = [words.campaign, words.fundIn, words.fundGiven, words.fundLeft];
     return [table(words.funds, heads, rows, words.none), form, h("h3", {}, words.sell), selling(page)];
   });
 }
