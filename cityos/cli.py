@@ -36,6 +36,7 @@ from cityos.commands import (
 )
 from cityos.commands.accounting import accounting
 from cityos.commands.common import console, settings_here
+from cityos.commands.mqtt_acl import mqtt_acl
 from cityos.commands.replay import run_demo_replay
 from cityos.commands.settings import show_settings
 from cityos.provision import provision_demo
@@ -49,6 +50,7 @@ from cityos.wiring import open_parts
 app = typer.Typer(help="都市OS: 街の機器・データ・サービスをつなぐ基盤", no_args_is_help=True, add_completion=False)
 app.command()(accounting)
 app.command("settings")(show_settings)
+app.command("mqtt-acl")(mqtt_acl)
 app.command("log-replay")(rejected.log_replay)
 app.command()(backups.backup)
 app.command()(backups.restore)

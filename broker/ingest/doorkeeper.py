@@ -60,7 +60,12 @@ class RegistryDoorkeeper:
         return kept
 
 
-def _principal(device: Device, key: bytes) -> Principal:
+def topics_of(device: Device) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The topics that a device may publish to, and those that it may hear: its own, and no others but a network's."""
     own = (f"city/+/{device.id}/up", f"city/+/{device.id}/reply/#")
     publish = (*own, *device.profile.publish) if device.kind == "network" else own
-    return Principal(device.tenant, device.id, publish, (f"city/+/{device.id}/down/#",), key)
+    return publish, (f"city/+/{device.id}/down/#",)
+
+
+def _principal(device: Device, key: bytes) -> Principal:
+    return Principal(device.tenant, device.id, *topics_of(device), key)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import json
 import logging
+import os
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -22,6 +24,7 @@ _SQL = load("broker.store", "devices")
 _OVERLAP = timedelta(minutes=10)
 _POLL_SECONDS = 300.0
 _PAGE = 1000
+_ITERATIONS, _SALT_BYTES = 101, 12
 _log = logging.getLogger(__name__)
 
 
@@ -48,6 +51,16 @@ def secret_hash(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
+def broker_password(secret: str) -> str:
+    """How mosquitto keeps a password: ``$7$iterations$salt$hash``, PBKDF2 with SHA-512 (mosquitto_passwd(1)).
+
+    With its own 101 iterations: what makes guessing hopeless is the length of the secrets, not the slowness of a hash.
+    """
+    salt = os.urandom(_SALT_BYTES)
+    digest = hashlib.pbkdf2_hmac("sha512", secret.encode(), salt, _ITERATIONS)
+    return f"$7${_ITERATIONS}${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"
+
+
 async def register(
     tx: Transaction, tenant: str, device: Device, profile: Mapping[str, Any], secret: str | None = None
 ) -> None:
@@ -63,6 +76,7 @@ async def register(
         device.entity_type,
         secret_hash(secret) if secret is not None else None,
         json.dumps(profile, ensure_ascii=False),
+        broker_password(secret) if secret is not None else None,
     )
 
 
@@ -91,7 +105,7 @@ async def note_seen(tx: Transaction, seen: Mapping[tuple[str, str], datetime]) -
 
 async def rotate_secret(tx: Transaction, device_id: str, secret: str, keep_until: datetime | None) -> None:
     """Replace a device's secret; the old one counts until `keep_until`, or no more at once. Raises `NotFound`."""
-    if await tx.fetchval(_SQL["rotate"], device_id, secret_hash(secret), keep_until) is None:
+    if await tx.fetchval(_SQL["rotate"], device_id, secret_hash(secret), keep_until, broker_password(secret)) is None:
         raise NotFound(f"there is no device {device_id}")
 
 
@@ -103,10 +117,23 @@ async def offer_claim(tx: Transaction, device_id: str, code: str) -> None:
 
 async def claim(tx: Transaction, code: str, person: str, secret: str) -> str:
     """Give the device of a sticker its secret, once, and return its id; it waits for approval. Raises `NotFound`."""
-    row = await tx.fetchrow(_SQL["claim"], secret_hash(code), person, secret_hash(secret))
+    row = await tx.fetchrow(_SQL["claim"], secret_hash(code), person, secret_hash(secret), broker_password(secret))
     if row is None:
         raise NotFound("no device waits for this code: look again at the sticker, or it was claimed already")
     return str(row["id"])
+
+
+async def known_to_brokers(database: Database) -> AsyncIterator[tuple[Device, str | None]]:
+    """Every device of every tenant with what an ordinary broker checks its password against, in order of name."""
+    last = ("", "")
+    while True:
+        async with database.transaction() as tx:
+            rows = await tx.fetch(_SQL["for_brokers"], *last, _PAGE)
+        for row in rows:
+            yield _device(row, _profile(row["id"], row["profile"])), row["broker_password"]
+        if len(rows) < _PAGE:
+            return
+        last = (rows[-1]["tenant"], rows[-1]["id"])
 
 
 async def changed_since(database: Database, query: str, since: datetime) -> AsyncIterator[list[Any]]:

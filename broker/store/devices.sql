@@ -1,9 +1,10 @@
 -- name: register
-insert into device (tenant_id, id, family, kind, status, entity_id, entity_type, secret_hash, profile)
-select t.id, $2, $3, $4, $5, $6, $7, $8, $9::jsonb from tenant t where t.name = $1
+insert into device (tenant_id, id, family, kind, status, entity_id, entity_type, secret_hash, profile, broker_password)
+select t.id, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10 from tenant t where t.name = $1
 on conflict (tenant_id, id) do update set family = excluded.family, kind = excluded.kind, status = excluded.status,
     entity_id = excluded.entity_id, entity_type = excluded.entity_type,
-    secret_hash = coalesce(excluded.secret_hash, device.secret_hash), profile = excluded.profile
+    secret_hash = coalesce(excluded.secret_hash, device.secret_hash), profile = excluded.profile,
+    broker_password = coalesce(excluded.broker_password, device.broker_password)
 
 -- name: quarantine
 insert into device (tenant_id, id, family, status)
@@ -50,13 +51,23 @@ on conflict (tenant_id, device) do update set at = excluded.at where device_seen
 
 -- name: rotate
 update device set previous_hash = case when $3::timestamptz is null then null else secret_hash end, previous_until = $3,
-    secret_hash = $2
+    secret_hash = $2, broker_password = $4
 where id = $1 and tenant_id = current_setting('cityos.tenant_id')::int returning id
 
 -- name: offer
-update device set claim_hash = $2, status = 'quarantined', secret_hash = null
+update device set claim_hash = $2, status = 'quarantined', secret_hash = null, broker_password = null
 where id = $1 and tenant_id = current_setting('cityos.tenant_id')::int returning id
 
 -- name: claim
-update device set claim_hash = null, claimed_by = $2, secret_hash = $3
+update device set claim_hash = null, claimed_by = $2, secret_hash = $3, broker_password = $4
 where claim_hash = $1 and tenant_id = current_setting('cityos.tenant_id')::int returning id, family
+
+-- name: for_brokers
+select t.name as tenant, t.unknown_devices, d.id, d.family, d.kind, d.status, d.entity_id, d.entity_type,
+    d.secret_hash, d.previous_hash, d.previous_until, d.profile::text as profile, d.updated_at, d.broker_password,
+    case when d.certified then array(select c.fingerprint from device_certificate c
+        where c.tenant_id = d.tenant_id and c.device = d.id and c.revoked_at is null) end as certificates
+from device d join tenant t on t.id = d.tenant_id
+where (t.name, d.id) > ($1, $2)
+order by t.name, d.id
+limit $3

@@ -1,0 +1,55 @@
+"""`cityos mqtt-acl`: the registry of devices for an ordinary MQTT broker."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from broker.ingest.broker_files import BrokerFiles, Known, broker_files
+from broker.store.devices import known_to_brokers
+from cityos.commands.common import console, print_table, with_parts
+from cityos.settings import Settings
+from cityos.wiring import Parts
+
+
+def mqtt_acl(
+    passwords: Annotated[Path, typer.Option(help="mosquitto's password_file, written anew")],
+    acl: Annotated[Path, typer.Option(help="mosquitto's acl_file, written anew")],
+) -> None:
+    """Write mosquitto's password and access list files from the registry of devices. / MQTTブローカーの許可を書き出す
+
+    A device publishes only as itself. After a change of the registry run it again and send mosquitto a HUP.
+    """
+
+    async def make(settings: Settings, parts: Parts) -> BrokerFiles:
+        known = [Known(device, kept) async for device, kept in known_to_brokers(parts.database)]
+        bridge = settings.bridge
+        ours = None
+        if bridge is not None and bridge.username:
+            ours = (bridge.username, bridge.password.get_secret_value() if bridge.password else "")
+        return broker_files(known, bridge=ours)
+
+    made = with_parts(make)
+    _replace(passwords, made.passwords)
+    _replace(acl, made.acl)
+    print_table([line._asdict() for line in made.left_out], empty="every device is in the files")
+
+
+def _replace(path: Path, text: str) -> None:
+    """All of it or the old file: a broker may read at any moment. Readable for its owner alone, as secrets are."""
+    beside = path.with_name(f".{path.name}.new")
+    beside.unlink(missing_ok=True)
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    if path.exists():
+        known = path.stat()
+        os.chown(beside, known.st_uid, known.st_gid)
+        beside.chmod(known.st_mode & 0o777)
+    beside.replace(path)
+    console.print(f"{path}", markup=False, soft_wrap=True)
