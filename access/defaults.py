@@ -136,11 +136,20 @@ def _service(name: str, action: Action, scope: str | None = None) -> Rule:
 
 
 DEFAULT_POLICY = Policy(
-    version="2026-11-1",
+    version="2026-11-2",
     rules=(
         Rule(
             name="personal-data",
             explanation="personal data is given to nobody but on a ground of the act, for a stated purpose",
+            allow=False,
+            actions=_READ,
+            types=PERSONAL_TYPES,
+            conceal=True,
+        ),
+        Rule(
+            name="personal-data-is-written-by-services",
+            explanation="data about persons is written by the service that holds it (bookings, points, presence), which"
+            " knows whose it is and on what ground; no scope opens it to the API of entities",
             allow=False,
             actions=_EVERY,
             types=PERSONAL_TYPES,

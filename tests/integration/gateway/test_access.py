@@ -184,7 +184,7 @@ async def test_writing_needs_a_token_and_its_scope(city: City, api: httpx.AsyncC
         "type": "urn:city-os:problem:forbidden",
         "title": "The caller may not",
         "status": 403,
-        "detail": "to write WaterObserved a token needs the scope entities:write (rule default of policy 2026-11-1)",
+        "detail": "to write WaterObserved a token needs the scope entities:write (rule default of policy 2026-11-2)",
     }
     basic = await api.post(UPSERT, json=[gauge()], auth=("a", "b"))
     assert (basic.status_code, basic.json()["detail"]) == (401, "the header Authorization must be: Bearer TOKEN")
@@ -280,3 +280,14 @@ async def test_anyone_may_ask_in_a_body_for_what_is_open(api: httpx.AsyncClient,
     when = {"temporalQ": {"timerel": "after", "timeAt": "2024-01-01T00:00:00Z"}}
     answer = await api.post("/ngsi-ld/v1/temporal/entityOperations/query", json=wanted | when)
     assert [entity["id"] for entity in answer.json()] == [GAUGE]
+
+
+async def test_data_about_persons_is_not_written_here_and_it_says_where(writer: httpx.AsyncClient) -> None:
+    person = {"id": "urn:ngsi-ld:Person:1", "type": "Person", "name": "福井 花子"}
+    for answer in (
+        await writer.post(ENTITIES, json=person),
+        await writer.post("/ngsi-ld/v1/entityOperations/upsert", json=[person]),
+        await writer.post("/v2/entities", json={"id": "p", "type": "Person"}),
+    ):
+        assert answer.status_code in (403, 207, 400), answer.text
+        assert "written by the service that holds it" in answer.text

@@ -37,7 +37,7 @@ def app(*scopes: str, tenant: str = "fukui") -> Subject:
         (app("entities:write"), Action.WRITE, "Alert", False, "assessments-are-made-by-alerting"),
         (app("alerts:write"), Action.WRITE, "Alert", True, "assessments-by-scope"),
         (app(*SCOPES), Action.READ, "Person", False, "personal-data"),
-        (app(*SCOPES), Action.WRITE, "DeviceMeasurement", False, "personal-data"),
+        (app(*SCOPES), Action.WRITE, "DeviceMeasurement", False, "personal-data-is-written-by-services"),
         (app(*SCOPES), Action.COMMAND, "Gate", False, "default"),
         (ANYONE, Action.READ, "service:devices", False, "default"),
         (app("entities:read", "entities:write"), Action.READ, "service:devices", False, "default"),
