@@ -4,106 +4,8 @@ import { type Account, loginAddress } from "../shared/account/session";
 import type { Words } from "../shared/account/words";
 import { h } from "../shared/dom/h";
 import { renderButton, renderForm, say } from "../shared/form/form";
-
-type Cell = Node | string;
-
-function table(heads: readonly string[], rows: readonly (readonly Cell[])[], empty: string): HTMLElement {
-  if (rows.length === 0) return h("p", {}, empty);
-  return h(
-    "div",
-    { class: "scroll" },
-    h(
-      "table",
-      { class: "table" },
-      h("thead", {}, h("tr", {}, ...heads.map((text) => h("th", { scope: "col" }, text)))),
-      h(
-        "tbody",
-        {},
-        ...rows.map((row) =>
-          h(
-            "tr",
-            {},
-            ...row.map((cell, index) => (index === 0 ? h("th", { scope: "row" }, cell) : h("td", {}, cell))),
-          ),
-        ),
-      ),
-    ),
-  );
-}
-
-/** A section that reads what it shows again after each change. */
-function section(id: string, title: string, read: (redraw: () => Promise<void>) => Promise<readonly Node[]>) {
-  const body = h("div", {});
-  const redraw = async () => body.replaceChildren(...(await read(redraw)));
-  return { node: h("section", { class: "card", id }, h("h2", {}, title), body), redraw };
-}
-
-const path = (...parts: readonly string[]) => `/api/v1/${parts.map(encodeURIComponent).join("/")}`;
-
-function devices(account: Account, words: Words) {
-  interface Device {
-    readonly id: string;
-    readonly family: string;
-    readonly status: string;
-  }
-  return section("devices", words.devices, async (redraw) => {
-    const found = await account.api<{ devices: Device[] }>("GET", path("devices"));
-    const shown = h("div", {});
-    const set = (id: string, status: string, label: string) =>
-      renderButton(label, async () => {
-        await account.api("PUT", path("devices", id, "status"), { status });
-        await redraw();
-      });
-    const rows = found.devices.map(({ id, family, status }) => [
-      id,
-      family,
-      status,
-      account.may("devices:write")
-        ? status === "approved"
-          ? set(id, "suspended", words.suspend)
-          : set(id, "approved", status === "suspended" ? words.resume : words.approve)
-        : "",
-    ]);
-    const show = (made: readonly { username: string; password: string }[]) => {
-      const lines = made.map(({ username, password }) => `${username}\t${password}`).join("\n");
-      shown.replaceChildren(h("p", {}, words.secretOnce), h("pre", { class: "secret", id: "secret" }, lines));
-    };
-    const one = renderForm(
-      [
-        { name: "id", label: words.id, required: true },
-        { name: "family", label: words.family, required: true, value: "river_gauge" },
-        { name: "entity_id", label: words.entity },
-      ],
-      words.addDevice,
-      async ({ id, family, entity_id }) => {
-        const made = await account.api<{ username: string; password: string }>("POST", path("devices"), {
-          id,
-          family,
-          entity_id: entity_id || null,
-        });
-        await redraw();
-        show([made]);
-        document.querySelector("#devices > div")?.append(shown);
-      },
-    );
-    const many = renderForm(
-      [{ name: "csv", label: words.csv, type: "textarea" }],
-      words.addCsv,
-      async ({ csv }) => {
-        const made = await account.api<{ devices: { username: string; password: string }[] }>(
-          "POST",
-          path("devices", "csv"),
-          csv ?? "",
-        );
-        await redraw();
-        show(made.devices);
-        document.querySelector("#devices > div")?.append(shown);
-      },
-    );
-    const forms = account.may("devices:write") ? [one, many] : [];
-    return [table([words.id, words.family, words.status, words.action], rows, words.nothing), ...forms];
-  });
-}
+import { devices } from "./devices";
+import { path, section, table, time } from "./parts";
 
 function apps(account: Account, words: Words) {
   interface App {
@@ -213,10 +115,6 @@ function audit(account: Account, words: Words) {
       ),
     ];
   });
-}
-
-function time(text: string): string {
-  return new Date(text).toLocaleString("ja-JP", { timeZone: "Asia/Tokyo" });
 }
 
 openDesk("pageStaff", async (main, account, words) => {
