@@ -31,6 +31,14 @@ class LeftOut(NamedTuple):
     why: str
 
 
+class Bridge(NamedTuple):
+    """The city's own user at the broker: it hears these topics, and brings every device its commands."""
+
+    user: str
+    password: str
+    hears: tuple[str, ...] = ("city/#",)
+
+
 class BrokerFiles(NamedTuple):
     """The two files, and who is in neither."""
 
@@ -39,8 +47,8 @@ class BrokerFiles(NamedTuple):
     left_out: list[LeftOut]
 
 
-def broker_files(known: Iterable[Known], *, bridge: tuple[str, str] | None = None) -> BrokerFiles:
-    """The files for these devices. `bridge` is the city's own user and password there: it hears all and commands all.
+def broker_files(known: Iterable[Known], *, bridge: Bridge | None = None) -> BrokerFiles:
+    """The files for these devices and, where the city comes in there itself, for its bridge.
 
     Left out are suspended devices, those of which only certificates count, and names that the formats cannot hold.
     """
@@ -48,9 +56,9 @@ def broker_files(known: Iterable[Known], *, bridge: tuple[str, str] | None = Non
     acl: list[str] = []
     left_out: list[LeftOut] = []
     if bridge is not None:
-        user, password = bridge
-        passwords.append(f"{user}:{broker_password(password)}")
-        acl.append(f"user {user}\ntopic read city/#\ntopic write city/+/+/down/#")
+        passwords.append(f"{bridge.user}:{broker_password(bridge.password)}")
+        hears = [f"topic read {topic}" for topic in bridge.hears]
+        acl.append("\n".join((f"user {bridge.user}", *hears, "topic write city/+/+/down/#")))
     for device, kept in known:
         name = f"{device.tenant}/{device.id}"
         publish, subscribe = topics_of(device)

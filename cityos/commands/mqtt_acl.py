@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from broker.ingest.broker_files import BrokerFiles, Known, broker_files
+from broker.ingest.broker_files import Bridge, BrokerFiles, Known, broker_files
 from broker.store.devices import known_to_brokers
 from cityos.commands.common import console, print_table, with_parts
 from cityos.settings import Settings
@@ -29,7 +29,9 @@ def mqtt_acl(
         bridge = settings.bridge
         ours = None
         if bridge is not None and bridge.username:
-            ours = (bridge.username, bridge.password.get_secret_value() if bridge.password else "")
+            password = bridge.password.get_secret_value() if bridge.password else ""
+            hears = tuple(s.split("/", 2)[-1] if s.startswith("$share/") else s for s in bridge.subscriptions)
+            ours = Bridge(bridge.username, password, hears)
         return broker_files(known, bridge=ours)
 
     made = with_parts(make)
