@@ -34,7 +34,7 @@ const asLines = (made: readonly Secret[]) => made.map(({ username, password }) =
 
 export function devices(account: Account, words: Words) {
   const shown = h("div", {});
-  const opened = h("div", { id: "device" });
+  const opened = h("div", { id: "device", class: "stack" });
   return section("devices", words.devices, async (redraw) => {
     const found = await account.api<{ devices: Device[] }>("GET", path("devices"));
     const set = (id: string, status: string, label: string) =>

@@ -37,7 +37,7 @@ export function section(
   title: string,
   read: (redraw: () => Promise<void>) => Promise<readonly Node[]>,
 ) {
-  const body = h("div", {});
+  const body = h("div", { class: "stack" });
   const redraw = async () => body.replaceChildren(...(await read(redraw)));
   return { node: h("section", { class: "card", id }, h("h2", {}, title), body), redraw };
 }
