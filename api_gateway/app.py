@@ -46,6 +46,7 @@ from api_gateway.routes import (
     bus_people,
     buses,
     catalogue,
+    chargers,
     city,
     data,
     delegations,
@@ -207,6 +208,8 @@ def _routers(services: Gateway) -> list[APIRouter]:
     if services.points is not None:
         routers += [points.router, points_own.router, points_till.router, points_staff.router]
         routers += [points_programmes.router, points_treasury.router]
+    if services.chargers:
+        routers.append(chargers.router)
     if services.buses is not None:
         routers += [buses.router, bus_people.router, bus_crew.router, bus_managing.router]
         routers += [bus_clinic.router, bus_open.router]

@@ -19,7 +19,9 @@ from broker.errors import Invalid
 from schemas.charging import VOLTS
 
 LIMIT_PROFILE = 100
-"""The id of the one charging profile that the city sets at each connector: setting it anew replaces it."""
+"""The ids of the charging profiles that the city sets, one for each connector: setting it anew replaces it."""
+_OF_TRANSACTION = 1000
+"""Added to it for the profile of the transaction under way, which ends with it and leaves the connector's own."""
 _STACK = 1
 _DONE = frozenset({"Accepted", "Unlocked", "RebootRequired", "AcceptedCanceled", "EmptyResultSet", "NoProfile"})
 _NOTHING_TO_CLEAR = "Unknown"
@@ -69,6 +71,7 @@ def _limit_16(a: _Arguments, _: int) -> tuple[str, dict[str, Any]]:
     }
     if a.get("transaction"):
         profile["transactionId"] = int(a["transaction"])
+        profile["chargingProfileId"] += _OF_TRANSACTION
     if a.get("unit") == "A":
         period["limit"] = round(float(a["watts"]) / (VOLTS * int(a.get("phases", 1))), 1)
         profile["chargingSchedule"]["chargingRateUnit"] = "A"
@@ -89,6 +92,7 @@ def _limit_201(a: _Arguments, number: int) -> tuple[str, dict[str, Any]]:
     }
     if a.get("transaction"):
         profile["transactionId"] = str(a["transaction"])
+        profile["id"] += _OF_TRANSACTION
         profile["chargingProfileKind"] = "Relative"
         schedule.pop("startSchedule", None)
     return "SetChargingProfile", {"evseId": int(a["connector"]), "chargingProfile": profile}

@@ -16,6 +16,7 @@ from broker.store.devices import DeviceRegistry, note_seen
 from broker.store.entities import EntityWriter
 from cityos.settings import Settings, naming_the_variable
 from cityos.wiring import open_intake, open_parts
+from services.charging.balancer import Balancer
 from services.charging.book import ChargingBook
 
 _LOOK_AGAIN = 30.0
@@ -39,6 +40,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             moving = asyncio.Event()
             group.create_task(intake.run(moving))
             group.create_task(StationCourier(central, parts.database).run(stop))
+            group.create_task(Balancer(parts.database, settings.charging).run(stop))
             keepers = [
                 group.create_task(_evict(central, registry, doorkeeper)),
                 group.create_task(_note_seen(central, parts.database)),

@@ -64,6 +64,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             evacuation=_evacuation(settings, outlet),
             points=await _points(settings, database, stack),
             buses=await _buses(settings, database, refusals, outlet, stack),
+            chargers=settings.chargers.enabled,
             refusals=refusals,
             holdings=_holdings(settings),
             appended=partial(tail.notices, channel_of(CHANGES)) if settings.log.driver == "postgres" else None,

@@ -1,0 +1,35 @@
+-- name: sites
+select t.name as tenant, s.id, s.limit_w, s.sharing, s.windows::text as windows
+from charging_site s join tenant t on t.id = s.tenant_id order by t.name, s.id
+
+-- name: lock
+select pg_try_advisory_xact_lock(hashtextextended('charging/' || $1, 0))
+
+-- name: emergency
+select e.public_cap_w, e.emergency_floor_w from charging_emergency e join tenant t on t.id = e.tenant_id
+where t.name = $1 and e.closed_at is null
+
+-- name: connectors
+select c.station, c.connector, c.most_w, c.phases, c.unit, s.priority, s.flooded, s.connected,
+    l.watts, l.before_w, l.asked_at, d.status as told, d.answered_at, d.expires_at,
+    (select x.state::text from charging_session x where x.tenant_id = c.tenant_id and x.station = c.station and x.open
+        and (x.state ->> 'connector')::int = c.connector order by x.at desc limit 1) as session
+from charging_connector c
+join tenant t on t.id = c.tenant_id
+join charging_station s on s.tenant_id = c.tenant_id and s.id = c.station
+left join charging_limit l on l.tenant_id = c.tenant_id and l.station = c.station and l.connector = c.connector
+left join device_command d on d.tenant_id = c.tenant_id and d.id = l.command
+where t.name = $1 and s.site = $2 and c.connector > 0
+order by c.station, c.connector
+
+-- name: command
+insert into device_command (tenant_id, id, device, name, arguments, asked_by, asked_at, expires_at)
+select d.tenant_id, $2, d.id, 'limit', $4::text::jsonb, 'charging', $5, $6
+from device d join tenant t on t.id = d.tenant_id where t.name = $1 and d.id = $3 and d.status = 'approved'
+returning id
+
+-- name: told
+insert into charging_limit (tenant_id, station, connector, watts, before_w, command, asked_at)
+select t.id, $2, $3, $4, $5, $6, $7 from tenant t where t.name = $1
+on conflict (tenant_id, station, connector) do update set watts = excluded.watts, before_w = excluded.before_w,
+    command = excluded.command, asked_at = excluded.asked_at

@@ -1,0 +1,270 @@
+"""Charging as the city's staff see and steer it, and what anybody may see, in the caller's transaction."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from broker.errors import Conflict, Invalid, NotFound
+from broker.ports import Transaction
+from broker.sql import load
+from schemas.clock import iso
+from schemas.river import Stage
+from services.charging.balancer import limit_at
+from services.charging.book import connector_of
+from services.charging.disaster import supply
+from services.charging.faults import explained
+from services.charging.sessions import Session, parse
+from services.charging.stations import status_of, use_of
+
+_SQL = load("services.charging", "desk")
+_PROPOSED_FROM = frozenset({Stage.EVACUATION.value, Stage.DANGER.value, Stage.OVERFLOW.value})
+"""From these stages of a river on a flood alert proposes the disaster mode."""
+
+
+class Site(NamedTuple):
+    """A place with one connection to the grid. Watts; `windows` are peak cuts in minutes after midnight in Japan."""
+
+    id: str
+    name: str
+    limit_w: float
+    sharing: str = "fair"
+    windows: Sequence[Mapping[str, float]] = ()
+    shelter: bool = False
+    load_w: float = 0.0
+
+
+class StationRule(NamedTuple):
+    """What staff decide about a station."""
+
+    site: str | None
+    priority: str
+    flooded: bool
+    refused: bool
+    v2h_w: float | None
+    battery_kwh: float
+
+
+class Opening(NamedTuple):
+    """The disaster mode as an officer opens it."""
+
+    because: str
+    public_cap_w: float
+    emergency_floor_w: float
+    alert: str | None = None
+
+
+async def stations(tx: Transaction) -> list[dict[str, Any]]:
+    """Every station with its connectors, their faults in words, and its open sessions."""
+    connectors: defaultdict[str, list[Any]] = defaultdict(list)
+    for row in await tx.fetch(_SQL["connectors"]):
+        connectors[row["station"]].append(row)
+    running: defaultdict[str, list[Session]] = defaultdict(list)
+    for row in await tx.fetch(_SQL["open_sessions"]):
+        session = parse(json.loads(row["state"]))
+        running[session.station].append(session)
+    return [_station(row, connectors[row["id"]], running[row["id"]]) for row in await tx.fetch(_SQL["stations"])]
+
+
+async def public(tx: Transaction) -> list[dict[str, Any]]:
+    """What anybody may know: where stations are, and how many connectors are free, in use or out of order."""
+    shown = []
+    for station in await stations(tx):
+        uses = [each["use"] for each in station["connectors"]]
+        counts = {use: uses.count(use) for use in ("free", "in-use", "out-of-order", "unknown")}
+        names = ("id", "name", "location", "status")
+        shown.append({**{name: station[name] for name in names}, "connectors": counts})
+    return shown
+
+
+async def sessions(tx: Transaction, limit: int) -> list[dict[str, Any]]:
+    """The newest sessions first."""
+    return [session_form(parse(json.loads(row["state"]))) for row in await tx.fetch(_SQL["sessions"], limit)]
+
+
+async def sites(tx: Transaction, now: datetime) -> list[dict[str, Any]]:
+    """Every site with its limit now, what it draws, what was given out, and what its vehicles could give a shelter."""
+    every = await stations(tx)
+    shown = []
+    for row in await tx.fetch(_SQL["sites"]):
+        here = [each for each in every if each["site"] == row["id"]]
+        plugs = [plug for each in here for plug in each["connectors"]]
+        windows = json.loads(row["windows"])
+        shown.append(
+            {
+                "id": row["id"],
+                "name": row["name"],
+                "limitW": row["limit_w"],
+                "limitNowW": limit_at(row["limit_w"], windows, now),
+                "sharing": row["sharing"],
+                "windows": windows,
+                "shelter": row["shelter"],
+                "loadW": row["load_w"],
+                "powerW": round(sum(plug["powerW"] or 0.0 for plug in plugs), 1),
+                "givenW": round(sum(plug["limitW"] or 0.0 for plug in plugs if plug["use"] == "in-use"), 1),
+                "stations": [each["id"] for each in here],
+                "supply": _supplies(here, row["load_w"]),
+            }
+        )
+    return shown
+
+
+async def save_site(tx: Transaction, site: Site, now: datetime) -> None:
+    """Add a site, or give it these values. Raises `Invalid` for a window that is none."""
+    for window in site.windows:
+        if not (0 <= window["from"] < 1440 and 0 <= window["until"] <= 1440 and window["limitW"] >= 0):
+            raise Invalid(
+                "a window is minutes of a day (from below 1440, until at most 1440) and watts", field="windows"
+            )
+    windows = json.dumps(list(site.windows))
+    await tx.execute(
+        _SQL["save_site"], site.id, site.name, site.limit_w, site.sharing, windows, site.shelter, site.load_w, now
+    )
+
+
+async def save_station(tx: Transaction, station: str, rule: StationRule) -> None:
+    """Decide about a station. Raises `NotFound` for one that never connected, `Invalid` for a site there is not."""
+    if rule.site is not None and await tx.fetchval(_SQL["site_exists"], rule.site) is None:
+        raise Invalid(f"there is no site {rule.site!r}; add it first", field="site")
+    if await tx.fetchval(_SQL["save_station"], station, *rule) is None:
+        raise NotFound(f"no station {station} has ever connected")
+
+
+async def save_connector(tx: Transaction, station: str, connector: int, most_w: float, phases: int, unit: str) -> None:
+    """What a connector can deliver, and in which unit its limits are written."""
+    await tx.execute(_SQL["save_connector"], station, connector, most_w, phases, unit)
+
+
+async def save_card(tx: Transaction, card: str, status: str, label: str, until: datetime | None) -> None:
+    """Put a card on the city's list, or change what it may."""
+    await tx.execute(_SQL["save_card"], card, status, label, until)
+
+
+async def delete_card(tx: Transaction, card: str) -> None:
+    """Take a card off the list. Raises `NotFound`."""
+    if await tx.fetchval(_SQL["delete_card"], card) is None:
+        raise NotFound("there is no such card")
+
+
+async def disaster(tx: Transaction) -> dict[str, Any]:
+    """Whether the disaster mode is open, since when and by whom; what proposes it; and how it was before."""
+    kept = [_emergency(row) for row in await tx.fetch(_SQL["emergencies"])]
+    proposals = [
+        {"alert": row["id"], "headline": row["headline"], "headlineEn": row["headline_en"], "stage": row["stage"],
+         "mode": row["status"]}
+        for row in await tx.fetch(_SQL["alerts"]) if row["stage"] in _PROPOSED_FROM
+    ]  # fmt: skip
+    current = next((each for each in kept if each["closedAt"] is None), None)
+    return {"open": current, "proposals": [] if current else proposals, "past": [e for e in kept if e["closedAt"]]}
+
+
+async def open_disaster(tx: Transaction, opening: Opening, by: str, now: datetime) -> str:
+    """Open the disaster mode. Raises `Conflict` where it is open already."""
+    number = secrets.token_urlsafe(9)
+    made = await tx.fetchval(
+        _SQL["open_emergency"], number, now, by, opening.because, opening.alert, opening.public_cap_w,
+        opening.emergency_floor_w,
+    )  # fmt: skip
+    if made is None:
+        raise Conflict("the disaster mode is open already; close it to open it with other values")
+    return number
+
+
+async def close_disaster(tx: Transaction, by: str, now: datetime) -> str:
+    """Return to normal; no station counts as flooded any more. Raises `Conflict` where nothing is open."""
+    number = await tx.fetchval(_SQL["close_emergency"], now, by)
+    if number is None:
+        raise Conflict("the disaster mode is not open")
+    await tx.execute(_SQL["end_floods"])
+    return str(number)
+
+
+def session_form(session: Session) -> dict[str, Any]:
+    """A session as staff see it."""
+    return {
+        "station": session.station,
+        "transaction": session.transaction,
+        "connector": session.connector,
+        "startedAt": session.started_at and iso(session.started_at),
+        "endedAt": session.ended_at and iso(session.ended_at),
+        "kwh": round(session.energy_wh / 1000, 3),
+        "powerW": session.power_w,
+        "stateOfCharge": session.soc,
+        "authorized": session.authorized,
+        "reason": session.reason,
+        "flags": sorted(session.flags),
+    }
+
+
+def _station(row: Any, rows: Sequence[Any], running: Sequence[Session]) -> dict[str, Any]:
+    connected, doc = row["connected"], json.loads(row["doc"]) if row["doc"] else {}
+    shown = []
+    for each in rows:
+        connector = connector_of(each)
+        if connector.number == 0 and connector.error == "NoError":
+            continue
+        words = explained(connector.status, connector.error, connected=connected)
+        shown.append(
+            {
+                "connector": connector.number, "use": use_of(connector, connected=connected),
+                "status": connector.status,
+                "fault": words and {"ja": words.ja, "en": words.en}, "info": connector.info,
+                "powerW": connector.power_w, "limitW": each["watts"], "mostW": connector.most_w,
+            }
+        )  # fmt: skip
+    return {
+        "id": row["id"],
+        "name": _value(doc, "name") or row["id"],
+        "location": _value(doc, "location"),
+        "status": status_of([connector_of(each) for each in rows], connected=connected),
+        "connected": connected,
+        "protocol": row["protocol"],
+        "vendor": row["vendor"],
+        "model": row["model"],
+        "firmware": row["firmware"],
+        "site": row["site"],
+        "priority": row["priority"],
+        "flooded": row["flooded"],
+        "refused": row["refused"],
+        "v2hW": row["v2h_w"],
+        "batteryKwh": row["battery_kwh"],
+        "connectors": shown,
+        "sessions": [session_form(session) for session in running],
+    }
+
+
+def _supplies(here: Sequence[Mapping[str, Any]], load_w: float) -> list[dict[str, Any]]:
+    """What vehicles at stations with V2H could give; those whose charge is unknown stand at none."""
+    found = []
+    for station in here:
+        for session in station["sessions"] if station["v2hW"] else ():
+            soc = session["stateOfCharge"]
+            given = supply(station["batteryKwh"], soc or 0.0, station["v2hW"], load_w)
+            found.append(
+                {"station": station["id"], "stateOfCharge": soc, "kwh": given.kwh, "powerW": given.power_w,
+                 "hours": given.hours}
+            )  # fmt: skip
+    return found
+
+
+def _emergency(row: Any) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "openedAt": iso(row["opened_at"]),
+        "openedBy": row["opened_by"],
+        "because": row["because"],
+        "alert": row["alert"],
+        "publicCapW": row["public_cap_w"],
+        "emergencyFloorW": row["emergency_floor_w"],
+        "closedAt": row["closed_at"] and iso(row["closed_at"]),
+        "closedBy": row["closed_by"],
+    }
+
+
+def _value(doc: Mapping[str, Any], name: str) -> Any:
+    attribute = doc.get(name)
+    return attribute.get("value") if isinstance(attribute, dict) else None

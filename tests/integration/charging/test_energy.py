@@ -1,0 +1,118 @@
+"""A site's load held over real WebSockets, and the desk of those who steer it, through the gateway."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+
+from api_gateway.app import create_app
+from cityos.simulated_station import SimulatedStation
+from services.charging.balancer import Balancer
+from services.charging.settings import ChargingSettings
+from tests.integration.charging.conftest import Central, until
+from tests.integration.gateway.conftest import City, city
+
+__all__ = ["city"]
+SCOPES = ("chargers:read", "chargers:write", "chargers:command", "chargers:disaster")
+
+
+@pytest.fixture
+async def api(city: City) -> Any:
+    """A client with an officer's scopes, of a gateway whose city runs charging stations."""
+    app = create_app(replace(city.services, chargers=True, metrics=CollectorRegistry()))
+    token = await city.token(*SCOPES)
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        headers = {"Authorization": f"Bearer {token}"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://city", headers=headers) as client:
+            yield client
+
+
+async def charging(central: Central, names: str) -> list[SimulatedStation]:
+    """Stations of both versions, a car at each."""
+    await central.allow("CARD-1")
+    found = []
+    for number, name in enumerate(names):
+        station = await central.station(name, "1.6" if number % 2 else "2.0.1")
+        await station.status("Available")
+        await station.start("CARD-1")
+        await station.status("Charging")
+        found.append(station)
+    return found
+
+
+async def settled(balancer: Balancer, stations: list[SimulatedStation], limits: list[float]) -> None:
+    """Look at the sites again and again until the stations hold to these limits."""
+
+    async def look() -> list[float]:
+        await balancer.round()
+        return [round(station.limit_w) for station in stations]
+
+    await until(look, lambda found: found == limits)
+
+
+async def test_a_limit_is_held_cars_come_and_go_and_a_disaster_changes_the_order(
+    central: Central, api: httpx.AsyncClient
+) -> None:
+    stations = await charging(central, "ABC")
+    assert (await api.put("/api/v1/chargers/sites/hall", json={"name": "公民館", "limitW": 9000})).status_code == 204
+    for name in "ABC":
+        rule = {"site": "hall", "connectors": [{"connector": 1, "mostW": 6000}]}
+        answer = await api.put(f"/api/v1/chargers/stations/{name}", json=rule)
+        assert answer.status_code == 204, answer.text
+    balancer = Balancer(central.database.system, ChargingSettings(reaction_s=0.01))
+    await settled(balancer, stations, [3000, 3000, 3000])
+    await stations[0].stop()
+    await stations[0].status("Available")
+    await settled(balancer, stations, [1200, 4500, 4500])
+    [site] = (await api.get("/api/v1/chargers/sites")).json()["sites"]
+    assert (site["limitNowW"], site["givenW"]) == (9000, 9000)
+
+    opening = {"because": "九頭竜川 氾濫危険水位", "publicCapW": 2000, "emergencyFloorW": 5000}
+    assert (
+        await api.put("/api/v1/chargers/stations/B", json={"site": "hall", "priority": "emergency"})
+    ).status_code == 204
+    assert (await api.post("/api/v1/chargers/disaster", json=opening)).status_code == 201
+    assert (await api.post("/api/v1/chargers/disaster", json=opening)).status_code == 409
+    await settled(balancer, stations, [1200, 6000, 2000])
+    assert (await api.put("/api/v1/chargers/stations/C", json={"site": "hall", "flooded": True})).status_code == 204
+    await settled(balancer, stations, [1200, 6000, 0])
+    assert (await api.get("/api/v1/chargers/disaster")).json()["open"]["because"] == opening["because"]
+    assert (await api.delete("/api/v1/chargers/disaster")).status_code == 204
+    await settled(balancer, stations, [1200, 6000, 3000])
+    lines = await central.rows("select action from audit where action like 'charging.%' order by action")
+    assert {line["action"] for line in lines} >= {"charging.disaster.open", "charging.disaster.close", "charging.site"}
+
+
+async def test_staff_command_and_see_and_strangers_see_what_is_free(central: Central, api: httpx.AsyncClient) -> None:
+    station = await central.station("EV-1", "1.6")
+    await station.status("Faulted", "GroundFailure")
+    await until(lambda: _stations(api), lambda found: bool(found and found[0]["connectors"]))
+    [shown] = await _stations(api)
+    assert shown["connectors"][0]["fault"]["ja"].startswith("漏電")
+    wrong = await api.post("/api/v1/chargers/stations/EV-1/commands", json={"command": "unlock"})
+    assert (wrong.status_code, "connector" in wrong.text) == (400, True)
+    made = await api.post(
+        "/api/v1/chargers/stations/EV-1/commands", json={"command": "unlock", "arguments": {"connector": 1}}
+    )
+    assert made.status_code == 202, made.text
+    state = await until(lambda: _get(api, made.headers["location"]), lambda found: found["status"] == "done")
+    assert state["answer"] == "Unlocked"
+    stranger = httpx.AsyncClient(transport=api._transport, base_url="http://city")
+    open_ = await stranger.get("/api/v1/chargers")
+    assert open_.json()["stations"][0]["connectors"] == {"free": 0, "in-use": 0, "out-of-order": 1, "unknown": 0}
+    assert (await stranger.get("/api/v1/chargers/stations")).status_code == 401
+    assert (await stranger.post("/api/v1/chargers/disaster", json={"because": "x"})).status_code == 401
+    await stranger.aclose()
+
+
+async def _stations(api: httpx.AsyncClient) -> Any:
+    return (await api.get("/api/v1/chargers/stations")).json()["stations"]
+
+
+async def _get(api: httpx.AsyncClient, path: str) -> Any:
+    return (await api.get(path)).json()
