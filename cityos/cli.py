@@ -18,6 +18,7 @@ from cityos.commands import (
     backups,
     buses,
     ca,
+    chargers,
     clients,
     contexts,
     devices,
@@ -56,6 +57,7 @@ app.command()(backups.backup)
 app.command()(backups.restore)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(buses.app, name="buses")
+app.add_typer(chargers.app, name="chargers")
 app.add_typer(points.app, name="points")
 app.add_typer(rejected.app, name="rejected")
 app.add_typer(ca.app, name="ca")
