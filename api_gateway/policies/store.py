@@ -38,8 +38,9 @@ async def draft(
 ) -> tuple[int, list[Failure]]:
     """Keep a draft and return its number and which of its cases do not hold. Raises `Invalid`, `UnknownTenant`."""
     policy, asked = _parsed(rules, cases)
+    rules_text, cases_text = _storable({"rules": plain(policy)["rules"]}, "rules"), _storable(cases or [], "cases")
     await tx.execute(_SQL["lock"], tenant)
-    parameters = (json.dumps({"rules": plain(policy)["rules"]}), json.dumps(cases or []), _reason(why), by, at)
+    parameters = (rules_text, cases_text, _reason(why), by, at)
     number = await tx.fetchval(_SQL["draft"], tenant, *parameters)
     if number is None:
         raise UnknownTenant(f"there is no tenant named {tenant!r}")
@@ -118,6 +119,14 @@ def _parsed(rules: Any, cases: Any) -> tuple[Policy, list[Case]]:
                 why = "personal data pass the consent gate alone; put a rule that denies them first"
                 raise Invalid(f"rule {decision.rule} lets somebody {action} {type_}: {why}", field="rules")
     return policy, asked
+
+
+def _storable(value: Any, field: str) -> str:
+    """JSON as PostgreSQL can keep it. Raises `Invalid`."""
+    text = json.dumps(value, ensure_ascii=False)
+    if "\\u0000" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise Invalid("U+0000 and halves of surrogate pairs cannot be kept", field=field)
+    return text
 
 
 def _named(stored: Any, tenant: str, number: int) -> Policy:

@@ -49,7 +49,9 @@ class Place(BaseModel):
 
 
 @router.get("", summary="With which outside providers one can log in")
-async def providers(request: Request, tenant: str | None = None) -> JSONResponse:
+async def providers(
+    request: Request, tenant: Annotated[str | None, Query(max_length=50, pattern=r"^[a-z][a-z0-9_]*$")] = None
+) -> JSONResponse:
     """`providers` with their titles, and `links`: those with which the account logged in is linked."""
     found = await find_session(request)
     links: list[Any] = []

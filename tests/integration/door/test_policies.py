@@ -120,6 +120,8 @@ async def test_nobody_locks_everybody_out(chief: httpx.AsyncClient) -> None:
         ({"rules": [{**NO_WATER, "types": ["*"], "allow": True}], "why": "x"}, "rules"),
         ({"rules": [{**NO_WATER, "actions": ["fly"]}], "why": "x"}, "rules"),
         ({"rules": rules(), "cases": [{"name": "x"}], "why": "x"}, "cases"),
+        ({"rules": rules({**NO_WATER, "explanation": "\x00"}), "why": "x"}, "rules"),
+        ({"rules": rules(), "cases": [{**CASE, "name": "\x00"}], "why": "x"}, "cases"),
         ({"rules": rules(), "why": "  "}, "why"),
         ({"rules": rules()}, "why"),
     ],
