@@ -21,7 +21,7 @@ from api_gateway.oauth.accounts import Accounts, Outside, Session, add_account
 from api_gateway.oauth.ending import end_of_provider
 from api_gateway.outside.provider import NotProved, Proved, Provider, read_id_token, read_logout_token
 from api_gateway.outside.wire import Unreachable, Wire
-from broker.errors import CityError, Conflict, Invalid, NotFound, UnknownTenant
+from broker.errors import CityError, Conflict, Invalid, NotFound, Unavailable, UnknownTenant
 from broker.ports import Database, Transaction
 from broker.sql import load
 from schemas.clock import Clock
@@ -124,12 +124,18 @@ class OutsideLogins:
             raise Turned("away", str(error)) from error
 
     async def logged_out(self, provider_id: str, token: str) -> list[str]:
-        """End what a provider's logout token names; whose sessions those were. Raises `NotFound`, `NotProved`."""
+        """End what a provider's logout token names; whose sessions those were.
+
+        Raises `NotFound`, `NotProved`, and `Unavailable` where the provider's keys cannot be had now.
+        """
         provider, now = await self._provider(provider_id), self._clock()
         try:
-            ended = read_logout_token(provider, await self._wire.keys(provider), token, now=now)
-        except NotProved:
-            ended = read_logout_token(provider, await self._wire.keys(provider, again=True), token, now=now)
+            try:
+                ended = read_logout_token(provider, await self._wire.keys(provider), token, now=now)
+            except NotProved:
+                ended = read_logout_token(provider, await self._wire.keys(provider, again=True), token, now=now)
+        except Unreachable as error:
+            raise Unavailable(f"the provider does not show its keys: {error}") from error
         async with self._database.transaction(provider.tenant) as tx:
             if await tx.fetchval(_SQL["see_logout"], provider.id, ended.number, ended.expires) is None:
                 raise NotProved("this logout token was used before")

@@ -18,7 +18,7 @@ from api_gateway.outside.provider import NotProved
 from api_gateway.routes.account import guard, tenant_of
 from api_gateway.session import cookie_name, find_session, secure, set_cookie, signed_in
 from api_gateway.usage.attempts import Attempts
-from broker.errors import Forbidden
+from broker.errors import Forbidden, Unavailable
 
 router = APIRouter(prefix="/account/outside", tags=["account"], responses=PROBLEMS)
 
@@ -86,7 +86,10 @@ async def link(request: Request, provider_id: str, body: Place) -> Response:
     person = found.session.person
     if provider_id.partition(".")[0] != person.tenant:
         raise Forbidden("this provider belongs to another municipality than your account")
-    begun = await _logins(request).begin(provider_id, _browser(request), _inside(body.next), person.id)
+    try:
+        begun = await _logins(request).begin(provider_id, _browser(request), _inside(body.next), person.id)
+    except Turned as turned:
+        raise Unavailable(str(turned)) from turned
     return _sent(request, begun, JSONResponse({"redirect": begun.url}, headers=_NO_STORE))
 
 
@@ -128,12 +131,13 @@ async def callback(request: Request, provider_id: str) -> Response:
 @router.post("/{provider_id}/logout", summary="A provider says that somebody has logged out", openapi_extra=_TOKEN)
 async def logged_out(request: Request, provider_id: str) -> JSONResponse:
     """OpenID Connect Back-Channel Logout 1.0, 2.5: ends the sessions that began there, and what came of them."""
-    form = dict(parse_qsl((await read_body(request, _MOST_BYTES)).decode(errors="replace"), max_num_fields=20))
+    body = (await read_body(request, _MOST_BYTES)).decode(errors="replace")
     try:
+        form = dict(parse_qsl(body, max_num_fields=20))
         whose = await _logins(request).logged_out(provider_id, form.get("logout_token", ""))
-    except NotProved as error:
-        body = {"error": "invalid_request", "error_description": str(error)}
-        return JSONResponse(body, 400, _NO_STORE)
+    except (NotProved, ValueError) as error:
+        answer = {"error": "invalid_request", "error_description": str(error)}
+        return JSONResponse(answer, 400, _NO_STORE)
     for user_id in whose:
         await note_alone(request, provider_id.partition(".")[0], Line("logout", user_id, detail=provider_id))
     return JSONResponse({}, headers=_NO_STORE)

@@ -323,6 +323,8 @@ async def test_a_logout_token_is_believed_only_when_it_is_proved(
     assert (await say({**good, "jti": "n2"})).status_code == 200
     assert (await session_of(person))["person"] is None
     assert (await person.client.post(f"/account/outside/{PROVIDER}/logout", data={})).status_code == 400
+    many = "&".join(f"a{n}=1" for n in range(30))
+    assert (await person.client.post(f"/account/outside/{PROVIDER}/logout", content=many)).status_code == 400
 
 
 async def test_a_provider_that_is_away_stops_nobody_else(town: City, prefecture: City, person: Browser) -> None:
@@ -333,6 +335,9 @@ async def test_a_provider_that_is_away_stops_nobody_else(town: City, prefecture:
     assert sent.headers["location"] == "/login.html?outside=away"
     await person.sign_up("dev@example.jp")
     assert (await person.log_in("dev@example.jp")).status_code == 200
+    assert (await person.post(f"/account/outside/{PROVIDER}/link", {})).status_code == 503
+    told = await person.client.post(f"/account/outside/{PROVIDER}/logout", data={"logout_token": "x"})
+    assert told.status_code == 503, "the provider tries again"
     async with town.database.system.transaction() as tx:
         said = await tx.fetchval("select detail from audit where not allowed")
     assert "127.0.0.1:9" in said
