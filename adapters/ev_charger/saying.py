@@ -178,7 +178,7 @@ def _event_201(station: str, payload: Mapping[str, Any], _heard: datetime) -> Se
         power_w=power(found),
         soc=soc.value if soc else None,
         charging=None if state is None else state == "Charging",
-        reason=told.get("stoppedReason"),
+        reason=told.get("stoppedReason", "Local") if phase == "ended" else None,
         offline=bool(payload.get("offline", False)),
     )
 
