@@ -73,6 +73,7 @@ class FloodCity:
     added: dict[str, list[Reading]] = field(default_factory=dict)
     alerts: list[dict[str, Any]] = field(default_factory=list)
     orders: list[dict[str, Any]] = field(default_factory=list)
+    forecast: list[tuple[datetime, float, float, float]] = field(default_factory=list)
     marks: dict[tuple[str, datetime], dict[str, Any]] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -112,7 +113,8 @@ class FloodCity:
                 for at, level in self._readings(station["station_id"])
                 if start <= at < end
             ]
-        return {"id": gauge, "thresholds": _thresholds(station), "points": points}
+        ahead = [{"at": iso(at), "level": level, "low": low, "high": high} for at, level, low, high in self.forecast]
+        return {"id": gauge, "thresholds": _thresholds(station), "points": points, "forecast": ahead}
 
     def read(self, station: str, at: datetime, level: float) -> dict[str, Any]:
         """A new reading reached the city: it is in every answer from now on. Gives the change to send."""

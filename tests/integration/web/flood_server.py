@@ -46,13 +46,15 @@ TILE = (
 
 
 class FloodServer:
-    """One server on a free port of the loopback. `connections` holds the Last-Event-ID of each stream opened."""
+    """One server on a free port of the loopback. `connections` holds the Last-Event-ID of each stream opened; `kept` is
+    the public picture, served also while the city is `away`."""
 
     def __init__(self, city: FloodCity) -> None:
         self.city = city
         self.connections: list[str | None] = []
         self.away = False
         self.refuses_streams = False
+        self.kept: dict[str, Any] | None = None
         self._cursor = 0
         self._streams: set[queue.Queue[bytes | None]] = set()
         self._lock = threading.Lock()
@@ -127,6 +129,8 @@ class _Handler(BaseHTTPRequestHandler):
         query = {name: values[-1] for name, values in parse_qs(url.query).items()}
         if not url.path.startswith("/api/"):
             return self._tile() if url.path.startswith("/tiles/") else self._file(url.path)
+        if url.path == "/api/v1/public/snapshot" and self.owner.kept is not None:
+            return self._send(200, json.dumps(self.owner.kept, ensure_ascii=False).encode(), "application/json")
         if self.owner.away:
             return self._send(503, b"away", "text/plain")
         if url.path == "/api/v1/events":

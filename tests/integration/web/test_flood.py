@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.integration.web.flood_city import FloodCity, gauge_id, jst
 from tests.integration.web.flood_server import TILE_COLOUR, FloodServer
+from tests.integration.web.test_orders import notice
 from tests.integration.web.visitor import PHONE, Visitor, colours, shoot, violations
 
 pytestmark = pytest.mark.browser
@@ -80,6 +81,25 @@ def test_the_hydrograph_shows_stages_marks_and_a_table(visitor: Visitor, server:
     assert violations(page) == []
     page.locator(".chart__head").evaluate("one => one.scrollIntoView()")
     shoot(page, "hydrograph-marks")
+
+
+def test_levels_ahead_are_drawn_and_said(visitor: Visitor, server: FloodServer, city: FloodCity) -> None:
+    city.now = jst("2023-07-13T07:25")
+    city.forecast = [
+        (jst("2023-07-13T07:00"), 9.0, 9.0, 9.0),
+        (jst("2023-07-13T08:20"), 2.1, 1.95, 2.3),
+        (jst("2023-07-13T13:20"), 1.7, 1.2, 2.6),
+    ]
+    page = visitor.open(server.url, PHONE)
+    page.locator(row(page, HARAME)).click()
+    expect(page.locator(".chart__band")).to_have_count(1)
+    expect(page.locator(".chart__ahead")).to_have_count(1)
+    expect(page.locator("#detail")).to_contain_text("7月13日 08:20に 2.10 m（1.95〜2.30 m）")
+    expect(page.locator("#detail")).not_to_contain_text("9.00 m")
+    assert violations(page) == []
+    page.locator(".chart__head").evaluate("one => one.scrollIntoView()")
+    shoot(page, "hydrograph-ahead")
+    city.forecast = []
 
 
 def test_three_days_are_shown_on_request(visitor: Visitor, server: FloodServer, city: FloodCity) -> None:
@@ -208,6 +228,21 @@ def test_a_city_that_is_away_is_said_so_and_found_again(visitor: Visitor, server
     server.away = False
     expect(page.locator("#stream")).to_have_text("自動で更新中", timeout=15_000)
     expect(page.locator(row(page, HARAME))).to_contain_text("2.05 m")
+    visitor.expect_failed_requests()
+
+
+def test_what_was_kept_is_shown_with_its_time_while_the_city_is_away(
+    visitor: Visitor, server: FloodServer, city: FloodCity
+) -> None:
+    city.read(HARAME, jst("2023-07-13T07:50"), 2.05)
+    server.kept = {**city.gauges(), "alerts": [], "orders": [notice(1, 4, "避難指示", "Evacuation order")]}
+    server.away = True
+    page = visitor.open(server.url)
+    expect(page.locator(row(page, HARAME))).to_contain_text("2.05 m", timeout=30_000)
+    expect(page.locator("#failed")).to_contain_text("時点のものを表示しています")
+    expect(page.locator(".order")).to_contain_text("避難指示")
+    assert violations(page) == []
+    shoot(page, "city-away")
     visitor.expect_failed_requests()
 
 

@@ -1,5 +1,5 @@
 /** One gauge: its level now, its official stages, its hydrograph and the same values as a table. */
-import type { Gauge, HydrographPoint } from "../shared/api/types";
+import type { ForecastPoint, Gauge, HydrographPoint } from "../shared/api/types";
 import { THRESHOLDS } from "../shared/api/types";
 import { pointSymbol, renderHydrograph } from "../shared/chart/render";
 import { byId, h, setText, svg } from "../shared/dom/h";
@@ -13,6 +13,7 @@ import { levelText, marginText, qualityText, trendText } from "./words";
 
 const HOURS: readonly Hours[] = [24, 72];
 const CHART_HEIGHT = 300;
+type Three = [string, string, string];
 
 function facts(gauge: Gauge, words: Dictionary): HTMLElement {
   const foreign = words.code === "ja" ? null : "ja";
@@ -96,6 +97,17 @@ function chartLegend(words: Dictionary): HTMLElement {
   );
 }
 
+/** The levels ahead in words, for those who do not see the picture. */
+function forecastList(forecast: readonly ForecastPoint[], words: Dictionary): Node[] {
+  if (forecast.length === 0) return [];
+  const item = ({ at, level, low, high }: ForecastPoint) =>
+    h("li", {}, words.forecastLevel(dayAndTime(at, words), ...([level, low, high].map(metresText) as Three)));
+  return [
+    h("p", { class: "chart__forecast" }, words.forecastHeading),
+    h("ul", { class: "facts" }, ...forecast.map(item)),
+  ];
+}
+
 function pointTable(points: readonly HydrographPoint[], caption: string, words: Dictionary): HTMLElement {
   const columns: Column<HydrographPoint>[] = [
     { heading: words.time, cell: (point) => dayAndTime(point.at, words) },
@@ -120,10 +132,12 @@ function chart(state: ChartState, gauge: Gauge, width: number, words: Dictionary
     return [h("p", { class: "chart__wait" }, words.chartFailed), button];
   }
   const { points, thresholds } = state.hydrograph;
+  const forecast = state.hydrograph.forecast.filter(({ at }) => at > state.to);
   if (points.length === 0) return [h("p", { class: "chart__wait" }, words.chartEmpty)];
   const frame = { width, height: CHART_HEIGHT, from: state.from, to: state.to };
   return [
-    renderHydrograph(points, thresholds, frame, words),
+    renderHydrograph(points, thresholds, frame, words, forecast),
+    ...forecastList(forecast, words),
     chartLegend(words),
     h(
       "details",

@@ -147,11 +147,26 @@ export class Feed {
       if (!(error instanceof ApiError || error instanceof DecodeError)) throw error;
       console.warn(error.message);
       this.store.set({ failed: true });
+      await this.loadKept();
       this.cancelRetry?.();
       this.cancelRetry = this.ports.later(backoffMs(this.failures, this.ports.random()), () =>
         this.refresh(),
       );
       this.failures += 1;
+    }
+  }
+
+  /** The city does not answer: what was kept of it is shown with its time, unless what stands here is newer. */
+  private async loadKept(): Promise<void> {
+    try {
+      const { now, gauges, alerts, age } = await this.api.snapshot();
+      const { answeredAt } = this.store.get();
+      if (now === null || (answeredAt !== null && now <= answeredAt)) return;
+      if (this.clock.now() === null) this.clock.sync(new Date(now.getTime() + age * 1_000));
+      this.store.set({ gauges, alerts, answeredAt: now });
+    } catch (error) {
+      if (!(error instanceof ApiError || error instanceof DecodeError)) throw error;
+      console.warn(error.message);
     }
   }
 

@@ -3,7 +3,8 @@ import { byId, h, setText } from "../shared/dom/h";
 import type { Dictionary } from "../shared/language/dictionary";
 import type { State } from "./state";
 
-const PUBLIC = "/api/v1/evacuation/public";
+/** The notices in force; and the kept picture, which has them too while the city's database is away. */
+const PUBLIC = ["/api/v1/evacuation/public", "/api/v1/public/snapshot"];
 const TIMEOUT_MS = 15_000;
 
 export interface Notice {
@@ -63,11 +64,15 @@ export function createOrders(): (state: State, before: State) => void {
   };
 
   const ask = async (words: Dictionary) => {
-    try {
-      const answer = await fetch(PUBLIC, { cache: "no-cache", signal: AbortSignal.timeout(TIMEOUT_MS) });
-      if (answer.ok) notices = noticesOf(await answer.json());
-    } catch (error) {
-      console.warn(`evacuation notices: ${String(error)}`);
+    for (const path of PUBLIC) {
+      try {
+        const answer = await fetch(path, { cache: "no-cache", signal: AbortSignal.timeout(TIMEOUT_MS) });
+        if (!answer.ok) continue;
+        notices = noticesOf(await answer.json());
+        break;
+      } catch (error) {
+        console.warn(`evacuation notices: ${String(error)}`);
+      }
     }
     draw(words);
   };

@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import { Feed } from "../../src/resident/feed";
 import { initialState, Store } from "../../src/resident/state";
 import { type Api, ApiError } from "../../src/shared/api/client";
-import type { Config, Gauge, GaugeSnapshot } from "../../src/shared/api/types";
+import type { Config, Gauge, GaugeSnapshot, PublicSnapshot } from "../../src/shared/api/types";
 import { ja } from "../../src/shared/language/ja";
 import type { Source, StreamPorts } from "../../src/shared/stream/stream";
 import { CityClock } from "../../src/shared/time/clock";
@@ -27,7 +27,12 @@ class HandGateway implements Api {
 
   config = async () => CONFIG;
   alerts = async () => [];
-  hydrograph = async () => ({ id: HARAME.id, thresholds: HARAME.thresholds, points: [] });
+  kept: PublicSnapshot | null = null;
+  snapshot = async () => {
+    if (this.kept === null) throw new ApiError("away");
+    return this.kept;
+  };
+  hydrograph = async () => ({ id: HARAME.id, thresholds: HARAME.thresholds, points: [], forecast: [] });
 
   gauges(): Promise<GaugeSnapshot> {
     return new Promise((resolve, reject) => {
@@ -125,6 +130,29 @@ describe("Feed", () => {
     const retries = waits.filter((wait) => !wait.cancelled && wait.ms >= 1_000 && wait.ms < 60_000);
     expect(retries.length).toBeLessThanOrEqual(1);
     api.asked.at(-1)?.answer([HARAME]);
+    await settle();
+    expect(store.get()).toMatchObject({ failed: false, gauges: [HARAME] });
+  });
+
+  it("shows what was kept of the city while it does not answer, and never what is older than it has", async () => {
+    vi.spyOn(console, "warn").mockImplementation(() => undefined);
+    const { feed, store, api, pending } = setUp();
+    const kept = (at: Date, level: number) => ({ now: at, gauges: [gauge({ level })], alerts: [], age: 90 });
+    api.kept = kept(NOW, 1.5);
+    feed.start();
+    await settle();
+    api.asked[0]?.fail();
+    await settle();
+    expect(store.get()).toMatchObject({ failed: true, answeredAt: NOW, gauges: [{ level: 1.5 }] });
+    api.kept = kept(new Date(NOW.getTime() - 60_000), 0.1);
+    pending(5_000).at(-1)?.run();
+    await settle();
+    api.asked[1]?.fail();
+    await settle();
+    expect(store.get()).toMatchObject({ failed: true, answeredAt: NOW, gauges: [{ level: 1.5 }] });
+    pending(60_000).at(-1)?.run();
+    await settle();
+    api.asked[2]?.answer([HARAME]);
     await settle();
     expect(store.get()).toMatchObject({ failed: false, gauges: [HARAME] });
   });

@@ -51,6 +51,22 @@ describe("scales", () => {
 });
 
 describe("layoutHydrograph", () => {
+  it("puts levels ahead after the present, opening from the last level, and drops those that are past", () => {
+    const later = (minutes: number) => new Date(FRAME.to.getTime() + minutes * 60_000);
+    const one = { level: 3, low: 2.5, high: 4 };
+    const points = [at(0, 1), at(10, 2)];
+    const past = layoutHydrograph(points, HARAME.thresholds, FRAME, [{ at: later(-1), ...one }]);
+    expect(past.ahead).toEqual([]);
+    const { ahead, runs, box } = layoutHydrograph(points, HARAME.thresholds, FRAME, [
+      { at: later(60), ...one },
+    ]);
+    const last = runs.at(-1)?.at(-1);
+    expect(ahead[0]).toEqual({ x: last?.x, y: last?.y, low: last?.y, high: last?.y });
+    expect(ahead[1]?.x).toBeCloseTo(box.right);
+    expect(ahead[1]?.high).toBeLessThan(ahead[1]?.y ?? 0);
+    expect(ahead[1]?.high).toBeGreaterThanOrEqual(box.top);
+  });
+
   it("always shows all stages, so that the distance to danger can be seen", () => {
     const [low, high] = levelRange([at(0, 0.3)], HARAME.thresholds);
     expect(low).toBeLessThan(0.3);

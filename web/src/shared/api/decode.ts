@@ -9,6 +9,7 @@ import type {
   Alert,
   Change,
   Config,
+  ForecastPoint,
   Gauge,
   GaugeSnapshot,
   Hydrograph,
@@ -142,12 +143,24 @@ function decodePoint(value: unknown, at: string): HydrographPoint {
   };
 }
 
+function decodeForecast(value: unknown, at: string): ForecastPoint {
+  const from = fields(value, at);
+  const time = timeOrNull(from.at);
+  const [level, low, high] = [from.level, from.low, from.high].map(numberOrNull);
+  if (time === null || level == null || low == null || high == null) {
+    throw new DecodeError(`${at}: a time and three levels are needed`);
+  }
+  return { at: time, level, low, high };
+}
+
 /** The points come out in order of time. */
 export function decodeHydrograph(value: unknown, skipped: Skipped): Hydrograph {
   const from = fields(value, "hydrograph");
   const points = list(from.points, "hydrograph.points", decodePoint, skipped);
   points.sort((a, b) => a.at.getTime() - b.at.getTime());
-  return { id: text(from, "id", "hydrograph"), thresholds: thresholds(from.thresholds), points };
+  const forecast = list(from.forecast ?? [], "hydrograph.forecast", decodeForecast, skipped);
+  forecast.sort((a, b) => a.at.getTime() - b.at.getTime());
+  return { id: text(from, "id", "hydrograph"), thresholds: thresholds(from.thresholds), points, forecast };
 }
 
 function decodeAlert(value: unknown, at: string): Alert {

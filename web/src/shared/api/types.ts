@@ -74,6 +74,13 @@ export interface GaugeSnapshot {
   readonly gauges: readonly Gauge[];
 }
 
+/** The picture that a gateway or a cache goes on serving while the city's database is away. */
+export interface PublicSnapshot extends GaugeSnapshot {
+  readonly alerts: readonly Alert[];
+  /** Seconds since it was made. */
+  readonly age: number;
+}
+
 export interface HydrographPoint {
   readonly at: Date;
   readonly level: number | null;
@@ -83,10 +90,20 @@ export interface HydrographPoint {
   readonly version: number;
 }
 
+/** A level forecast: the middle and the ends of the interval in which four of five levels should come to lie. */
+export interface ForecastPoint {
+  readonly at: Date;
+  readonly level: number;
+  readonly low: number;
+  readonly high: number;
+}
+
 export interface Hydrograph {
   readonly id: string;
   readonly thresholds: Thresholds;
   readonly points: readonly HydrographPoint[];
+  /** Empty where the city shows none to this reader. */
+  readonly forecast: readonly ForecastPoint[];
 }
 
 export interface Alert {

@@ -1,5 +1,5 @@
 /** Where everything of a hydrograph goes: from readings to lines, symbols and labels. Pure; `render.ts` draws it. */
-import type { HydrographPoint, Quality, ThresholdName, Thresholds } from "../api/types";
+import type { ForecastPoint, HydrographPoint, Quality, ThresholdName, Thresholds } from "../api/types";
 import { THRESHOLDS } from "../api/types";
 import { hourTicks, linear, roundTicks, spread } from "./scale";
 
@@ -32,11 +32,20 @@ export interface StageLine {
   readonly labelY: number;
 }
 
+/** A level ahead with its interval; the first one is the last level measured, where the interval opens. */
+export interface PlacedForecast {
+  readonly x: number;
+  readonly y: number;
+  readonly low: number;
+  readonly high: number;
+}
+
 export interface HydrographLayout {
   readonly box: Box;
   readonly points: readonly PlacedPoint[];
   /** Runs of trusted points that a line may join; a long silence starts a new run. */
   readonly runs: readonly (readonly PlacedPoint[])[];
+  readonly ahead: readonly PlacedForecast[];
   readonly stages: readonly StageLine[];
   readonly levelTicks: readonly { readonly metres: number; readonly y: number }[];
   readonly timeTicks: readonly { readonly at: Date; readonly x: number }[];
@@ -52,9 +61,16 @@ function drawable(quality: Quality): boolean {
 }
 
 /** The lowest and highest metres to show: all stages and all values, with a little air; never of no height. */
-export function levelRange(points: readonly HydrographPoint[], thresholds: Thresholds): [number, number] {
+export function levelRange(
+  points: readonly HydrographPoint[],
+  thresholds: Thresholds,
+  ahead: readonly ForecastPoint[] = [],
+): [number, number] {
   const shown = points.filter((point) => drawable(point.quality)).map((point) => point.level);
-  const values = [...shown, ...THRESHOLDS.map((name) => thresholds[name])].filter((value) => value !== null);
+  const coming = ahead.flatMap(({ low, high }) => [low, high]);
+  const values = [...shown, ...coming, ...THRESHOLDS.map((name) => thresholds[name])].filter(
+    (value) => value !== null,
+  );
   if (values.length === 0) return [0, 1];
   const low = values.reduce((a, b) => Math.min(a, b));
   const high = values.reduce((a, b) => Math.max(a, b));
@@ -102,6 +118,7 @@ export function layoutHydrograph(
   points: readonly HydrographPoint[],
   thresholds: Thresholds,
   frame: Frame,
+  forecast: readonly ForecastPoint[] = [],
 ): HydrographLayout {
   const box: Box = {
     left: MARGIN.left,
@@ -109,9 +126,11 @@ export function layoutHydrograph(
     top: MARGIN.top,
     bottom: frame.height - MARGIN.bottom,
   };
-  const range = levelRange(points, thresholds);
+  const coming = forecast.filter(({ at }) => at > frame.to);
+  const end = coming.at(-1)?.at ?? frame.to;
+  const range = levelRange(points, thresholds, coming);
   const y = linear(range, [box.bottom, box.top]);
-  const x = linear([frame.from.getTime(), frame.to.getTime()], [box.left, box.right]);
+  const x = linear([frame.from.getTime(), end.getTime()], [box.left, box.right]);
   const inside = points.filter((point) => point.at >= frame.from && point.at <= frame.to);
   const placed = inside.map((point) => ({
     point,
@@ -128,15 +147,25 @@ export function layoutHydrograph(
     box.top + 10,
     box.bottom - 4,
   );
+  const runs = runsOf(placed, longestBridge(inside));
+  const last = runs.at(-1)?.at(-1);
+  const ahead = coming.map(({ at, level, low, high }) => ({
+    x: x(at.getTime()),
+    y: y(level),
+    low: y(low),
+    high: y(high),
+  }));
+  if (ahead.length > 0 && last?.y != null) ahead.unshift({ x: last.x, y: last.y, low: last.y, high: last.y });
   const hours = (frame.to.getTime() - frame.from.getTime()) / HOUR;
   const step = hours > 48 ? 12 : frame.width < 480 ? 6 : 3;
   return {
     box,
     points: placed,
-    runs: runsOf(placed, longestBridge(inside)),
+    runs,
+    ahead,
     stages: set.map((line, index) => ({ ...line, labelY: labels[index] ?? line.y })),
     levelTicks: roundTicks(range[0], range[1], 5).map((metres) => ({ metres, y: y(metres) })),
-    timeTicks: hourTicks(frame.from, frame.to, step).map((at) => ({ at, x: x(at.getTime()) })),
+    timeTicks: hourTicks(frame.from, end, step).map((at) => ({ at, x: x(at.getTime()) })),
   };
 }
 

@@ -1,5 +1,5 @@
 /** Draws a hydrograph as SVG. Every symbol differs in shape, not in colour alone. */
-import type { HydrographPoint, Thresholds } from "../api/types";
+import type { ForecastPoint, HydrographPoint, Thresholds } from "../api/types";
 import { h, svg } from "../dom/h";
 import type { Dictionary } from "../language/dictionary";
 import { clockTime, dayAndTime, metresText, monthDay } from "../time/format";
@@ -70,6 +70,18 @@ function lines(layout: HydrographLayout): SVGElement[] {
         : []),
     ];
   });
+}
+
+/** The levels ahead as a dashed line, and their interval as a band around it. */
+function forecastBand({ ahead }: HydrographLayout): SVGElement[] {
+  if (ahead.length === 0) return [];
+  const at = (x: number, y: number) => `${x.toFixed(1)} ${y.toFixed(1)}`;
+  const upper = ahead.map(({ x, high }) => at(x, high));
+  const lower = [...ahead].reverse().map(({ x, low }) => at(x, low));
+  return [
+    svg("path", { class: "chart__band", d: `M${[...upper, ...lower].join("L")}Z` }),
+    svg("path", { class: "chart__ahead", d: `M${ahead.map(({ x, y }) => at(x, y)).join("L")}` }),
+  ];
 }
 
 /** The symbol of one value: its quality gives the shape, 確定 fills it. */
@@ -156,8 +168,9 @@ export function renderHydrograph(
   thresholds: Thresholds,
   frame: Frame,
   words: Dictionary,
+  forecast: readonly ForecastPoint[] = [],
 ): HTMLElement {
-  const layout = layoutHydrograph(points, thresholds, frame);
+  const layout = layoutHydrograph(points, thresholds, frame, forecast);
   const picture = svg(
     "svg",
     {
@@ -171,6 +184,7 @@ export function renderHydrograph(
     },
     ...grid(layout, words),
     ...stageLines(layout, words),
+    ...forecastBand(layout),
     ...lines(layout),
     ...symbols(layout),
   );

@@ -81,6 +81,8 @@ export interface Dictionary {
   readonly chartEmpty: string;
   readonly chartFailed: string;
   readonly chartUnit: string;
+  readonly forecastHeading: string;
+  readonly forecastLevel: (at: string, level: string, low: string, high: string) => string;
   readonly chartLegend: string;
   readonly tableHeading: string;
   readonly time: string;

@@ -120,6 +120,8 @@ export const en: Dictionary = {
   chartEmpty: "There is no data for this time.",
   chartFailed: "The data for the chart cannot be fetched.",
   chartUnit: "m",
+  forecastHeading: "Expected (dashed; four of five should lie within the band)",
+  forecastLevel: (at, level, low, high) => `${at}: ${level} m (${low} to ${high} m)`,
   chartLegend: "Symbols of the chart",
   tableHeading: "Show as a table",
   time: "Time",

@@ -117,6 +117,8 @@ export const ja: Dictionary = {
   chartEmpty: "この期間のデータはありません。",
   chartFailed: "グラフのデータを取得できません。",
   chartUnit: "m",
+  forecastHeading: "これからの見込み（点線。帯は8割が入る幅）",
+  forecastLevel: (at, level, low, high) => `${at}に ${level} m（${low}〜${high} m）`,
   chartLegend: "グラフの記号",
   tableHeading: "表で見る",
   time: "時刻",
