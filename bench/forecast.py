@@ -26,6 +26,7 @@ def main() -> None:
     gauges = Gauges(
         {name: profile.location.coordinates for name, profile in devices if profile.location},
         {name: profile.valid_range["waterLevel"] for name, profile in devices},
+        frozenset(name for name, _ in devices),
     )
     began = time.perf_counter()
     learned = model.train([read_record(DEMO_FOLDER / f"readings-{LEARNED}.csv.gz", gauges)], gauges.places)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from broker.entities.merge import EntityUpdate
-from broker.errors import CityError
+from broker.errors import CityError, Invalid
 from broker.ports import Database, Transaction
 from broker.store.entities import EntityWriter
 from schemas.clock import Clock, iso, utc_now
@@ -44,8 +44,12 @@ class Forecaster:
             newest = [(row["tenant"], row["id"]) for row in await tx.fetch(SQL["newest"])]
         made = 0
         for tenant, number in newest:
-            async with self._database.transaction() as tx:
-                news = await self._of(tx, tenant, number)
+            try:
+                async with self._database.transaction() as tx:
+                    news = await self._of(tx, tenant, number)
+            except Invalid as error:
+                _log.warning("the levels of %s are not forecast: %s", tenant, error)
+                continue
             self._done.update({(tenant, name): at for name, at in news.items()})
             made += len(news)
         return made

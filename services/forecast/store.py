@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from services.forecast.model import Model, Skill
 
 SQL = load("services.forecast", "store")
+_log = logging.getLogger(__name__)
 
 
 class Gauges(NamedTuple):
@@ -26,17 +28,21 @@ class Gauges(NamedTuple):
 
     places: Mapping[str, tuple[float, float]]
     spans: Mapping[str, tuple[float, float]]
+    known: frozenset[str]
 
 
 async def load_gauges(tx: Transaction, tenant: str) -> Gauges:
-    """The gauges of a tenant from their devices' profiles."""
-    profiles: dict[str, DeviceProfile] = {
-        row["entity_id"]: parse_profile(msgspec.json.decode(row["profile"]))
-        for row in await tx.fetch(SQL["gauges"], tenant)
-    }
+    """The gauges of a tenant from their devices' profiles; one with a wrong profile is left out and logged."""
+    profiles: dict[str, DeviceProfile] = {}
+    for row in await tx.fetch(SQL["gauges"], tenant):
+        try:
+            profiles[row["entity_id"]] = parse_profile(msgspec.json.decode(row["profile"]))
+        except ValueError as error:
+            _log.warning("%s is not forecast: %s", row["entity_id"], error)
     return Gauges(
         {name: one.location.coordinates for name, one in profiles.items() if one.location},
         {name: one.valid_range["waterLevel"] for name, one in profiles.items() if "waterLevel" in one.valid_range},
+        frozenset(profiles),
     )
 
 
@@ -46,7 +52,8 @@ async def load_record(
     """Every gauge's levels observed after `start` up to `end`, each in its latest version."""
     found: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
     for row in await tx.fetch(SQL["levels"], tenant, start, end):
-        found[row["entity_id"]].append((row["at"], row["level"]))
+        if row["entity_id"] in gauges.known:
+            found[row["entity_id"]].append((row["at"], row["level"]))
     return {name: series_of(rows, gauges.spans.get(name)) for name, rows in found.items()}
 
 

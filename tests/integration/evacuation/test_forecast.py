@@ -36,7 +36,10 @@ async def register(tx: Transaction) -> None:
         "insert into device (tenant_id, id, family, entity_id, entity_type, profile)"
         " select id, $1, 'river_gauge', $2, 'WaterObserved', $3::text::jsonb from tenant where name = 'fukui'"
         " on conflict do nothing",
-        [(one.id, one.entity_id, msgspec.json.encode(one.profile).decode()) for one in load_devices()],
+        [
+            *[(one.id, one.entity_id, msgspec.json.encode(one.profile).decode()) for one in load_devices()],
+            ("wrong", "urn:ngsi-ld:WaterObserved:wrong", '{"report_interval_s": -1}'),
+        ],
     )
 
 
@@ -77,6 +80,9 @@ async def test_from_the_command_to_the_officer(night: Night, officer: httpx.Asyn
     forecaster = Forecaster(system, EntityWriter(night.flood.stream))
     assert await forecaster.look() > 80
     assert await forecaster.look() == 0
+    async with system.transaction() as tx:
+        await tx.execute("update forecast_model set body = 'no model'")
+    assert await Forecaster(system, EntityWriter(night.flood.stream)).look() == 0, "nothing dies of it"
     entity = await night.flood.entity(forecast_id(EBA))
     assert entity is not None
     ahead = [msgspec.convert(one, Ahead) for one in entity["forecast"]["value"]]

@@ -237,7 +237,7 @@ def test_what_was_kept_is_shown_with_its_time_while_the_city_is_away(
     city.read(HARAME, jst("2023-07-13T07:50"), 2.05)
     server.kept = {**city.gauges(), "alerts": [], "orders": [notice(1, 4, "避難指示", "Evacuation order")]}
     server.away = True
-    page = visitor.open(server.url)
+    page = visitor.open(server.url, PHONE, wait_for_map=False)
     expect(page.locator(row(page, HARAME))).to_contain_text("2.05 m", timeout=30_000)
     expect(page.locator("#failed")).to_contain_text("時点のものを表示しています")
     expect(page.locator(".order")).to_contain_text("避難指示")

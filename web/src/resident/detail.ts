@@ -104,7 +104,7 @@ function forecastList(forecast: readonly ForecastPoint[], words: Dictionary): No
     h("li", {}, words.forecastLevel(dayAndTime(at, words), ...([level, low, high].map(metresText) as Three)));
   return [
     h("p", { class: "chart__forecast" }, words.forecastHeading),
-    h("ul", { class: "facts" }, ...forecast.map(item)),
+    h("ul", { class: "chart__levels" }, ...forecast.map(item)),
   ];
 }
 
