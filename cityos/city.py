@@ -94,9 +94,10 @@ def roles_of(settings: Settings) -> tuple[str, ...]:
     buses = ("dispatch",) if settings.dispatch.enabled else ()
     points = ("points",) if settings.points.enabled else ()
     chargers = ("chargers",) if settings.chargers.enabled else ()
+    tags = ("presence",) if settings.tags.enabled else ()
     relay = ("relay",) if settings.log.driver == "kafka" else ()
     bridge = ("bridge",) if settings.bridge else ()
-    return (*ONE_MACHINE, *buses, *points, *chargers, *relay, *bridge)
+    return (*ONE_MACHINE, *buses, *points, *tags, *chargers, *relay, *bridge)
 
 
 def processes_of(settings: Settings) -> tuple[str, ...]:

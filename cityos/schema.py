@@ -12,6 +12,7 @@ MIGRATED_PACKAGES = (
     "services.dispatch",
     "services.points",
     "services.charging",
+    "services.presence",
     "api_gateway.oauth",
     "api_gateway.usage",
     "api_gateway.policies",

@@ -32,6 +32,8 @@ STAYS = {
     "authorization_code": "good for a minute",
     "assertion_seen": "good for minutes, and only against this platform's issuer",
     "delegation": "was given to others on this platform",
+    "tag_cell": "where the wearers of watch tags were is kept for days only",
+    "tag_flow": "pseudonyms that wait to be counted",
 }
 """What is not carried, and why."""
 

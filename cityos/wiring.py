@@ -89,10 +89,16 @@ async def open_log(settings: Settings, database: Database) -> tuple[Log, Outlet]
     return PostgresLog(database, partitions=partitions), PostgresOutlet(partitions)
 
 
+async def open_registry(database: Database) -> DeviceRegistry:
+    """The registry of devices as it stands, with the places of those whose detections carry them."""
+    registry = DeviceRegistry(database, frozenset(route.family for route in ROUTES if route.personal))
+    await registry.refresh()
+    return registry
+
+
 async def open_intake(parts: Parts, settings: Settings) -> tuple[DeviceRegistry, LogIntake]:
     """The registry as it stands, and the entrance that every way in shares."""
-    registry = DeviceRegistry(parts.database)
-    await registry.refresh()
+    registry = await open_registry(parts.database)
 
     def is_network(tenant: str, device_id: str) -> bool:
         device = registry.find(tenant, device_id)

@@ -24,6 +24,7 @@ keep database_system_url "postgresql://cityos_system:$(random)@postgres:5432/cit
 keep database_app_url "postgresql://cityos_app:$(random)@postgres:5432/cityos"
 keep database_tail_url "postgresql://cityos_tail:$(random)@postgres:5432/cityos"
 keep kafka_password "$(random)"
+keep tags_key "$(random)"
 keep kafka_cluster_id "$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=\n' | sed 's/^-/A/')"
 keep bridge_password "$(random)"
 keep mosquitto_users "cityos-bridge:$(cat bridge_password)

@@ -156,11 +156,12 @@ class DeviceRegistry:
     """All devices in memory, kept fresh by the database's notices (and every five minutes whatever happens).
 
     Of a profile only what is asked at every message is kept, and equal ones are kept once: fifty thousand devices
-    have a handful of different rules.
+    have a handful of different rules. Where a device stands is kept for the families in `located` alone.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, located: frozenset[str] = frozenset()) -> None:
         self._database = database
+        self._located = located
         self._devices: dict[tuple[str, str], Device] = {}
         self._unknown_policy: dict[str, str] = {}
         self._watermark = datetime(1970, 1, 1, tzinfo=UTC)
@@ -183,18 +184,19 @@ class DeviceRegistry:
         self._unknown_policy = {row["name"]: row["unknown_devices"] for row in tenants}
         async for rows in changed_since(self._database, _SQL["since"], self._watermark - _OVERLAP):
             for row in rows:
-                device = _device(row, self._shared(_profile(row["id"], row["profile"])))
+                device = _device(row, self._shared(row["family"], _profile(row["id"], row["profile"])))
                 self._devices[device.tenant, device.id] = device
             self._watermark = max(self._watermark, rows[-1]["updated_at"])
         self.changed.set()
 
-    def _shared(self, profile: DeviceProfile) -> DeviceProfile:
+    def _shared(self, family: str, profile: DeviceProfile) -> DeviceProfile:
         asked = DeviceProfile(
             valid_range=profile.valid_range,
             max_future_s=profile.max_future_s,
             max_age_s=profile.max_age_s,
             date_attribute=profile.date_attribute,
             publish=profile.publish,
+            location=profile.location if family in self._located else None,
         )
         return self._profiles.setdefault(msgspec.json.encode(asked), asked)
 

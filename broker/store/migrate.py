@@ -15,6 +15,8 @@ ROLES = ("cityos_app", "cityos_system", "cityos_tail")
 """The database's roles: a request as one tenant, the system as all of them, and a reader of the log alone."""
 _GUEST = "cityos_guest"
 """What a request becomes when it reads another city's data by delegation. Nobody logs in as it."""
+_FAMILY = "cityos_family"
+"""What a request becomes for the tables of watch tags, to which the application has no other right."""
 
 
 class Migration(NamedTuple):
@@ -96,18 +98,19 @@ async def make_roles(tx: Transaction, passwords: dict[str, str]) -> None:
                 "select format('alter role %I password %L', $1::text, $2::text)", role, passwords[role]
             )
             await tx.execute(statement)
-    await _make_guest(tx)
+    await _make_becomable(tx)
 
 
-async def _make_guest(tx: Transaction) -> None:
-    """The application's role may become the guest, and inherits nothing of it: row-level policies tell them apart."""
-    if not await tx.fetchval("select 1 from pg_roles where rolname = $1", _GUEST):
-        await tx.execute(f"create role {_GUEST} nologin nosuperuser nocreatedb nocreaterole nobypassrls")
+async def _make_becomable(tx: Transaction) -> None:
+    """The application's role may become these, and inherits nothing of them: row-level policies tell them apart."""
     if await tx.fetchval("select rolinherit from pg_roles where rolname = 'cityos_app'"):
         await tx.execute("alter role cityos_app noinherit")
-    if not await tx.fetchval(
-        "select 1 from pg_auth_members m join pg_roles r on r.oid = m.roleid join pg_roles a on a.oid = m.member"
-        " where r.rolname = $1 and a.rolname = 'cityos_app'",
-        _GUEST,
-    ):
-        await tx.execute(f"grant {_GUEST} to cityos_app")
+    for role in (_GUEST, _FAMILY):
+        if not await tx.fetchval("select 1 from pg_roles where rolname = $1", role):
+            await tx.execute(f"create role {role} nologin nosuperuser nocreatedb nocreaterole nobypassrls")
+        if not await tx.fetchval(
+            "select 1 from pg_auth_members m join pg_roles r on r.oid = m.roleid join pg_roles a on a.oid = m.member"
+            " where r.rolname = $1 and a.rolname = 'cityos_app'",
+            role,
+        ):
+            await tx.execute(f"grant {role} to cityos_app")

@@ -9,11 +9,10 @@ import typer
 
 from broker.ingest.judge import Judge
 from broker.ingest.replay import replay_log, replay_rejected
-from broker.store.devices import DeviceRegistry
 from broker.store.rejected import RejectedFilter, list_rejected, show_rejected
 from cityos.commands.common import console, parse_time, print_table, with_parts
 from cityos.settings import Settings
-from cityos.wiring import Parts, judge_of
+from cityos.wiring import Parts, judge_of, open_registry
 from schemas.clock import utc_now
 
 app = typer.Typer(help="受け付けなかったデータ / what was not accepted", no_args_is_help=True)
@@ -85,6 +84,4 @@ def log_replay(
 
 
 async def _judge(parts: Parts, settings: Settings) -> Judge:
-    registry = DeviceRegistry(parts.database)
-    await registry.refresh()
-    return judge_of(registry, settings)
+    return judge_of(await open_registry(parts.database), settings)

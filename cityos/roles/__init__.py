@@ -27,6 +27,7 @@ ROLES = {
     "dispatch": "the plans of demand-responsive buses, improved within every promise",
     "points": "the points' books by the clock: time-outs, expiry, seals, closings; rewards for what the log tells of",
     "chargers": "the central system for charging stations (OCPP), and the load of their sites",
+    "presence": "where the wearers of watch tags are, and what their families are told",
     "gateway": "the open API, the event streams and the pages",
 }
 """Every role by the name that `cityos run` takes, which is its file's name here."""

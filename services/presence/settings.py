@@ -24,6 +24,5 @@ class TagsSettings(BaseModel):
         description="seconds in which a detector's sightings of a tag count as one; fixed once in use",
     )
     unseen_after_s: int = Field(900, ge=60, description="seconds without a sighting after which a tag is unseen")
-    retention_days: int = Field(30, ge=2, le=366, description="days that detections are kept where no tenant says less")
     flow_least: int = Field(10, ge=2, description="the least number of tags that an open count may tell (k)")
     look_every_s: float = Field(5.0, gt=0, description="how often tags that are missing or late are looked for")

@@ -1,0 +1,128 @@
+"""The tables of watch tags: loading and saving, in the caller's transaction."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from broker.ports import Transaction
+from broker.sql import load
+from broker.veil import Veil
+from services.presence.places import Fences, read_polygon
+from services.presence.rules import Rule
+from services.presence.track import Cell, State, Watch, window_start
+
+SQL = load("services.presence", "store")
+TAG, PLACE = "tag", "tag-place"
+"""The uses under which a tag's link and its places are sealed."""
+
+
+class Wearer(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands sealed in a tag's row: its code, whose it is (a person of `broker.consent`), what they are called."""
+
+    code: str
+    person: str
+    name: str
+
+
+class SealedPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands sealed in a place's row: its name, and its polygon in GeoJSON."""
+
+    name: str
+    polygon: dict[str, Any]
+
+
+class Watched(NamedTuple):
+    """A registered tag with all that its family set."""
+
+    id: str
+    wearer: Wearer
+    vendor: str
+    places: Mapping[str, SealedPlace]
+    rules: Sequence[Rule]
+    watch: Watch
+
+
+@asynccontextmanager
+async def as_family(tx: Transaction) -> AsyncIterator[Transaction]:
+    """In the block a request may use the tables of watch tags, and nothing else."""
+    await tx.execute("set local role cityos_family")
+    try:
+        yield tx
+    finally:
+        await tx.execute("set local role none")
+
+
+async def load_watched(
+    tx: Transaction, veil: Veil, tenant: str, number: int, tags: Sequence[str], template: Watch
+) -> dict[str, Watched]:
+    """The registered tags among `tags`, opened."""
+    found = {}
+    for row in await tx.fetch(SQL["watched"], number, list(tags)):
+        sealed = {id: base64.b64decode(text) for id, text in json.loads(row["places"]).items()}
+        places = {
+            id: msgspec.json.decode(veil.open(tenant, PLACE, one), type=SealedPlace) for id, one in sealed.items()
+        }
+        fences = Fences({id: read_polygon(place.polygon) for id, place in places.items()})
+        rules = msgspec.json.decode(row["rules"], type=list[Rule])
+        wearer = msgspec.json.decode(veil.open(tenant, TAG, row["sealed"]), type=Wearer)
+        watch = template._replace(fences=fences)
+        found[row["id"]] = Watched(row["id"], wearer, row["vendor"], places, rules, watch)
+    return found
+
+
+def encode(value: Any) -> str:
+    """A value as the JSON of a column."""
+    return msgspec.json.encode(value).decode()
+
+
+def decode_state(text: str) -> State:
+    """The inverse of `encode` for a state."""
+    return msgspec.json.decode(text, type=State)
+
+
+async def load_cells(tx: Transaction, number: int, since: Mapping[str, int], window_s: int) -> dict[str, list[Cell]]:
+    """Each tag's cells from the window given for it on."""
+    found: dict[str, list[Cell]] = {tag: [] for tag in since}
+    starts = [window_start(max(window, 0), window_s) for window in since.values()]
+    for row in await tx.fetch(SQL["cells"], number, list(since), starts):
+        found[row["tag_id"]].append(msgspec.json.decode(row["body"], type=Cell))
+    return found
+
+
+async def save_cells(tx: Transaction, number: int, cells: Mapping[str, Sequence[Cell]], window_s: int) -> None:
+    """Keep cells, each whole."""
+    rows = [
+        (tag, window_start(cell.window, window_s), cell.detector, encode(cell))
+        for tag, own in sorted(cells.items())
+        for cell in own
+    ]
+    if rows:
+        await tx.execute(SQL["save_cells"], number, *(list(column) for column in zip(*rows, strict=True)))
+
+
+async def make_days(tx: Transaction, kind: str, number: int, days: Sequence[date]) -> None:
+    """Make the partitions of these UTC days where they are missing."""
+    await tx.fetch(SQL["make_days"], kind, number, list(days))
+
+
+async def load_checkpoints(tx: Transaction, number: int, days: Mapping[str, date]) -> dict[str, tuple[date, State]]:
+    """The newest state with which a day not after the one given began, for each tag that has one."""
+    rows = await tx.fetch(SQL["day_before"], number, list(days), list(days.values()))
+    return {row["tag_id"]: (row["day"], decode_state(row["state"])) for row in rows}
+
+
+class Noted(NamedTuple):
+    """An event of a tag as its row."""
+
+    tag: str
+    kind: str
+    place: str
+    at: datetime
+    decided: int
