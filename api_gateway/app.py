@@ -70,6 +70,7 @@ from api_gateway.routes import (
     policies,
     snapshot,
     staff,
+    tags,
     usage,
 )
 from api_gateway.shared import SharedAnswers
@@ -210,6 +211,8 @@ def _routers(services: Gateway) -> list[APIRouter]:
         routers += [points_programmes.router, points_treasury.router]
     if services.chargers:
         routers.append(chargers.router)
+    if services.tags is not None:
+        routers.append(tags.router)
     if services.buses is not None:
         routers += [buses.router, bus_people.router, bus_crew.router, bus_managing.router]
         routers += [bus_clinic.router, bus_open.router]

@@ -20,6 +20,7 @@ from broker.ports import Database, Log, Outlet, Transaction
 from schemas.clock import Clock, utc_now
 from services.evacuation.desk import EvacuationDesk
 from services.points.town import Town
+from services.presence.desk import FamilyDesk
 
 if TYPE_CHECKING:
     from services.dispatch.service import BusService
@@ -59,8 +60,8 @@ class Gateway:
     """The ports that the composition root passes in.
 
     `database` connects as the application's role (row-level security by tenant). `city_now` is asked in a replay,
-    when the city's clock is the data's. Without `flood`, `rules`, `evacuation`, `points`, `buses` or `chargers` their
-    routes do not exist.
+    when the city's clock is the data's. Without `flood`, `rules`, `evacuation`, `points`, `buses`, `chargers` or `tags`
+    their routes do not exist.
     `refusals` is where refused disclosures are booked, on connections that no request holds (`database` if left out:
     tests), and `holdings` are what the services hold of persons. `metrics` is the registry shown at /metrics, and
     `other_metrics` gives the other processes' page (it may wait a second or two). `appended` tells the event streams
@@ -81,6 +82,7 @@ class Gateway:
     points: Town | None = None
     buses: BusService | None = None
     chargers: bool = False
+    tags: FamilyDesk | None = None
     refusals: Database | None = None
     holdings: Sequence[Holding] = ()
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)

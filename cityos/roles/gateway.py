@@ -22,7 +22,8 @@ from broker.store.postgres import open_database
 from cityos.commands.policy import read_policy
 from cityos.metrics_page import METRICS_FOLDER, scrape_all
 from cityos.settings import Settings, naming_the_variable
-from cityos.wiring import evacuation_mode, gateway_settings, open_log
+from cityos.wiring import evacuation_mode, gateway_settings, open_log, veil_of
+from schemas.clock import utc_now
 from services.alerting.reading import FloodReading, StoredRules, city_now
 from services.alerting.role import default_rules
 from services.evacuation.desk import EvacuationDesk
@@ -30,6 +31,7 @@ from services.evacuation.levels import parse_levels
 from services.points.ledger import Ledger
 from services.points.personal import PointsHolding
 from services.points.town import Town
+from services.presence.desk import FamilyDesk
 
 if TYPE_CHECKING:
     from services.dispatch.service import BusService
@@ -65,6 +67,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             points=await _points(settings, database, stack),
             buses=await _buses(settings, database, refusals, outlet, stack),
             chargers=settings.chargers.enabled,
+            tags=_tags(settings),
             refusals=refusals,
             holdings=_holdings(settings),
             appended=partial(tail.notices, channel_of(CHANGES)) if settings.log.driver == "postgres" else None,
@@ -85,6 +88,11 @@ def _holdings(settings: Settings) -> list[Holding]:
 
         found.append(RidesHolding())
     return found
+
+
+def _tags(settings: Settings) -> FamilyDesk | None:
+    """The families' desk where the city runs watch tags."""
+    return FamilyDesk(veil_of(settings), settings.tags, utc_now) if settings.tags.enabled else None
 
 
 def _evacuation(settings: Settings, outlet: Outlet) -> EvacuationDesk:

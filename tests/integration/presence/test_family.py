@@ -1,0 +1,74 @@
+"""A family's routes on the real gateway: by session alone, each its own tags, every look in the register."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from api_gateway.app import create_app
+from api_gateway.context import Gateway
+from api_gateway.oauth.keys import open_keys
+from broker.log.postgres import PostgresLog, PostgresOutlet
+from broker.ports import CHANGES
+from services.presence.places import circle
+from tests.integration.door.conftest import Browser
+from tests.integration.gateway.conftest import SETTINGS, City
+from tests.integration.presence.conftest import NOW, POLES, UUID, Town
+
+CODE = f"iBeacon:{UUID.upper()}:10:8"
+
+
+@pytest.fixture
+async def city(town: Town) -> AsyncIterator[City]:
+    partitions = {CHANGES: 1}
+    log = PostgresLog(town.database.system, partitions=partitions)
+    keys = await open_keys(town.database.app, "fukui")
+    outlet = PostgresOutlet(partitions)
+    services = Gateway(town.database.app, log, outlet, keys, SETTINGS, tags=town.desk)
+    yield City(create_app(services), services, log, town.database)
+    await log.close()
+
+
+async def test_a_family_registers_watches_and_ends_a_tag(city: City, town: Town) -> None:
+    async with city.client() as client, city.client() as other:
+        me, stranger = Browser(city, client), Browser(city, other)
+        assert (await me.get("/account/tags")).status_code == 401
+        wearer = await me.sign_up("elder@example.jp")
+        await me.log_in("elder@example.jp")
+        assert (await me.get("/account/tags")).json() == {"tags": []}
+        refused = await me.post("/account/tags", {"person": wearer, "code": "ibeacon:x", "name": "祖父"})
+        assert (refused.status_code, refused.json()["field"]) == (400, "code")
+        made = await me.post("/account/tags", {"person": wearer, "code": CODE, "name": "祖父"})
+        assert made.status_code == 201, made.text
+        tag = made.json()["id"]
+        path = f"/account/tags/{tag}"
+
+        outline = circle(POLES["home-1"], 80)
+        place = (await me.post(f"{path}/places", {"name": "自宅", "polygon": outline})).json()["id"]
+        rules = {"rules": [{"id": "a", "kind": "outside", "place": place}]}
+        headers = {"X-CSRF-Token": me.csrf}
+        assert (await client.put(f"{path}/rules", json=rules, headers=headers)).status_code == 204
+        wrong = await client.put(f"{path}/rules", json={"rules": [{"id": "a", "kind": "enter"}]}, headers=headers)
+        assert (wrong.status_code, wrong.json()["field"]) == (400, "rules[0].place")
+        assert (await me.get(f"{path}/settings")).json()["rules"][0]["kind"] == "outside"
+
+        town.now = NOW
+        await town.tell([town.heard("home-1", NOW - timedelta(seconds=30), minor=8)])
+        seen = (await me.get(path)).json()
+        assert (seen["name"], seen["status"], seen["places"]) == ("祖父", "at-place", [{"id": place, "name": "自宅"}])
+        assert CODE.lower() not in str(seen).lower()
+        day = (await me.get(f"{path}/history", params={"day": "2026-11-24"})).json()
+        assert [event["kind"] for event in day["events"]] == ["enter"]
+
+        await stranger.sign_up("stranger@example.jp")
+        await stranger.log_in("stranger@example.jp")
+        assert (await stranger.get(path)).status_code == 403
+        assert (await stranger.get(f"{path}/settings")).status_code == 404
+        assert (await stranger.get("/account/tags", params={"person": wearer})).status_code == 404
+        looks = (await me.get("/account/personal/disclosures", params={"own": True})).json()["disclosures"]
+        assert {(look["allowed"], look["category"]) for look in looks} == {(True, "location"), (False, "location")}
+
+        assert (await client.delete(path, headers=headers)).status_code == 204
+        assert (await me.get(path)).status_code == 404
