@@ -18,6 +18,7 @@ MEASUREMENTS = {
     "door": ["bench.door"],
     "forecast": ["bench.forecast"],
     "log": ["bench.log"],
+    "tags": ["bench.tags"],
     "points": ["bench.points", "--residents", "1000000"],
     "mqtt-endpoint": ["bench.mqtt_endpoint"],
     "mqtt-broker": ["bench.mqtt_broker"],
