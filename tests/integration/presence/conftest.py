@@ -116,7 +116,7 @@ async def town(database: CityDatabase) -> Town:
         await add_person(tx, "fukui", "fukui.child", NOW, name="")
         care = Care(partial(sign_statement, KeyRing([new_key()])))
         until = NOW + timedelta(days=365)
-        await care.confirm(tx, "fukui", "fukui.mother", "fukui.child", "母", "clerk", NOW, until)
+        await care.confirm(tx, "fukui", "fukui.mother", "fukui.child", "母", "clerk", NOW - timedelta(days=3), until)
         made.tag = await made.desk.register(tx, FAMILY, "fukui.child", CODE, NAME)
         for name, pole in (("自宅", "home-1"), ("第一小学校", "gate-1")):
             await made.desk.add_place(tx, FAMILY, made.tag, name, circle(POLES[pole], 80))
