@@ -24,7 +24,8 @@ async def test_nothing_that_is_sent_is_answered_with_a_fault(city: City, base_ur
         *(sys.executable, "-m", "schemathesis.cli", "run", f"{base_url}/openapi.json", "--url", base_url),
         *("--header", f"Authorization: Bearer {token}"),
         *("--checks", "not_a_server_error", "--phases", "coverage,fuzzing"),
-        *("--max-examples", str(EXAMPLES), "--max-time", str(SECONDS), "--seed", "1", "--workers", "2"),
+        # One worker: in Python 3.11 two threads that parse source at once end in a SystemError (python/cpython#106905).
+        *("--max-examples", str(EXAMPLES), "--max-time", str(SECONDS), "--seed", "1", "--workers", "1"),
         *("--continue-on-failure", "--suppress-health-check", "all", "--request-timeout", "20", "--no-color"),
         *("--exclude-path", "/api/v1/events", "--generation-database", "none", "--warnings", "off"),
         cwd=tmp_path,
