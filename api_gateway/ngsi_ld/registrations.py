@@ -149,7 +149,19 @@ def _id(request: Request) -> str:
 
 
 def _shown(kept: KeptRegistration, doc: dict[str, Any], shape: Shape) -> dict[str, Any]:
-    shown = renamed(doc, shape.context.compact)
+    shown = {**renamed(doc, shape.context.compact), **_counted(kept)}
     if shape.sys_attrs:
         shown |= {"createdAt": iso(kept.created_at), "modifiedAt": iso(kept.modified_at)}
     return {"@context": shape.context.given, **shown} if shape.ld else shown
+
+
+def _counted(kept: KeptRegistration) -> dict[str, Any]:
+    """What came of asking the source (5.2.9); nothing where it was not asked yet."""
+    if not kept.times_sent:
+        return {}
+    counted: dict[str, Any] = {"timesSent": kept.times_sent, "timesFailed": kept.times_failed}
+    for name, at in (("lastSuccess", kept.last_success), ("lastFailure", kept.last_failure)):
+        if at is not None:
+            counted[name] = iso(at)
+    failed = kept.last_failure is not None and (kept.last_success is None or kept.last_failure > kept.last_success)
+    return {**counted, "status": "failed" if failed else "ok"}

@@ -36,12 +36,19 @@ class KeptSubscription(NamedTuple):
 
 
 class KeptRegistration(NamedTuple):
-    """A context source registration."""
+    """A context source registration, and how often its source was asked (5.2.9).
+
+    Of the `times_sent` requests `times_failed` failed.
+    """
 
     id: str
     doc: dict[str, Any]
     created_at: datetime
     modified_at: datetime
+    times_sent: int
+    times_failed: int
+    last_success: datetime | None
+    last_failure: datetime | None
 
 
 async def create_subscription(tx: Transaction, kind: str, doc: dict[str, Any], at: datetime) -> None:
@@ -93,9 +100,7 @@ async def save_registration(tx: Transaction, doc: dict[str, Any], at: datetime, 
 async def registrations(tx: Transaction, at: datetime, id_: str | None = None) -> list[KeptRegistration]:
     """The registrations in force, or the one with this id."""
     rows = await tx.fetch(_SQL["registrations"], id_, at)
-    return [
-        KeptRegistration(row["id"], orjson.loads(row["doc"]), row["created_at"], row["modified_at"]) for row in rows
-    ]
+    return [KeptRegistration(row["id"], orjson.loads(row["doc"]), *list(row.values())[2:]) for row in rows]
 
 
 async def delete_registration(tx: Transaction, id_: str) -> None:

@@ -24,8 +24,8 @@ values (current_setting('cityos.tenant_id')::int, $1, $2::jsonb, $3, $4, $5, $5)
 update registration set doc = $2::jsonb, mode = $3, expires_at = $4, modified_at = $5 where id = $1
 
 -- name: registrations
-select id, doc::text as doc, created_at, modified_at from registration
-where ($1::text is null or id = $1) and (expires_at is null or expires_at > $2) order by created_at, id
+select id, doc::text as doc, created_at, modified_at, times_sent, times_failed, last_success, last_failure
+from registration where ($1::text is null or id = $1) and (expires_at is null or expires_at > $2) order by created_at, id
 
 -- name: delete_registration
 delete from registration where id = $1 returning id

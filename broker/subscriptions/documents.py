@@ -45,6 +45,8 @@ REGISTRATION_MEMBERS = (
     "contextSourceInfo", "contextSourceAlias", "scope", "mode", "operations", "refreshRate", "management",
 )  # fmt: skip
 """What the standard says of a registration (5.2.9); anything else is a Context Source Property."""
+REGISTRATION_COUNTERS = ("timesSent", "timesFailed", "lastSuccess", "lastFailure")
+"""What came of asking the source (5.2.9): told by the broker; whoever sends them back says nothing by it."""
 _OURS = frozenset({"status", "createdAt", "modifiedAt", "deletedAt"})
 _NAME_LISTS = ("watchedAttributes", "propertyNames", "relationshipNames", "attributes", "pick", "omit")
 _WORDS = re.compile(r"[^(),;|\s]+")
@@ -87,7 +89,9 @@ def q_of(doc: Mapping[str, Any], context: Context) -> Query | None:
 
 def parse_registration(document: Any, context: Context, now: datetime) -> dict[str, Any]:
     """The registration with names as in the store. Raises `Invalid` naming the member that is wrong."""
-    given = _object(document, REGISTRATION)
+    given = {
+        name: value for name, value in _object(document, REGISTRATION).items() if name not in REGISTRATION_COUNTERS
+    }
     _lifetime(given, now)
     information = given.get("information")
     if not isinstance(information, list) or not information:

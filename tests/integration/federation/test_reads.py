@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
-from tests.integration.federation.conftest import Town
+from tests.integration.federation.conftest import ROOT, Town
 
 GAUGE = [{"entities": [{"type": "WaterObserved"}]}]
 
@@ -158,3 +159,29 @@ async def test_a_kept_answer_serves_while_the_neighbour_is_away(fukui: Town, sab
         assert len(answer.json()) == 1
     assert answer.headers["ngsild-warning"].startswith("110 ")
     assert len(answer.json()) == 1
+
+
+async def test_a_registration_says_what_came_of_asking(fukui: Town, sabae: Town) -> None:
+    """5.2.9: timesSent, timesFailed, lastSuccess, lastFailure and status are the broker's to tell."""
+    registration = f"csourceRegistrations/{await fukui.register(sabae.url, GAUGE)}"
+    fresh = (await fukui.get(registration)).json()
+    assert "timesSent" not in fresh
+
+    async def counted(times: int) -> dict[str, Any]:
+        for _ in range(300):
+            said = dict((await fukui.get(registration)).json())
+            if said.get("timesSent") == times:
+                return said
+            await asyncio.sleep(0.2)
+        raise AssertionError(said)
+
+    await fukui.get("entities", type="WaterObserved")
+    well = await counted(1)
+    assert (well["timesFailed"], well["status"], "lastFailure" in well) == (0, "ok", False)
+    sent_back = await fukui.client.patch(f"{ROOT}/{registration}", json={"timesSent": 99, "description": "隣の市"})
+    assert sent_back.status_code == 204, sent_back.text
+    await sabae.die()
+    await fukui.get("entities", type="WaterObserved")
+    ill = await counted(2)
+    assert (ill["timesFailed"], ill["status"], ill["description"]) == (1, "failed", "隣の市")
+    assert ill["lastFailure"] > ill["lastSuccess"] == well["lastSuccess"]
