@@ -15,7 +15,7 @@ from api_gateway.auth import Caller, Gate, gate_of
 from api_gateway.context import gateway_of
 from api_gateway.ngsi_ld.context import link_context
 from api_gateway.ngsi_ld.entities import matching, ordered, page_headers, selection_for
-from api_gateway.ngsi_ld.params import PAGE, SELECTION, Wanted, order_of, page_of, pattern_blamed, wanted_of
+from api_gateway.ngsi_ld.params import PAGE, SELECTION, Wanted, only_known, order_of, page_of, pattern_blamed, wanted_of
 from api_gateway.ngsi_ld.post_query import params_of, selectors
 from api_gateway.ngsi_ld.represent import EntityResponse
 from api_gateway.ngsi_ld.temporal_params import TEMPORAL, Ask, ask_of, range_of
@@ -88,6 +88,8 @@ async def query(request: Request) -> Response:
     params = request.query_params
     gate = gate_of(request)
     caller = await gate.caller(request)
+    # A word that is none is told before what is missing (6.3.20).
+    only_known(params, TEMPORAL, SELECTION, PAGE)
     context = await link_context(request, caller.tenant)
     return await _query(request, params, context, wanted_of(params, context), gate, caller)
 

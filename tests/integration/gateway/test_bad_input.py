@@ -204,6 +204,13 @@ async def test_what_cannot_be_accepted(api: httpx.AsyncClient) -> None:
     assert (await api.get(f"{ENTITIES}/{GAUGE}", headers=picky)).status_code == 404
 
 
+async def test_a_word_that_is_none_is_told_before_what_is_missing(api: httpx.AsyncClient) -> None:
+    """6.3.20: an unknown parameter is an InvalidRequest, whatever else the question lacks."""
+    for path in ("/ngsi-ld/v1/entities", "/ngsi-ld/v1/temporal/entities"):
+        said = (await api.get(path, params={"typ": "WaterObserved"})).json()
+        assert (said["type"], said["field"]) == (f"{NGSI_LD}InvalidRequest", "typ")
+
+
 async def test_values_the_store_cannot_keep(writer: httpx.AsyncClient) -> None:
     assert (await errors_of(writer, gauge(name="a\x00b")))["field"] == "name"
     assert (await errors_of(writer, {**gauge(), "id": "urn:a:\x00"}))["field"] == "id"
