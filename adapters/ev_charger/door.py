@@ -80,9 +80,9 @@ class Door:
         return Refusal(HTTPStatus.UNAUTHORIZED, "the station's name and password are expected", (challenge,))
 
     def still(self, principal: Principal) -> bool:
-        """Whether a station that was let in without a secret would be again (the doorkeeper answers for the others)."""
+        """Whether a station that was let in without a secret would be again; the doorkeeper answers for the others."""
         device = self._registry.find(principal.tenant, principal.device)
-        return device is not None and device.status != "suspended" and (not principal.key or self._open)
+        return device is not None and device.status != "suspended" and (principal.key != _OPEN or self._open)
 
     async def _believe(self, device: Device, authorization: str | None, peer: ssl.SSLObject | None) -> Principal | None:
         name = f"{device.tenant}/{device.id}"

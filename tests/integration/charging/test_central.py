@@ -234,6 +234,7 @@ async def test_a_half_open_connection_is_found(database: CityDatabase) -> None:
 
 async def test_who_is_suspended_is_put_out(central: Central) -> None:
     station = await central.station("EV-1")
+    assert await central.system.evict(central.doorkeeper.still) == 0
     await central.register("EV-1", status="suspended")
     assert await central.system.evict(central.doorkeeper.still) == 1
     await until(_now(lambda: station.connected), lambda open_: not open_)
