@@ -85,7 +85,7 @@ class CentralSystem:
 
     async def evict(self, still: Callable[[Principal], bool]) -> int:
         """End the connections of those who would not be admitted any more; how many those were."""
-        gone = [each for each in self.stations() if not (still(each.principal) and self._door.still(each.principal))]
+        gone = [each for each in self.stations() if not self._door.still(each.principal, still)]
         for each in gone:
             await each.close(_POLICY, "this station may not speak any more")
         return len(gone)

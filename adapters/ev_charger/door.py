@@ -19,7 +19,8 @@ from broker.store.devices import Device
 from schemas.charging import FAMILY
 
 _AT_ONCE = 10
-_OPEN = b""
+_OPEN = b"open"
+"""The key of a station that was let in without a secret: no hash is so short."""
 
 
 class Refusal(NamedTuple):
@@ -79,10 +80,12 @@ class Door:
         challenge = ("WWW-Authenticate", 'Basic realm="ocpp", charset="UTF-8"')
         return Refusal(HTTPStatus.UNAUTHORIZED, "the station's name and password are expected", (challenge,))
 
-    def still(self, principal: Principal) -> bool:
-        """Whether a station that was let in without a secret would be again; the doorkeeper answers for the others."""
+    def still(self, principal: Principal, believed: Callable[[Principal], bool]) -> bool:
+        """Whether a station would be let in again; `believed` answers for those that showed something."""
+        if principal.key != _OPEN:
+            return believed(principal)
         device = self._registry.find(principal.tenant, principal.device)
-        return device is not None and device.status != "suspended" and (principal.key != _OPEN or self._open)
+        return self._open and device is not None and device.status != "suspended" and device.secret_hash is None
 
     async def _believe(self, device: Device, authorization: str | None, peer: ssl.SSLObject | None) -> Principal | None:
         name = f"{device.tenant}/{device.id}"
