@@ -1,4 +1,4 @@
-"""The consumer of `changes`: a ride taken on the buses, a car charged at midday. Each may earn what the rules say."""
+"""The consumer of `changes`: rides taken and midday charging may earn points; fares booked in points are paid."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from schemas.change import Change, decode_change
 from schemas.clock import JST
 from services.points.earning import Occasion
 from services.points.membership import account_of
-from services.points.town import Town
+from services.points.refusals import Declined
+from services.points.town import Checkout, Town
 
 GROUP = "points"
 RIDE = "バスの乗車"
@@ -44,10 +45,35 @@ def happening(change: Change) -> Happening | None:
     about = about_of(change.type)
     if about is None or change.op == "delete":
         return None
-    entity = msgspec.json.decode(change.state.doc) if change.state is not None else change.attributes
+    entity = _entity(change)
     person = person_in(entity, about)
     event = _event(change.type, entity)
     return Happening(change.tenant, person, event, change.entity, change.at) if person and event else None
+
+
+class Fare(NamedTuple):
+    """What a ride costs that was booked to be paid in points, in yen. `id` is the ride's entity."""
+
+    tenant: str
+    person: str
+    id: str
+    yen: int
+
+
+def fare(change: Change) -> Fare | None:
+    """The fare that a change says is due in points, None where none is. Pure."""
+    heard = happening(change)
+    if heard is None or heard.event != RIDE:
+        return None
+    entity = _entity(change)
+    yen = _value(entity, "fare")
+    due = _value(entity, "payment") == "points" and type(yen) is int and yen > 0
+    return Fare(heard.tenant, heard.person, heard.id, yen) if due else None
+
+
+def _entity(change: Change) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = msgspec.json.decode(change.state.doc) if change.state is not None else change.attributes
+    return found
 
 
 def _event(types: Sequence[str], entity: Mapping[str, Any]) -> str | None:
@@ -74,33 +100,60 @@ def _value(entity: Mapping[str, Any], name: str) -> Any:
 
 
 class Ears:
-    """`handle` is a `broker.consume.Handle`. An award is a transaction of its own under an id made of the entity's,
-    so a batch that is handled again after a crash gives nothing twice."""
+    """`handle` is a `broker.consume.Handle`. What it moves is a transaction of its own under an id made of the
+    entity's, so a batch that is handled again after a crash gives and takes nothing twice. `fare_shop` is the member
+    shop that fares go to, "" where the buses take no points."""
 
-    def __init__(self, town: Town) -> None:
-        self._town = town
+    def __init__(self, town: Town, fare_shop: str = "") -> None:
+        self._town, self._fare_shop = town, fare_shop
 
     async def handle(self, _: Transaction, records: Sequence[Record]) -> None:
-        """Reward what the records tell of."""
+        """Take the fares and give the rewards that the records tell of."""
         for record in records:
-            heard = happening(decode_change(record.value))
-            if heard is not None:
-                await self._reward(heard)
+            change = decode_change(record.value)
+            heard, due = happening(change), fare(change)
+            try:
+                if due is not None and self._fare_shop:
+                    await self._charge(due)
+                if heard is not None:
+                    await self._reward(heard)
+            except (Conflict, NotFound) as error:
+                _log.warning("%s of %s: %s", change.entity, change.tenant, error)
+
+    async def _account(self, tenant: str, person: str) -> str | None:
+        async with self._town.database.transaction(tenant) as tx:
+            return await account_of(tx, tenant, person)
+
+    async def _charge(self, due: Fare) -> None:
+        """The whole fare or nothing, the limited points (for transport) first by their expiry. A fare that the
+        balance does not cover stays refused under its id, and is said in the process's journal."""
+        town = self._town
+        async with town.database.transaction(due.tenant) as tx:
+            shop = await town.find_shop(tx, self._fare_shop)
+        account = await self._account(due.tenant, due.person)
+        if shop is None or account is None:
+            missing = "member shop for fares" if shop is None else "points account of the rider"
+            _log.warning("the fare of %s of %s is not paid: there is no %s", due.id, due.tenant, missing)
+            return
+        try:
+            await town.pay(due.tenant, shop, account, Checkout(f"ride.{_short(due.id)}", None, due.yen, due.yen))
+        except Declined as declined:
+            _log.warning("the fare of %s of %s is not paid: %s", due.id, due.tenant, declined)
 
     async def _reward(self, heard: Happening) -> None:
         town, tenant = self._town, heard.tenant
-        try:
-            async with town.database.transaction(tenant) as tx:
-                account = await account_of(tx, tenant, heard.person)
-            if account is None:
-                return  # who has no points account earns nothing
-            occasion = Occasion(
-                id=f"log/{hashlib.sha256(heard.id.encode()).hexdigest()[:40]}",
-                person=await town.person(tenant, account),
-                at=heard.at,
-                event=heard.event,
-                event_id=heard.id,
-            )
-            await town.earn(tenant, occasion)
-        except (Conflict, NotFound) as error:
-            _log.warning("%s of %s earns nothing: %s", heard.id, tenant, error)
+        account = await self._account(tenant, heard.person)
+        if account is None:
+            return  # who has no points account earns nothing
+        occasion = Occasion(
+            id=f"log/{_short(heard.id)}",
+            person=await town.person(tenant, account),
+            at=heard.at,
+            event=heard.event,
+            event_id=heard.id,
+        )
+        await town.earn(tenant, occasion)
+
+
+def _short(id: str) -> str:
+    return hashlib.sha256(id.encode()).hexdigest()[:40]

@@ -14,6 +14,8 @@ from broker.entities.merge import EntityUpdate
 from broker.log.postgres import PostgresLog, PostgresOutlet
 from broker.ports import CHANGES, Record, Transaction
 from broker.store.entities import EntityWriter
+from broker.store.positions import PostgresPositions
+from services.points.earning import Occasion
 from services.points.hearing import GROUP, RIDE, Ears
 from services.points.personal import SERVICE
 from services.points.town import Town
@@ -45,15 +47,58 @@ async def log(scene: Scene) -> AsyncIterator[PostgresLog]:
     await log.close()
 
 
-async def ride(scene: Scene, number: int, person: str = "fukui.hanako") -> None:
+async def ride(
+    scene: Scene, number: int, person: str = "fukui.hanako", *, payment: str = "cash", yen: int = 300
+) -> None:
     attributes = {
         "status": {"type": "Property", "value": "completed"},
-        "fare": {"type": "Property", "value": 300 + number},
+        "fare": {"type": "Property", "value": yen},
+        "payment": {"type": "Property", "value": payment},
         "person": {"type": "Relationship", "object": f"urn:ngsi-ld:Person:{person}"},
     }
     update = EntityUpdate(f"urn:ngsi-ld:RideBooking:{number}", ("RideBooking",), attributes)
     async with scene.database.app.transaction("fukui") as tx:
         await EntityWriter(PostgresOutlet(PARTITIONS)).write(tx, "fukui", [update], at=scene.now)
+
+
+async def test_a_fare_is_paid_once_with_points_for_transport_first(scene: Scene, log: PostgresLog) -> None:
+    claim = Occasion(
+        id="claim/1",
+        person=await scene.town.person("fukui", "resident/a"),
+        at=scene.now,
+        campaign="idou75",
+    )
+    await scene.town.earn("fukui", claim)
+    ears = Ears(Town(scene.database.system, scene.ledger, lambda: scene.now), "bus")
+    for number, yen in ((1, 400), (2, 2600), (3, 10)):
+        await ride(scene, number, payment="points", yen=yen)
+    consumer = await log.consumer(CHANGES, "test", PostgresPositions(scene.database.system))
+    async with asyncio.timeout(60):
+        records: list[Record] = []
+        while len(records) < 3:
+            records += await consumer.poll(max_records=10, wait=1.0)
+    await consumer.close()
+    for _ in range(2):
+        async with scene.database.system.transaction() as tx:
+            await ears.handle(tx, records)
+    # 3,000 for transport and three rewards of 30: the first two fares take the 3,000, the third a reward's 10.
+    assert await scene.balance("shop/bus") == 3010
+    assert await scene.balance("resident/a") == 80
+
+
+async def test_a_fare_that_the_balance_does_not_cover_is_not_taken(scene: Scene, log: PostgresLog) -> None:
+    ears = Ears(Town(scene.database.system, scene.ledger, lambda: scene.now), "bus")
+    await ride(scene, 1, payment="points", yen=400)
+    consumer = await log.consumer(CHANGES, "test", PostgresPositions(scene.database.system))
+    async with asyncio.timeout(60):
+        while not (records := await consumer.poll(max_records=10, wait=1.0)):
+            continue
+    await consumer.close()
+    for _ in range(2):
+        async with scene.database.system.transaction() as tx:
+            await ears.handle(tx, records)
+    assert await scene.balance("shop/bus") == 0
+    assert await scene.balance("resident/a") == 30
 
 
 async def until(condition: object, run: asyncio.Task[None]) -> None:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from schemas.change import Change, State
-from services.points.hearing import MIDDAY_CHARGING, RIDE, happening
+from services.points.hearing import MIDDAY_CHARGING, RIDE, fare, happening
 
 NOW = datetime(2026, 7, 10, 3, tzinfo=UTC)
 PERSON = {"type": "Relationship", "object": "urn:ngsi-ld:Person:fukui.hanako"}
@@ -69,3 +69,18 @@ def test_charging_at_midday_of_japan(start: str | None, kwh: Any, earns: bool) -
 )
 def test_anything_else_is_nothing(other: Change) -> None:
     assert happening(other) is None
+
+
+@pytest.mark.parametrize(
+    ("payment", "yen", "due"),
+    [
+        ("points", 300, True),
+        ("cash", 300, False),
+        ("points", 0, False),
+        ("points", "300", False),
+        ("points", True, False),
+    ],
+)
+def test_a_fare_is_due_in_points_where_the_ride_was_booked_so(payment: str, yen: Any, due: bool) -> None:
+    said = fare(change("RideBooking", person=PERSON, status="completed", payment=payment, fare=yen))
+    assert (said is not None) == due
