@@ -11,8 +11,9 @@ from starlette.responses import Response
 from access.policy import Action
 from api_gateway.context import gateway_of
 from api_gateway.openapi import PROBLEMS
-from api_gateway.routes.points import Aware, answer, asked, caller_with, town_of
+from api_gateway.routes.points import Aware, Name, answer, asked, caller_with, town_of
 from services.points.dry_run import dry_run
+from services.points.effect import effect
 from services.points.overview import funds
 from services.points.rulebook import check_rules
 
@@ -62,3 +63,14 @@ async def campaigns(request: Request) -> Response:
     async with gateway_of(request).database.transaction(caller.tenant) as tx:
         found = await funds(tx)
     return answer({"campaigns": [fund._asdict() for fund in found]})
+
+
+@router.get("/campaigns/{campaign}/effect", summary="What a campaign moved")
+async def moved(request: Request, campaign: Name) -> Response:
+    """Spending by shop, area, category and age band, against as many days before; groups of fewer than ten people are
+    null. Needs points:staff or points:treasury."""
+    caller, town = await caller_with(request, "points-desk", Action.READ), town_of(request)
+    _, in_force = await town.rules(caller.tenant)
+    async with gateway_of(request).database.transaction(caller.tenant) as tx:
+        found = await effect(tx, in_force, campaign, town.clock())
+    return answer({**found._asdict(), "groups": [group._asdict() for group in found.groups]})

@@ -196,6 +196,11 @@ def test_a_town_from_the_first_rule_to_the_statement(town: BusCity, browser: Bro
         expect(person.locator("#said")).to_contain_text("「秋の訓練」に参加しました。50ポイントもらいました")
     expect(person.locator("#balance .balance")).to_have_text("950ポイント")
 
+    row = manager.locator("#campaigns tbody tr", has_text="買い物ポイント")
+    row.get_by_role("button", name="動かしたお金").click()
+    expect(manager.locator("#effect table")).to_contain_text("少人数")
+    fits_and_is_accessible(manager, "points-effect")
+
     treasurer.reload()
     expect(treasurer.locator("#outstanding .balance")).to_have_text("950ポイント")
     treasurer.get_by_role("button", name="帳簿を検証する").click()

@@ -4,6 +4,7 @@ import { type Field, renderButton, renderForm, say } from "../shared/form/form";
 import { type Section, section, table } from "../shared/form/section";
 import { type PointsPage, path } from "../shared/points/page";
 import { type Campaign, campaignOf, ruleText, valuesOf } from "./campaign";
+import { effect } from "./effect";
 
 interface Fund {
   readonly id: string;
@@ -34,6 +35,7 @@ export function campaigns(page: PointsPage): Section {
     ]);
     const rules = found.rules.campaigns;
     const place = h("div", { class: "stack" });
+    const moved = h("div", {});
     const edit = (campaign: Campaign | null) =>
       place.replaceChildren(...editor(page, rules, campaign, redraw));
     edit(null);
@@ -43,19 +45,24 @@ export function campaigns(page: PointsPage): Section {
         edit(one);
         place.querySelector("input")?.focus();
       });
+      const look = renderButton(words.effect, async () => {
+        moved.replaceChildren(await effect(page, one.id, one.title));
+        moved.scrollIntoView({ block: "nearest" });
+      });
       return [
         one.title,
         ruleText(one, words),
         `${one.start}〜${one.end}`,
         words.points(fund?.given ?? 0),
         words.points(fund?.left ?? 0),
-        change,
+        h("div", { class: "row" }, change, look),
       ];
     });
     const heads = [words.campaign, words.rule, words.period, words.fundGiven, words.fundLeft, words.edit];
     return [
       h("p", {}, found.version > 0 ? words.version(found.version) : words.noRules),
       table(words.campaigns, heads, rows, words.none),
+      moved,
       h("h3", {}, words.editHeading),
       place,
     ];
