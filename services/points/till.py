@@ -49,10 +49,7 @@ async def cancel(town: Town, tenant: str, shop: Shop, purchase: str) -> Cancelle
     given_back = f"refund:{shop.id}:cancel:{purchase}"
     async with town.database.transaction(tenant) as tx:
         found = await purchases(tx, shop, _EVER, 1, purchase)
-        before = await tx.fetchval(
-            "select amount from points_transfer where tenant_id = current_setting('cityos.tenant_id')::int and id = $1",
-            given_back,
-        )
+        before = await tx.fetchval(SQL["amount"], given_back)
     if not found:
         raise NotFound(f"there is no purchase {purchase!r} at this shop")
     one, refunded = found[0], int(before or 0)

@@ -18,3 +18,7 @@ left join lateral (
 where o.tenant_id = current_setting('cityos.tenant_id')::int and o.shop = $1 and o.at >= $2
     and ($3::text is null or o.id = $3)
 order by o.at desc, o.id limit $4
+
+-- name: amount
+select amount from points_transfer
+where tenant_id = current_setting('cityos.tenant_id')::int and id = $1
