@@ -19,7 +19,7 @@ async def sell(scene: Scene, at: datetime, people: int, yen: int) -> None:
     scene.now = at
     for number in range(people):
         account = f"resident/p{number}"
-        await scene.town.pay("fukui", CAFE, account, Checkout(f"{at:%m%d}-{number}", None, yen, 0))
+        await scene.town.pay("fukui", CAFE, account, Checkout(f"{at:%m%d%H}-{number}", None, yen, 0))
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ async def test_few_people_are_not_told_apart_nor_found_by_subtraction(found: Eff
     assert groups["shop", "kissa"] == Group("shop", "kissa", None, 12, None, 12_000)
     assert groups["age", "70-79"] == Group("age", "70-79", None, None, None, None)
     assert groups["age", "30-39"].yen is None  # nine of them
-    assert [yen for _, yen in found.days] == [12_000, None, None]
+    assert [yen for _, yen in found.days] == [None, 30_000, None]
     assert [day for day, _ in found.days] == [date(2026, 6, 30), date(2026, 7, 1), date(2026, 7, 20)]
 
 

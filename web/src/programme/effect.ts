@@ -21,7 +21,10 @@ interface Effect {
 export async function effect(page: PointsPage, campaign: string, title: string): Promise<HTMLElement> {
   const { account, words } = page;
   const found = await account.api<Effect>("GET", path("staff", "campaigns", campaign, "effect"));
-  const { caption, node } = plot(words.spentByDay, found.days);
+  const { caption, node } = plot(
+    words.spentByDay,
+    found.days.map(([day, yen]) => [day, yen === null ? null : yen / 1000]),
+  );
   const hidden = (value: number | null, text: (count: number) => string) =>
     value === null ? words.fewPeople : text(value);
   const rows = found.groups.map((group) => [
@@ -31,7 +34,7 @@ export async function effect(page: PointsPage, campaign: string, title: string):
     hidden(group.people, String),
     hidden(group.people_before, String),
   ]);
-  const heads = [words.campaign, words.during, words.before, words.people, words.peopleBefore];
+  const heads = [words.type, words.during, words.before, words.people, words.peopleBefore];
   return h(
     "div",
     { class: "stack", id: "effect" },

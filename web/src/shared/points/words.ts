@@ -155,7 +155,7 @@ const ja = {
   effect: "動かしたお金",
   effectHelp:
     "期間中と、その前の同じ日数を比べます。10人に満たない集まりは、人が分からないように出しません。",
-  spentByDay: "1日ごとのお買い上げ（円）",
+  spentByDay: "1日ごとのお買い上げ（千円）",
   during: "期間中",
   before: "その前",
   peopleBefore: "その前の人数",
@@ -363,7 +363,7 @@ const en: PointsWords = {
   budgetTry: "Budget to try with (points)",
   effect: "What it moved",
   effectHelp: "Its days beside as many before. Groups of fewer than ten people are not shown.",
-  spentByDay: "Spent each day (yen)",
+  spentByDay: "Spent each day (1,000 yen)",
   during: "During",
   before: "Before",
   peopleBefore: "People before",
