@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from broker.errors import Invalid, NotFound
-from services.points.effect import Effect, Group, effect, shown
+from services.points.effect import Effect, Group, effect
 from services.points.rulebook import check_rules
 from services.points.town import Checkout
 from tests.integration.points.conftest import BUS, CAFE, RULES, Scene
@@ -51,21 +51,6 @@ async def test_few_people_are_not_told_apart_nor_found_by_subtraction(found: Eff
     assert groups["age", "30-39"].yen is None  # nine of them
     assert [yen for _, yen in found.days] == [None, 30_000, None]
     assert [day for day, _ in found.days] == [date(2026, 6, 30), date(2026, 7, 1), date(2026, 7, 20)]
-
-
-@pytest.mark.parametrize(
-    ("people", "expected"),
-    [
-        ([12, 0, 30], [True, True, True]),
-        ([12, 3, 30], [False, False, True]),
-        ([3, 4, 30], [False, False, False]),
-        ([9, 4, 30], [False, False, True]),
-        ([9], [False]),
-        ([], []),
-    ],
-)
-def test_what_may_be_shown(people: list[int], expected: list[bool]) -> None:
-    assert shown(people) == expected
 
 
 async def test_a_campaign_that_is_none_or_has_not_begun(scene: Scene) -> None:
