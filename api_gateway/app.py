@@ -44,6 +44,7 @@ from api_gateway.routes import (
     bus_managing,
     bus_open,
     bus_people,
+    bus_roads,
     buses,
     catalogue,
     chargers,
@@ -214,7 +215,7 @@ def _routers(services: Gateway) -> list[APIRouter]:
     if services.tags is not None:
         routers.append(tags.router)
     if services.buses is not None:
-        routers += [buses.router, bus_people.router, bus_crew.router, bus_managing.router]
+        routers += [buses.router, bus_people.router, bus_crew.router, bus_managing.router, bus_roads.router]
         routers += [bus_clinic.router, bus_open.router]
     return routers
 

@@ -13,8 +13,9 @@ import numpy as np
 from bench.machine import machine, percentile, write
 from broker.errors import Conflict
 from services.dispatch.engine.planner import Planner
-from services.dispatch.planning import Day, Town
+from services.dispatch.planning import Day
 from services.dispatch.settings import DispatchSettings
+from services.dispatch.town import Town
 from services.dispatch.values import Ask, Booking, Stop, Vehicle
 
 DAY = date(2026, 11, 24)

@@ -191,9 +191,10 @@ class BusDay:
                 await self._buses.crew.hear(self._tenant, vehicle, reports)
 
     async def _break_down(self, show: Callable[[str], None]) -> None:
-        lost = await self._buses.desk.report_breakdown(self._tenant, DAY, BROKEN, BECAUSE)
-        self.tally.broken += lost
-        show(f"11:00 3号車が故障: ほかの車両に組み替え、運べなくなった人 {len(lost)} 人")
+        anew = await self._buses.desk.report_breakdown(self._tenant, DAY, BROKEN, BECAUSE)
+        self.tally.broken += anew.broken
+        moved, broken = len(anew.moved), len(anew.broken)
+        show(f"11:00 3号車が故障: ほかの車両に組み替え、時刻が変わった人 {moved} 人、運べなくなった人 {broken} 人")
 
     async def _river(self, stage: Stage, show: Callable[[str], None]) -> None:
         said = {"stage": {"type": "Property", "value": stage.value}}

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from access.policy import Action
 from api_gateway.openapi import PROBLEMS
 from api_gateway.routes.bus_forms import PREFIX, Body, Id, answer, booking_form, caller_of, service_of, stop_form, time
+from api_gateway.routes.bus_roads import road_form
 from broker.errors import NotFound
 from schemas.clock import iso
 from services.dispatch.values import Report, Vehicle
@@ -97,6 +98,10 @@ async def board(request: Request, day: date | None = None) -> Response:
                     "tasks": _tasks(found, vehicle.id, shown),
                 }
                 for vehicle in found.day.town.vehicles
+            ],
+            "roads": [road_form(road) for road in await service.roads(caller.tenant)],
+            "moved": [
+                {**booking_form(b), "name": _name(found, b.rider)} for b in found.bookings.values() if b.breaches
             ],
             "broken": [{**form, "name": _name(found, form["rider"])} for form in broken],
         }

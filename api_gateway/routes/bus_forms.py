@@ -19,6 +19,7 @@ from schemas.clock import JST, iso
 from services.dispatch.values import Ask, Booking, Promise, Stop
 
 if TYPE_CHECKING:
+    from services.dispatch.reroute import Anew
     from services.dispatch.service import BusService
 
 PREFIX = "/api/v1/buses"
@@ -51,6 +52,13 @@ class Offer(Body):
     pickup_until: AwareDatetime
     arrive_by: AwareDatetime
     fare: int = 0
+
+
+class Trouble(Body):
+    """What went wrong, on which day."""
+
+    day: date
+    because: Why
 
 
 def service_of(request: Request) -> BusService:
@@ -106,6 +114,9 @@ def booking_form(booking: Booking) -> dict[str, Any]:
         "fare": booking.fare,
         "payment": booking.payment,
         "series": booking.series,
+        "breaches": [
+            {"promise": offer_form(ask.day, b.promise), "because": b.because, "at": iso(b.at)} for b in booking.breaches
+        ],
         "boardedAt": booking.boarded_at and iso(booking.boarded_at),
         "alightedAt": booking.alighted_at and iso(booking.alighted_at),
     }
@@ -119,7 +130,13 @@ def stop_form(stop: Stop) -> dict[str, Any]:
         "longitude": stop.longitude,
         "latitude": stop.latitude,
         "closedBecause": stop.closed_because,
+        "closedBy": stop.closed_by,
     }
+
+
+def anew_form(anew: Anew) -> dict[str, Any]:
+    """Whose promise is broken, and who is promised another ride."""
+    return {name: [booking_form(b) for b in found] for name, found in (("broken", anew.broken), ("moved", anew.moved))}
 
 
 def minute(day: date, at: datetime) -> float:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Query, Request
+from pydantic import Field
 from pydantic.alias_generators import to_camel
 from starlette.responses import Response
 
@@ -34,10 +35,11 @@ _HEADS = {
 
 
 class ClosureForm(Body):
-    """Stops that close when the gauge reaches the stage."""
+    """Stops and roads that close when the gauge reaches the stage."""
 
     stage: Stage
-    stops: list[Id]
+    stops: list[Id] = Field(default=[], max_length=500)
+    roads: list[Id] = Field(default=[], max_length=500)
 
 
 @router.get("/figures", summary="How well the buses serve")
@@ -81,7 +83,7 @@ async def put_fares(request: Request) -> Response:
     return answer(msgspec.to_builtins(rules))
 
 
-@router.get("/closures", summary="Which gauge closes which stops")
+@router.get("/closures", summary="Which gauge closes which stops and roads")
 async def closures(request: Request) -> Response:
     """With the stage each gauge stands at, as it was heard last."""
     caller = await caller_of(request, Action.READ)
@@ -89,11 +91,12 @@ async def closures(request: Request) -> Response:
     return answer({"closures": [{**asdict(rule), "closed": rule.holds} for rule in rules]})
 
 
-@router.put("/closures/{gauge}", summary="Close stops by a gauge", status_code=204)
+@router.put("/closures/{gauge}", summary="Close stops and roads by a gauge", status_code=204)
 async def put_closure(request: Request, gauge: str, body: ClosureForm) -> Response:
-    """`gauge` is the id of its FloodMonitoring entity. The stops open again when the water has fallen below."""
+    """`gauge` is the id of its FloodMonitoring entity. They open again when the water has fallen below."""
     caller = await caller_of(request, Action.WRITE)
-    await service_of(request).set_closure_rule(caller.tenant, ClosureRule(gauge, body.stage, tuple(body.stops)))
+    rule = ClosureRule(gauge, body.stage, tuple(body.stops), roads=tuple(body.roads))
+    await service_of(request).set_closure_rule(caller.tenant, rule)
     return Response(status_code=204)
 
 

@@ -21,7 +21,8 @@ from api_gateway.routes.bus_forms import (
     Minute,
     Offer,
     Ride,
-    Why,
+    Trouble,
+    anew_form,
     answer,
     ask_of,
     booking_form,
@@ -93,13 +94,6 @@ class NewVehicle(Body):
     shift_until: Minute
 
 
-class Trouble(Body):
-    """What went wrong, on which day."""
-
-    day: date
-    because: Why
-
-
 @router.post("/quotes", summary="Pickup windows that could be promised")
 async def quote(request: Request, ride: Ride, rider: str | None = None) -> Response:
     """Nothing is held. 409 when no bus has room; 400 names the field and what would do. `rider` decides the fare."""
@@ -164,8 +158,13 @@ def _outcome(made: list[Booking] | str) -> dict[str, Any]:
 async def change(request: Request, booking: str, body: Change) -> Response:
     """The old booking ends and the new one begins, or nothing changes. The answer has the new booking's id."""
     caller = await caller_of(request, Action.WRITE)
+    return answer(await changed(request, caller.tenant, booking, body))
+
+
+async def changed(request: Request, tenant: str, booking: str, body: Change) -> dict[str, Any]:
+    """Change a booking; the new one."""
     ask, desk = ask_of(body.ride), service_of(request).desk
-    return answer(booking_form(await desk.change(caller.tenant, booking, ask, promise_of(ask.day, body.offer))))
+    return booking_form(await desk.change(tenant, booking, ask, promise_of(ask.day, body.offer)))
 
 
 @router.delete("/bookings/{booking}", summary="Cancel a booking", status_code=204)
@@ -210,18 +209,18 @@ async def put_vehicle(request: Request, vehicle: str, body: NewVehicle) -> Respo
 
 @router.post("/vehicles/{vehicle}/breakdown", summary="A vehicle drives no further")
 async def breakdown(request: Request, vehicle: str, body: Trouble) -> Response:
-    """Everybody is planned anew; the answer has those whose promise is broken, who are told at once."""
+    """Everybody is planned anew; the answer has those whose promise is broken or moved, who are told at once."""
     caller = await caller_of(request, Action.WRITE)
-    lost = await service_of(request).desk.report_breakdown(caller.tenant, body.day, vehicle, body.because)
-    return answer({"broken": [booking_form(booking) for booking in lost]})
+    anew = await service_of(request).desk.report_breakdown(caller.tenant, body.day, vehicle, body.because)
+    return answer(anew_form(anew))
 
 
 @router.post("/stops/{stop}/closure", summary="Nobody gets on or off at a stop any more")
 async def closure(request: Request, stop: str, body: Trouble) -> Response:
     """As for a breakdown."""
     caller = await caller_of(request, Action.WRITE)
-    lost = await service_of(request).desk.close_stop(caller.tenant, body.day, stop, body.because)
-    return answer({"broken": [booking_form(booking) for booking in lost]})
+    anew = await service_of(request).desk.close_stop(caller.tenant, body.day, stop, body.because)
+    return answer(anew_form(anew))
 
 
 @router.delete("/stops/{stop}/closure", summary="Open a stop again", status_code=204)

@@ -24,7 +24,7 @@ from services.dispatch.days import Days, minutes_into
 from services.dispatch.desk import BookingDesk
 from services.dispatch.people import Rider
 from services.dispatch.personal import SERVICE
-from services.dispatch.planning import Town, boarding, longest_ride
+from services.dispatch.town import Town, boarding, longest_ride
 from services.dispatch.values import Appointment, Ask, Booking, BookingState, Wish
 
 SQL = load("services.dispatch", "clinic")
@@ -84,7 +84,7 @@ class Clinic:
             raise Invalid("the appointment ends before it begins", field="until")
         if appointment.until - appointment.at > timedelta(hours=12):
             raise Invalid("an appointment of more than twelve hours is none", field="until")
-        town = await self._days.town(await store.load_stops(tx), await store.load_vehicles(tx))
+        town = await self._days.town(tx, day)
         there = Ask(day, home, appointment.stop, 0.0, 0 if rider.wheelchairs else 1, rider.wheelchairs)
         at, until = minutes_into(appointment.at, day), minutes_into(appointment.until, day)
         outward = self._in_time(town, replace(there, arrive_by=at - self._days.settings.before_appointment))

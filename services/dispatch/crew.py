@@ -129,14 +129,14 @@ class Crew:
         await store.set_ridden(tx, booking.id, vehicle, report.what, report.at)
         if report.what == "alighted":
             done = replace(booking, vehicle=vehicle, alighted_at=report.at)
-            person = await self._person(tx, tenant, booking.rider)
-            await self._entities.write(tx, tenant, [ride_entity(done, person)], at=self._days.now())
+            ridden = ride_entity(done, await self._person(tx, tenant, booking.rider))
+            await self._entities.write(tx, tenant, [ridden], at=self._days.now())
         return up_to(tour, booking.id, report.what == "boarded")
 
     async def _person(self, tx: Transaction, tenant: str, rider: str) -> str | None:
-        """Who the rider is: by their account, or by the link made at the counter."""
+        """Who the rider is, as the consent gate knows people; None where nobody has said so."""
         known = (await people.riders_named(tx, [rider])).get(rider)
-        return (known.account if known else None) or await person_of(tx, tenant, SERVICE, rider)
+        return known.account if known and known.account else await person_of(tx, tenant, SERVICE, rider)
 
     async def _no_show(self, tx: Transaction, booking: Booking, report: Report, tour: Tour) -> Tour:
         if booking.boarded_at is not None:
@@ -155,20 +155,23 @@ async def _positions(tx: Transaction) -> dict[str, Position]:
 
 
 def ride_entity(booking: Booking, person: str | None = None) -> EntityUpdate:
-    """A ride that was made, for other services (points for riding, paying with points). Personal data of `person`."""
+    """A ride that was made, once, for other services: points for riding, paying with points.
+
+    Personal data where it names its person; where it does not, it is disclosed to nobody (`access/personal.py`).
+    """
 
     def said(value: Any) -> dict[str, Any]:
         return {"type": "Property", "value": value}
 
     attributes: dict[str, Any] = {
-        "rider": said(booking.rider),
         "fare": {**said(booking.fare), "unitCode": "JPY"},
         "payment": said(booking.payment),
         "dateRidden": said(booking.ask.day.isoformat()),
+        "passengers": said(booking.ask.seats + booking.ask.wheelchairs),
         "status": said("completed"),
     }
     if person is not None:
-        attributes["person"] = {"type": "Relationship", "object": PERSON_URN + person}
+        attributes["person"] = {"type": "Relationship", "object": f"{PERSON_URN}{person}"}
     return EntityUpdate(f"urn:ngsi-ld:RideBooking:{booking.id}", ("RideBooking",), attributes, frozenset(attributes))
 
 

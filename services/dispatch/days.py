@@ -10,10 +10,12 @@ from broker.errors import Invalid
 from broker.ports import Transaction
 from schemas.clock import JST, Clock, utc_now
 from services.dispatch import store
-from services.dispatch.planning import Day, Town
+from services.dispatch.planning import Day
+from services.dispatch.roads import in_force
 from services.dispatch.settings import DispatchSettings
+from services.dispatch.town import Town
 from services.dispatch.travel import TravelTimes
-from services.dispatch.values import Stop, Tour, Vehicle
+from services.dispatch.values import Tour
 
 
 class Days:
@@ -34,15 +36,19 @@ class Days:
 
     async def day(self, tx: Transaction, day: date, tours: Mapping[str, Tour]) -> Day:
         """The day with these tours."""
-        bookings = await store.load_bookings(tx, day)
-        town = await self.town(await store.load_stops(tx), await store.load_vehicles(tx))
+        town, bookings = await self.town(tx, day), await store.load_bookings(tx, day)
         return await asyncio.to_thread(Day, town, bookings, tours, self.settings, now=self.minute(day))
 
-    async def town(self, stops: tuple[Stop, ...], vehicles: tuple[Vehicle, ...]) -> Town:
-        """Stops, vehicles and the present hour's driving times. Raises `Invalid` while there are no vehicles."""
+    async def town(self, tx: Transaction, day: date) -> Town:
+        """The town as it is on that day, as far as is known, with the present hour's driving times.
+
+        Raises `Invalid` while there are no vehicles.
+        """
+        vehicles, roads = await store.load_vehicles(tx), await store.load_roads(tx, closed=True)
         if not vehicles:
             raise Invalid("there are no buses yet; add stops and vehicles first", field="vehicle")
-        return Town(stops, vehicles, await self._travel.minutes(stops, self.hour()))
+        stops, closed = in_force(await store.load_stops(tx), roads, later=day > self.today())
+        return Town(stops, vehicles, await self._travel.minutes(stops, self.hour(), closed))
 
     def minute(self, day: date) -> float:
         """Minutes from the day's midnight until now."""

@@ -18,8 +18,9 @@ from schemas.clock import Clock, utc_now
 from services.dispatch import people, store
 from services.dispatch.days import Days
 from services.dispatch.fares import fare
-from services.dispatch.planning import check
+from services.dispatch.reroute import Anew, Trouble, plan_anew
 from services.dispatch.settings import DispatchSettings
+from services.dispatch.town import check
 from services.dispatch.travel import TravelTimes
 from services.dispatch.values import Ask, Booking, BookingState, Promise, Stop, Tour, Vehicle, Wish, clock
 from services.dispatch.warm import Known, WarmDays
@@ -41,7 +42,8 @@ class BookingDesk:
         async with self._database.transaction(tenant) as tx:
             revision, tours = await store.read_day(tx, ask.day)
             stops, vehicles = await store.load_stops(tx), await store.load_vehicles(tx)
-            known = Known(revision, stops, vehicles, self._days.hour())
+            roads = await store.load_roads(tx, closed=True)
+            known = Known(revision, stops, vehicles, roads, self._days.hour())
             warm = self._warm.get(tenant, ask.day, known)
             if warm is None:
                 warm = self._warm.put(tenant, ask.day, known, await self._days.day(tx, ask.day, tours))
@@ -113,8 +115,8 @@ class BookingDesk:
             await store.lock_day(tx, found.ask.day)
             await self._end(tx, await store.load_booking(tx, booking), BookingState.CANCELLED)
 
-    async def report_breakdown(self, tenant: str, day: date, vehicle: str, because: str) -> list[Booking]:
-        """The vehicle drives no further: plan anew; returns those whose promise is broken, who are told."""
+    async def report_breakdown(self, tenant: str, day: date, vehicle: str, because: str) -> Anew:
+        """The vehicle drives no further: plan anew; returns whose promise is broken or moved, who are told."""
         async with self._database.transaction(tenant) as tx:
             _, tours = await self._so_far(tx, day)
             known = {v.id: v for v in await store.load_vehicles(tx)}
@@ -123,10 +125,8 @@ class BookingDesk:
             await store.save_vehicle(tx, replace(known[vehicle], broken_because=because))
             return await self._plan_anew(tx, day, tours, because)
 
-    async def close_stop(
-        self, tenant: str, day: date, stop: str, because: str, *, by: str | None = None
-    ) -> list[Booking]:
-        """Nobody gets on or off there any more: plan anew; returns those whose promise is broken, who are told.
+    async def close_stop(self, tenant: str, day: date, stop: str, because: str, *, by: str | None = None) -> Anew:
+        """Nobody gets on or off there any more: plan anew; returns whose promise is broken or moved, who are told.
 
         `by` is the gauge that closed it, None for a person.
         """
@@ -145,6 +145,29 @@ class BookingDesk:
             if stop not in known:
                 raise NotFound(f"there is no stop {stop!r}")
             await store.save_stop(tx, replace(known[stop], closed_because=None, closed_by=None))
+
+    async def close_road(self, tenant: str, day: date, road: str, because: str, *, by: str | None = None) -> Anew:
+        """Nobody drives there any more: as `close_stop`. Raises `NotFound`."""
+        async with self._database.transaction(tenant) as tx:
+            _, tours = await self._so_far(tx, day)
+            found = await store.load_road(tx, road)
+            await store.save_road(tx, replace(found, closed_because=because, closed_by=by))
+            return await self._plan_anew(tx, day, tours, because)
+
+    async def open_road(self, tenant: str, road: str) -> None:
+        """Buses drive there again. Raises `NotFound`."""
+        async with self._database.transaction(tenant) as tx:
+            found = await store.load_road(tx, road)
+            await store.save_road(tx, replace(found, closed_because=None, closed_by=None))
+
+    async def settle(self, tenant: str, day: date) -> Anew | None:
+        """Plan the day anew if somebody is left out of it because of what was closed or broke down on a day before."""
+        async with self._database.transaction(tenant) as tx:
+            known, _ = await self._days.locked(tx, day)
+            because = next(iter(await self._troubles(tx)), None)
+            if because is None or not any(b.state is BookingState.BOOKED for b in known.lost):
+                return None
+            return await self._plan_anew(tx, day, known.tours(), because)
 
     async def improve(self, tenant: str, day: date) -> float:
         """Improve the day's plan in the background, outside any lock; how much was saved.
@@ -235,15 +258,26 @@ class BookingDesk:
         known, revision = await self._days.locked(tx, day)
         return revision, known.tours()
 
-    async def _plan_anew(self, tx: Transaction, day: date, tours: dict[str, Tour], because: str) -> list[Booking]:
+    async def _plan_anew(self, tx: Transaction, day: date, tours: dict[str, Tour], because: str) -> Anew:
         revision, _ = await store.lock_day(tx, day)
-        known = await self._days.day(tx, day, tours)
-        lost = [booking for booking in known.lost if booking.state is BookingState.BOOKED]
-        for booking in lost:
-            await store.set_state(tx, booking.id, BookingState.BROKEN, because, self._now())
-            await people.tell(tx, booking, "broken", known.town.stops, self._now(), because=because)
-        await store.save_day(tx, day, known.tours(), revision)
-        return lost
+        town, bookings = await self._days.town(tx, day), await store.load_bookings(tx, day)
+        trouble, now = Trouble(because, self._now()), self._days.minute(day)
+        anew = await asyncio.to_thread(plan_anew, town, bookings, tours, self._settings, trouble, now=now)
+        for booking in anew.broken:
+            await store.set_state(tx, booking.id, BookingState.BROKEN, because, trouble.at)
+            await people.tell(tx, booking, "broken", town.stops, trouble.at, because=because)
+        for booking in anew.moved:
+            await store.repromise(tx, booking, trouble.at)
+            await people.tell(tx, booking, "moved", town.stops, trouble.at, because=because)
+        await store.save_day(tx, day, anew.day.tours(), revision)
+        return anew
+
+    async def _troubles(self, tx: Transaction) -> list[str]:
+        """Why somebody may be left out of a plan, in the riders' words."""
+        roads = [road.closed_because for road in await store.load_roads(tx, closed=True)]
+        stops = [stop.closed_because for stop in await store.load_stops(tx)]
+        vehicles = [vehicle.broken_because for vehicle in await store.load_vehicles(tx)]
+        return [because for because in (*roads, *stops, *vehicles) if because]
 
     def _not_past(self, ask: Ask) -> None:
         now = self._days.minute(ask.day)

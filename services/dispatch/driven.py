@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from services.dispatch.planning import Town, boarding
 from services.dispatch.settings import DispatchSettings
+from services.dispatch.town import Town, boarding
 from services.dispatch.travel import kilometres
 from services.dispatch.values import Booking, BookingState, StopTime, Tour, Vehicle
 

@@ -9,7 +9,7 @@ from statistics import mean, quantiles
 
 from services.dispatch.days import minutes_into
 from services.dispatch.driven import kilometres_driven
-from services.dispatch.planning import Town
+from services.dispatch.town import Town
 from services.dispatch.values import Booking, BookingState, Tour
 
 
@@ -96,9 +96,13 @@ def _alighted(booking: Booking) -> float:
 
 
 def _kept(booking: Booking) -> bool:
-    """To the minute, as it was promised."""
+    """To the minute, as it was promised at first."""
     promise = booking.promise
-    return _boarded(booking) < promise.pickup_until + 1 and _alighted(booking) < promise.arrive_by + 1
+    return (
+        not booking.breaches
+        and _boarded(booking) < promise.pickup_until + 1
+        and _alighted(booking) < promise.arrive_by + 1
+    )
 
 
 def _shared(booking: Booking, ridden: Sequence[Booking]) -> bool:

@@ -14,10 +14,12 @@ from datetime import date, datetime, timedelta
 
 from google.transit import gtfs_realtime_pb2 as realtime
 
+from services.dispatch.roads import Road
 from services.dispatch.values import Stop, Vehicle
 
 DAYS = 60
 """How far ahead the timetable says that the buses run."""
+ROUTE = "demand"
 _AREA = "area"
 _ROUTE_TYPE = 3
 """Bus. GTFS itself has no finer type; that it is driven on demand stands in the stop times."""
@@ -59,10 +61,10 @@ def gtfs(
         "areas.txt": areas,
         "stop_areas.txt": [{"area_id": numbers[s.id], "stop_id": s.id} for s in shown if s.id in numbers],
         "routes.txt": [
-            {"route_id": "demand", "agency_id": "1", "route_long_name": "デマンドバス", "route_type": _ROUTE_TYPE}
+            {"route_id": ROUTE, "agency_id": "1", "route_long_name": "デマンドバス", "route_type": _ROUTE_TYPE}
         ],
         "calendar.txt": [_calendar(day)],
-        "trips.txt": [{"route_id": "demand", "service_id": "daily", "trip_id": "demand-daily"}],
+        "trips.txt": [{"route_id": ROUTE, "service_id": "daily", "trip_id": "demand-daily"}],
         "booking_rules.txt": [_booking(agency)],
         "location_groups.txt": [{"location_group_id": _AREA, "location_group_name": "運行区域"}],
         "location_group_stops.txt": [{"location_group_id": _AREA, "stop_id": stop.id} for stop in shown],
@@ -88,21 +90,34 @@ def vehicle_positions(
     return bytes(feed.SerializeToString(deterministic=True))
 
 
-def service_alerts(stops: Iterable[Stop], now: datetime) -> bytes:
-    """GTFS-Realtime: the stops that are closed, and why."""
+def service_alerts(stops: Iterable[Stop], roads: Iterable[Road], now: datetime) -> bytes:
+    """GTFS-Realtime: the stops and the roads that are closed, and why."""
     feed = _message(now)
+    shut = [road for road in roads if road.closed_because is not None]
+    by_people = {road.id for road in shut if road.closed_by is None}
     for stop in stops:
         if stop.closed_because is None:
             continue
         alert = feed.entity.add(id=f"closed-{stop.id}").alert
         alert.informed_entity.add(stop_id=stop.id)
-        by_water = stop.closed_by is not None
-        alert.cause = realtime.Alert.WEATHER if by_water else realtime.Alert.OTHER_CAUSE
         alert.effect = realtime.Alert.NO_SERVICE
-        alert.header_text.translation.add(text=f"「{stop.name}」は休止しています", language="ja")
-        alert.header_text.translation.add(text=f"The stop {stop.name} is closed", language="en")
+        by_water = stop.closed_by is not None and stop.closed_by not in by_people
+        _explain(alert, by_water, f"「{stop.name}」は休止しています", f"The stop {stop.name} is closed")
         alert.description_text.translation.add(text=stop.closed_because, language="ja")
+    for road in shut:
+        alert = feed.entity.add(id=f"road-{road.id}").alert
+        alert.informed_entity.add(route_id=ROUTE)
+        alert.effect = realtime.Alert.DETOUR
+        said = f"「{road.name}」は通行止めです。バスは迂回します"
+        _explain(alert, road.closed_by is not None, said, f"{road.name} is closed; buses go around it")
+        alert.description_text.translation.add(text=road.closed_because, language="ja")
     return bytes(feed.SerializeToString(deterministic=True))
+
+
+def _explain(alert: realtime.Alert, by_water: bool, japanese: str, english: str) -> None:
+    alert.cause = realtime.Alert.WEATHER if by_water else realtime.Alert.OTHER_CAUSE
+    alert.header_text.translation.add(text=japanese, language="ja")
+    alert.header_text.translation.add(text=english, language="en")
 
 
 def _message(now: datetime) -> realtime.FeedMessage:

@@ -87,9 +87,13 @@ async def save_fares(tx: Transaction, rules: FareRules) -> None:
 async def tell(
     tx: Transaction, booking: Booking, kind: str, stops: Sequence[Stop], at: datetime, *, because: str = ""
 ) -> None:
-    """Have the rider told, once for each kind. Nothing happens for riders whom only the caller knows."""
+    """Have the rider told, once for each kind, and each time that the promise moves.
+
+    Nothing happens for riders whom only the caller knows.
+    """
     said = words(booking, kind, {stop.id: stop.name for stop in stops}, because)
-    await tx.execute(SQL["tell"], f"{booking.id}:{kind}", booking.id, booking.rider, kind, said, at)
+    once = f"{booking.id}:{kind}:{len(booking.breaches)}" if kind == "moved" else f"{booking.id}:{kind}"
+    await tx.execute(SQL["tell"], once, booking.id, booking.rider, kind, said, at)
 
 
 async def calls(tx: Transaction) -> list[dict[str, Any]]:
@@ -117,6 +121,8 @@ def words(booking: Booking, kind: str, names: dict[str, str], because: str) -> s
         "booked": f"ご予約を承りました。{ride}（{clock(promise.arrive_by)}までに到着）。料金は{booking.fare}円です。",
         "cancelled": f"ご予約を取り消しました。{ride}",
         "broken": f"申し訳ありません。{ride} のバスが走れなくなりました（{because}）。お電話でご相談ください。",
+        "moved": f"申し訳ありません（{because}）。お約束が変わりました。{ride}"
+        f"（{clock(promise.arrive_by)}までに到着）。ご都合が悪ければお電話ください。",
         "no-show": f"{ride} のバスは、いらっしゃらなかったため出発しました。次のご利用はお電話でご予約ください。",
         "reminder": f"まもなくお迎えです。{window} に「{origin}」でお待ちください。行き先は「{destination}」です。",
         "near": f"バスがまもなく「{origin}」に着きます。",

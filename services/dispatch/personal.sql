@@ -7,7 +7,7 @@ where tenant_id = (select id from tenant where name = $1) and id = any($2::text[
 
 -- name: rides
 select id, rider, day, origin, destination, seats, wheelchairs, pickup_from, pickup_until, arrive_by, fare, payment,
-    state, boarded_at, alighted_at, booked_at
+    state, boarded_at, alighted_at, breaches::text as breaches, booked_at
 from ride_booking
 where tenant_id = (select id from tenant where name = $1) and rider = any($2::text[]) order by day, pickup_from, id
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from broker.errors import Conflict, Invalid
-from services.dispatch.engine.arrays import Floats
 from services.dispatch.engine.planner import Plan, Planner
 from services.dispatch.engine.problem import Fleet, Objective, Problem, Rides
 from services.dispatch.settings import DispatchSettings
-from services.dispatch.values import Ask, Booking, BookingState, Promise, Stop, StopTime, Tour, Vehicle, clock
+from services.dispatch.town import Town, boarding, check, longest_ride, reserve
+from services.dispatch.values import Ask, Booking, BookingState, Promise, StopTime, Tour, Vehicle, clock
 
 SEARCH_FOR_ROOM = 300
 """Moves tried for each booking that does not fit without moving others within their promises."""
@@ -33,29 +32,6 @@ class _Loaded(NamedTuple):
 
 
 _NO_TOUR = _Loaded((), ())
-
-
-@dataclass(frozen=True)
-class Town:
-    """Stops and vehicles, and (P, P) minutes between the stops in their order."""
-
-    stops: tuple[Stop, ...]
-    vehicles: tuple[Vehicle, ...]
-    minutes: Floats
-
-    def place(self, stop: str) -> int:
-        """The stop's index. Raises `Invalid` when there is no such stop."""
-        if stop in self._index:
-            return self._index[stop]
-        raise Invalid(f"there is no stop {stop!r} in the area; choose one of its {len(self.stops)} stops", field="stop")
-
-    @cached_property
-    def _index(self) -> dict[str, int]:
-        return {stop.id: i for i, stop in enumerate(self.stops)}
-
-    def drive(self, ask: Ask) -> float:
-        """The direct drive's minutes."""
-        return float(self.minutes[self.place(ask.origin), self.place(ask.destination)])
 
 
 class Day:
@@ -121,8 +97,9 @@ class Day:
 
     def take(self, booking: Booking) -> Day:
         """The day with the booking in it. Raises `Conflict` when no vehicle can keep its promise beside the others."""
-        day = self._with(booking.ask, booking.promise, booking.id, booking.rider)
-        if day is None:
+        more = [*self.bookings, booking]
+        day = Day(self.town, more, self.tours(), self.settings, now=self.now, seed=self._seed)
+        if not {b.id for b in day.lost} <= {b.id for b in self.lost}:
             raise Conflict("the last seat for that time has just been taken; ask again for other times")
         return day
 
@@ -170,44 +147,44 @@ class Day:
         self._planner.write(row, self._rides([Booking("", "", ask, promise)]))
         return row
 
-    def _with(self, ask: Ask, promise: Promise, name: str = "", rider: str = "") -> Day | None:
-        more = [*self.bookings, Booking(name, rider, ask, promise)]
-        day = Day(self.town, more, self.tours(), self.settings, now=self.now, seed=self._seed)
-        return day if not day.lost or {b.id for b in day.lost} <= {b.id for b in self.lost} else None
-
     def _plan(self, tours: Mapping[str, Tour]) -> Planner:
         """The stored plan without the stops of bookings that are no longer.
 
-        A vehicle whose tour cannot be driven loses it, alone: what others were told stands, and its riders are placed
-        anew.
+        A vehicle whose tour cannot be driven any more brings those on board where they want to go, or, where that
+        cannot be either, loses the tour; alone: what others were told stands. Its other riders are placed anew.
         """
         problem = self._problem()
         kept = [self._kept(vehicle, tours, len(problem.rides)) for vehicle in self.town.vehicles]
         try:
             return self._loaded(problem, kept)
         except Invalid:
-            alone = [[(one if v == w else _NO_TOUR) for w, one in enumerate(kept)] for v in range(len(kept))]
-            good = [one if self._drivable(problem, alone[v]) else _NO_TOUR for v, one in enumerate(kept)]
-            return self._loaded(problem, good)
+            whole = [_NO_TOUR] * len(kept)
+            for v, vehicle in enumerate(self.town.vehicles):
+                aboard = self._kept(vehicle, tours, len(problem.rides), aboard=True)
+                possible = (kept[v], aboard, _NO_TOUR)
+                whole[v] = next(one for one in possible if self._drivable(problem, v, one))
+            return self._loaded(problem, whole)
 
-    def _kept(self, vehicle: Vehicle, tours: Mapping[str, Tour], n: int) -> _Loaded:
+    def _kept(self, vehicle: Vehicle, tours: Mapping[str, Tour], n: int, *, aboard: bool = False) -> _Loaded:
+        """The vehicle's stops that are still to be made; `aboard`: for those on board alone."""
         row = {booking.id: r for r, booking in enumerate(self.bookings)}
         tour = tours.get(vehicle.id, Tour(0.0, 0, ()))
         gone = self._stranded | unserved(vehicle, self._shut(), tour)
+        if aboard:
+            gone |= ahead_of(tour)
         kept = [(i, s) for i, s in enumerate(tour.stops) if s.booking in row and s.booking not in gone]
         nodes = tuple(row[s.booking] + (0 if s.boards else n) for _, s in kept)
         return _Loaded(nodes, (tour.left, *(s.at for i, s in kept if i < tour.fixed)))
 
     def _loaded(self, problem: Problem, kept: Sequence[_Loaded]) -> Planner:
-        planner = Planner(problem, Plan(tuple(one.nodes for one in kept), (0,) * len(kept)), seed=self._seed)
-        for v, one in enumerate(kept):
-            if len(one.starts) > 1:
-                planner.fix(v, one.starts)
-        return planner
+        starts = [one.starts if len(one.starts) > 1 else () for one in kept]
+        plan = Plan(tuple(one.nodes for one in kept), tuple(max(0, len(one) - 1) for one in starts))
+        return Planner(problem, plan, starts, seed=self._seed)
 
-    def _drivable(self, problem: Problem, kept: Sequence[_Loaded]) -> bool:
+    def _drivable(self, problem: Problem, vehicle: int, kept: _Loaded) -> bool:
+        alone = [kept if v == vehicle else _NO_TOUR for v in range(len(self.town.vehicles))]
         try:
-            self._loaded(problem, kept)
+            self._loaded(problem, alone)
         except Invalid:
             return False
         return True
@@ -248,8 +225,15 @@ class Day:
             delivery=np.array([(0.0, p.arrive_by - k) for p, k in kept], np.float64).reshape(-1, 2),
             service=np.stack([stop_time, last_time], axis=1),
             load=columns[:, 2:],
-            longest=np.array([longest_ride(town.drive(a), settings) for a in asks], np.float64),
+            longest=np.array([self._longest(b) for b in bookings], np.float64),
         )
+
+    def _longest(self, booking: Booking) -> float:
+        """The longest ride, by the direct drive as it is or was when the ride was booked: a road that is open or fast
+        again tightens nothing. Who was promised anew has the promised arrival alone."""
+        promise = booking.promise
+        promised = promise.arrive_by - promise.pickup_from if booking.breaches else 0.0
+        return max(longest_ride(max(booking.direct, self.town.drive(booking.ask)), self.settings), promised)
 
     def _shut(self) -> set[str]:
         """Bookings from or to a stop that closed."""
@@ -297,46 +281,10 @@ def stranded(town: Town, bookings: Sequence[Booking], tours: Mapping[str, Tour])
 
 def unserved(vehicle: Vehicle, shut: set[str], tour: Tour) -> set[str]:
     """Bookings not fetched yet that the vehicle can no longer serve: it broke down, or they are `shut` out."""
-    ahead = {s.booking for s in tour.stops} - {s.booking for s in tour.stops[: tour.fixed]}
+    ahead = ahead_of(tour)
     return ahead if vehicle.broken_because else ahead & shut
 
 
-def boarding(ask: Ask, settings: DispatchSettings) -> float:
-    """Minutes that getting on (or off) takes."""
-    return settings.boarding_wheelchair if ask.wheelchairs else settings.boarding
-
-
-def reserve(promise: Promise, settings: DispatchSettings) -> float:
-    """Minutes before the end of a promise that the plan leaves to the road; half a window at most."""
-    return min(settings.reserve, (promise.pickup_until - promise.pickup_from) / 2)
-
-
-def longest_ride(direct: float, settings: DispatchSettings) -> float:
-    """The longest ride promised for a direct drive of so many minutes."""
-    return direct * settings.ride_factor + settings.ride_extra
-
-
-def check(town: Town, ask: Ask, settings: DispatchSettings) -> None:
-    """Raise `Invalid` for what no plan could ever serve: which field, why, and what would do."""
-    for name, stop in (("origin", ask.origin), ("destination", ask.destination)):
-        closed = town.stops[town.place(stop)].closed_because
-        if closed:
-            raise Invalid(f"nobody gets on or off at {stop!r} now: {closed}; choose another stop near it", field=name)
-    if ask.origin == ask.destination:
-        raise Invalid("the ride ends where it begins; choose another stop", field="destination")
-    if ask.seats < 0 or ask.wheelchairs < 0 or ask.seats + ask.wheelchairs < 1:
-        raise Invalid("at least one person must ride", field="seats")
-    running = [v for v in town.vehicles if v.broken_because is None]
-    if not any(v.seats >= ask.seats and v.wheelchairs >= ask.wheelchairs for v in running):
-        raise Invalid(
-            f"no running bus has room for {ask.seats} seats and {ask.wheelchairs} wheelchairs; split the group",
-            field="seats",
-        )
-    if ask.arrive_by is not None:
-        needed = town.drive(ask) + boarding(ask, settings)
-        if ask.arrive_by - needed < ask.earliest:
-            raise Invalid(
-                f"the drive alone takes {needed:.0f} minutes: from {clock(ask.earliest)} the earliest arrival is "
-                f"{clock(ask.earliest + needed)}; leave before {clock(ask.arrive_by - needed)}, or arrive later",
-                field="arriveBy",
-            )
+def ahead_of(tour: Tour) -> set[str]:
+    """Bookings of the tour that are neither fetched nor driven to."""
+    return {s.booking for s in tour.stops} - {s.booking for s in tour.stops[: tour.fixed]}

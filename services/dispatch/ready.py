@@ -6,8 +6,9 @@ from datetime import date
 
 import numpy as np
 
-from services.dispatch.planning import Day, Town
+from services.dispatch.planning import Day
 from services.dispatch.settings import DispatchSettings
+from services.dispatch.town import Town
 from services.dispatch.values import Ask, Booking, Promise, Stop, Vehicle
 
 

@@ -21,7 +21,7 @@ from services.dispatch.days import Days
 from services.dispatch.desk import BookingDesk
 from services.dispatch.settings import DispatchSettings
 from services.dispatch.telling import Teller
-from services.dispatch.travel import MatrixFile, Osrm, StraightLine, TravelTimes
+from services.dispatch.travel import MatrixFile, Osrm, StraightLine, TravelTimes, Valhalla
 from services.dispatch.watching import ChangeWatcher
 
 GROUP = "dispatch"
@@ -29,11 +29,15 @@ _log = logging.getLogger(__name__)
 
 
 def travel_times(settings: DispatchSettings, client: httpx.AsyncClient) -> TravelTimes:
-    """The drivers that the settings name: OSRM before the file before the straight line."""
+    """The drivers that the settings name: Valhalla before OSRM before the file before the straight line."""
     found: TravelTimes = StraightLine(settings.speed, settings.detour)
     if settings.matrix:
         found = MatrixFile(Path(settings.matrix), found)
-    return Osrm(client, settings.osrm, settings.osrm_timeout_s, found) if settings.osrm else found
+    if settings.osrm:
+        found = Osrm(client, settings.osrm, settings.osrm_timeout_s, found)
+    if settings.valhalla:
+        found = Valhalla(client, settings.valhalla, settings.valhalla_timeout_s, found)
+    return found
 
 
 async def run(
@@ -84,6 +88,10 @@ class Keeper:
         for tenant, day in days:
             if stop.is_set():
                 return
+            anew = await self._desk.settle(tenant, day) if day == today else None
+            if anew is not None:
+                _log.warning("%s of %s is planned anew: broken %d, moved %d", day, tenant, len(anew.broken),
+                             len(anew.moved))  # fmt: skip
             saved = await self._desk.improve(tenant, day)
             if saved > 0:
                 _log.info("the plan of %s for %s is %.1f minutes shorter", tenant, day, saved)

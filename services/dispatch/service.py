@@ -20,6 +20,7 @@ from services.dispatch.fares import FareRules, read_rules
 from services.dispatch.figures import Figures, by_day, figures_of
 from services.dispatch.opendata import Agency, gtfs, service_alerts, vehicle_positions
 from services.dispatch.people import Rider
+from services.dispatch.roads import Road, in_force
 from services.dispatch.settings import DispatchSettings
 from services.dispatch.travel import TravelTimes
 from services.dispatch.values import Booking, ClosureRule, Stop, Vehicle, Wish
@@ -80,9 +81,11 @@ class BusService:
             return await store.load_booking(tx, booking)
 
     async def town(self, tenant: str) -> tuple[tuple[Stop, ...], tuple[Vehicle, ...]]:
-        """Stops and vehicles."""
+        """Stops as they are closed now, and vehicles."""
         async with self._database.transaction(tenant) as tx:
-            return await store.load_stops(tx), await store.load_vehicles(tx)
+            roads = await store.load_roads(tx, closed=True)
+            stops, _ = in_force(await store.load_stops(tx), roads, later=False)
+            return stops, await store.load_vehicles(tx)
 
     async def repeat(
         self, tenant: str, wishes: Sequence[Wish], rider: str, weekdays: frozenset[int], until: date, *, series: str
@@ -142,6 +145,26 @@ class BusService:
         async with self._database.transaction(tenant) as tx:
             await watching.save_rule(tx, rule)
 
+    async def roads(self, tenant: str) -> tuple[Road, ...]:
+        """Every road that may be closed, closed ones with their reason."""
+        async with self._database.transaction(tenant) as tx:
+            return await store.load_roads(tx)
+
+    async def draw_road(self, tenant: str, road: Road) -> None:
+        """Add a road, or draw it anew while it is open. Raises `Conflict`."""
+        async with self._database.transaction(tenant) as tx:
+            if any(known.id == road.id and known.closed_because for known in await store.load_roads(tx)):
+                raise Conflict("this road is closed; open it before it is drawn anew")
+            await store.save_road(tx, road)
+
+    async def drop_road(self, tenant: str, road: str) -> None:
+        """Forget a road; it is open from then on. Raises `NotFound`, and `Conflict` while a gauge's rule names it."""
+        async with self._database.transaction(tenant) as tx:
+            rule = next((rule for rule in await watching.load_rules(tx) if road in rule.roads), None)
+            if rule is not None:
+                raise Conflict(f"the rule of {rule.gauge} closes this road; take it out of the rule first")
+            await store.drop_road(tx, road)
+
     async def gtfs(self, tenant: str, name: str, url: str) -> bytes:
         """The timetable as open data, from today on; `url` is where rides are booked."""
         stops, vehicles = await self.town(tenant)
@@ -158,16 +181,16 @@ class BusService:
         return vehicle_positions(fresh, vehicles, self._now())
 
     async def service_alerts(self, tenant: str) -> bytes:
-        """Which stops are closed."""
+        """Which stops and roads are closed."""
         stops, _ = await self.town(tenant)
-        return service_alerts(stops, self._now())
+        return service_alerts(stops, await self.roads(tenant), self._now())
 
     async def figures(self, tenant: str, first: date, last: date) -> tuple[Figures, Mapping[date, Figures]]:
         """The period's figures and each day's. Raises `Invalid` for a period that is none, or too long."""
         if not 0 <= (last - first).days < MOST_DAYS_OF_FIGURES:
             raise Invalid(f"a period of 1 to {MOST_DAYS_OF_FIGURES} days is expected, the first day first", field="to")
         async with self._database.transaction(tenant) as tx:
-            town = await self.days.town(await store.load_stops(tx), await store.load_vehicles(tx))
+            town = await self.days.town(tx, self.days.today())
             bookings = await store.bookings_between(tx, first, last)
             plans = await store.plans_between(tx, first, last)
         detour = self._settings.detour

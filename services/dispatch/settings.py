@@ -30,6 +30,8 @@ class DispatchSettings(BaseModel):
     matrix: str = Field(default="", description="a CSV file of driving minutes (hour,from,to,minutes); empty: none")
     osrm: str = Field(default="", description="the address of an OSRM server; empty: none")
     osrm_timeout_s: float = Field(default=2.0, gt=0, description="after which the straight line answers instead")
+    valhalla: str = Field(default="", description="the address of a Valhalla server, asked before OSRM; empty: none")
+    valhalla_timeout_s: float = Field(default=4.0, gt=0, description="after which the others answer instead")
     improve_every_s: float = Field(default=2.0, gt=0, description="how often plans are improved in the background")
     before_appointment: float = Field(default=10.0, ge=0, description="minutes a ride arrives before an appointment")
     phone: str = Field(default="", description="the telephone number for bookings, as riders read it in open data")

@@ -12,7 +12,8 @@ import msgspec
 from broker.errors import Conflict, NotFound
 from broker.ports import Transaction
 from broker.sql import load
-from services.dispatch.values import Ask, Booking, BookingState, Promise, Stop, Tour, Vehicle
+from services.dispatch.roads import Road
+from services.dispatch.values import Ask, Booking, BookingState, Breach, Promise, Stop, Tour, Vehicle
 
 SQL = load("services.dispatch", "store")
 
@@ -25,6 +26,35 @@ async def load_stops(tx: Transaction) -> tuple[Stop, ...]:
 async def load_vehicles(tx: Transaction) -> tuple[Vehicle, ...]:
     """Every vehicle, broken ones with their reason."""
     return tuple(Vehicle(*row) for row in await tx.fetch(SQL["vehicles"]))
+
+
+async def load_roads(tx: Transaction, *, closed: bool = False) -> tuple[Road, ...]:
+    """Every road that may be closed; `closed`: those that are."""
+    rows = await tx.fetch(SQL["roads"], closed)
+    return tuple(
+        Road(row["id"], row["name"], row["area"], _points(row["points"]), row["closed_because"], row["closed_by"])
+        for row in rows
+    )
+
+
+async def load_road(tx: Transaction, road: str) -> Road:
+    """One road. Raises `NotFound`."""
+    for known in await load_roads(tx):
+        if known.id == road:
+            return known
+    raise NotFound(f"there is no road {road!r}")
+
+
+async def save_road(tx: Transaction, road: Road) -> None:
+    """Add the road, or give it these values."""
+    points = msgspec.json.encode(road.points).decode()
+    await tx.execute(SQL["add_road"], road.id, road.name, road.area, points, road.closed_because, road.closed_by)
+
+
+async def drop_road(tx: Transaction, road: str) -> None:
+    """Forget the road. Raises `NotFound`."""
+    if await tx.fetchval(SQL["drop_road"], road) is None:
+        raise NotFound(f"there is no road {road!r}")
 
 
 async def save_stop(tx: Transaction, stop: Stop) -> None:
@@ -119,6 +149,12 @@ async def set_state(tx: Transaction, booking: str, state: BookingState, because:
     await tx.execute(SQL["set_state"], booking, state.value, because, at)
 
 
+async def repromise(tx: Transaction, booking: Booking, at: datetime) -> None:
+    """Store another promise of a booking, with what was promised before."""
+    breaches = msgspec.json.encode(booking.breaches).decode()
+    await tx.execute(SQL["repromise"], booking.id, *astuple(booking.promise), booking.direct, breaches, at)
+
+
 async def days_to_improve(tx: Transaction, first: date, last: date) -> list[tuple[str, date]]:
     """(tenant, day) of every plan there is from `first` to `last`; needs the system's transaction."""
     return [(row["tenant"], row["day"]) for row in await tx.fetch(SQL["days_to_improve"], first, last)]
@@ -133,4 +169,9 @@ def _booking(row: Any) -> Booking:
     return Booking(
         row["id"], row["rider"], ask, promise, BookingState(row["state"]), row["broken_because"], row["fare"],
         row["payment"], row["direct"], row["series"], row["vehicle"], row["boarded_at"], row["alighted_at"],
+        msgspec.json.decode(row["breaches"], type=tuple[Breach, ...]),
     )  # fmt: skip
+
+
+def _points(text: str) -> tuple[tuple[float, float], ...]:
+    return msgspec.json.decode(text, type=tuple[tuple[float, float], ...])

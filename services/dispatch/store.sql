@@ -12,15 +12,15 @@ select revision, plan::text as plan from bus_day where tenant_id = current_setti
 update bus_day set plan = $2::jsonb, revision = revision + 1 where tenant_id = current_setting('cityos.tenant_id')::int and day = $1 and revision = $3
 -- name: bookings
 select id, day, rider, origin, destination, seats, wheelchairs, pickup_from, pickup_until, arrive_by, state, broken_because,
-    fare, payment, direct, series, vehicle, boarded_at, alighted_at
+    fare, payment, direct, series, vehicle, boarded_at, alighted_at, breaches::text as breaches
 from ride_booking where tenant_id = current_setting('cityos.tenant_id')::int and day = $1 order by booked_at, id
 -- name: booking
 select id, day, rider, origin, destination, seats, wheelchairs, pickup_from, pickup_until, arrive_by, state, broken_because,
-    fare, payment, direct, series, vehicle, boarded_at, alighted_at
+    fare, payment, direct, series, vehicle, boarded_at, alighted_at, breaches::text as breaches
 from ride_booking where tenant_id = current_setting('cityos.tenant_id')::int and id = $1
 -- name: asked_as
 select id, day, rider, origin, destination, seats, wheelchairs, pickup_from, pickup_until, arrive_by, state, broken_because,
-    fare, payment, direct, series, vehicle, boarded_at, alighted_at
+    fare, payment, direct, series, vehicle, boarded_at, alighted_at, breaches::text as breaches
 from ride_booking where tenant_id = current_setting('cityos.tenant_id')::int and asked_as = $1
 -- name: add_booking
 insert into ride_booking (tenant_id, id, day, rider, origin, destination, seats, wheelchairs, pickup_from, pickup_until,
@@ -51,15 +51,29 @@ select t.name as tenant, d.day from bus_day d join tenant t on t.id = d.tenant_i
 where d.day between $1 and $2 order by d.day, t.name
 -- name: series
 select id, day, rider, origin, destination, seats, wheelchairs, pickup_from, pickup_until, arrive_by, state, broken_because,
-    fare, payment, direct, series, vehicle, boarded_at, alighted_at
+    fare, payment, direct, series, vehicle, boarded_at, alighted_at, breaches::text as breaches
 from ride_booking where tenant_id = current_setting('cityos.tenant_id')::int and series = $1 order by asked_as
 -- name: bookings_of
 select id, day, rider, origin, destination, seats, wheelchairs, pickup_from, pickup_until, arrive_by, state, broken_because,
-    fare, payment, direct, series, vehicle, boarded_at, alighted_at
+    fare, payment, direct, series, vehicle, boarded_at, alighted_at, breaches::text as breaches
 from ride_booking where tenant_id = current_setting('cityos.tenant_id')::int and rider = $1 and day >= $2 order by day, pickup_from, id limit 200
 -- name: bookings_between
 select id, day, rider, origin, destination, seats, wheelchairs, pickup_from, pickup_until, arrive_by, state, broken_because,
-    fare, payment, direct, series, vehicle, boarded_at, alighted_at
+    fare, payment, direct, series, vehicle, boarded_at, alighted_at, breaches::text as breaches
 from ride_booking where tenant_id = current_setting('cityos.tenant_id')::int and day between $1 and $2 order by day, pickup_from, id
 -- name: plans_between
 select day, plan::text as plan from bus_day where tenant_id = current_setting('cityos.tenant_id')::int and day between $1 and $2
+-- name: repromise
+update ride_booking set pickup_from = $2, pickup_until = $3, arrive_by = $4, direct = $5, breaches = $6::jsonb, changed_at = $7
+where tenant_id = current_setting('cityos.tenant_id')::int and id = $1
+-- name: roads
+select id, name, area, points::text as points, closed_because, closed_by from bus_road
+where tenant_id = current_setting('cityos.tenant_id')::int and (closed_because is not null or not $1) order by id
+-- name: add_road
+insert into bus_road (tenant_id, id, name, area, points, closed_because, closed_by)
+values (current_setting('cityos.tenant_id')::int, $1, $2, $3, $4::jsonb, $5, $6)
+on conflict (tenant_id, id) do update
+set name = excluded.name, area = excluded.area, points = excluded.points, closed_because = excluded.closed_because,
+    closed_by = excluded.closed_by
+-- name: drop_road
+delete from bus_road where tenant_id = current_setting('cityos.tenant_id')::int and id = $1 returning id

@@ -21,7 +21,7 @@ NEAR_MINUTES = 5.0
 LATE_MINUTES = 3.0
 LOST_MINUTES = 60.0
 """After that nobody waits any more: the driver has not reported, and saying so to the rider helps nobody."""
-_BY_TELEPHONE = frozenset({"broken", "late"})
+_BY_TELEPHONE = frozenset({"broken", "moved", "late"})
 """What somebody without mail is rung about; the rest they know or are told when they ring."""
 
 

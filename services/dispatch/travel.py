@@ -1,4 +1,4 @@
-"""How long driving takes between stops: one port, three drivers (straight line, a file by hour, OSRM over HTTP)."""
+"""How long driving takes between stops: one port, four drivers (straight line, a file by hour, OSRM, Valhalla)."""
 
 from __future__ import annotations
 
@@ -7,24 +7,29 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpx
 import numpy as np
 
 from broker.errors import Invalid, Unavailable
 from services.dispatch.engine.arrays import Floats
+from services.dispatch.roads import EARTH_KM, Road, further, outlines
 from services.dispatch.values import Stop
 
-EARTH_KM = 6371.0
+UNREACHABLE = 10_000.0
+"""Minutes between places that no open road joins: longer than any day, so that no plan has such a drive."""
 _log = logging.getLogger(__name__)
 
 
 class TravelTimes(Protocol):
     """Minutes between stops."""
 
-    async def minutes(self, stops: Sequence[Stop], hour: int) -> Floats:
-        """(P, P) minutes from each stop to each other, setting out in `hour` (0 … 23 in Japan)."""
+    async def minutes(self, stops: Sequence[Stop], hour: int, closed: Sequence[Road] = ()) -> Floats:
+        """(P, P) minutes from each stop to each other around `closed` roads, setting out in `hour` (0 … 23 in Japan).
+
+        `UNREACHABLE` where no way is left.
+        """
 
 
 class StraightLine:
@@ -33,14 +38,22 @@ class StraightLine:
     def __init__(self, speed: float, detour: float, by_hour: Mapping[int, float] | None = None) -> None:
         self._speed, self._detour, self._by_hour = speed, detour, by_hour or {}
 
-    async def minutes(self, stops: Sequence[Stop], hour: int) -> Floats:
+    async def minutes(self, stops: Sequence[Stop], hour: int, closed: Sequence[Road] = ()) -> Floats:
         """See `TravelTimes`."""
         where = np.radians([[stop.longitude, stop.latitude] for stop in stops]).reshape(-1, 2)
         apart = where[:, None, :] - where[None, :, :]
         chord = np.sin(apart[..., 1] / 2) ** 2
         chord = chord + np.outer(np.cos(where[:, 1]), np.cos(where[:, 1])) * np.sin(apart[..., 0] / 2) ** 2
-        km = 2 * EARTH_KM * np.arcsin(np.sqrt(chord))
-        return np.asarray(km * self._detour / self._by_hour.get(hour, self._speed) * 60, np.float64)
+        km = 2 * EARTH_KM * np.arcsin(np.sqrt(chord)) + further(stops, closed)
+        minutes = km * self._detour / self._by_hour.get(hour, self._speed) * 60
+        return np.asarray(np.minimum(minutes, UNREACHABLE), np.float64)
+
+
+async def _longer(ways: TravelTimes, stops: Sequence[Stop], hour: int, closed: Sequence[Road]) -> Floats:
+    """(P, P) minutes by which `closed` roads lengthen the drives, as `ways` knows them."""
+    if not closed:
+        return np.zeros((len(stops), len(stops)))
+    return np.asarray(await ways.minutes(stops, hour, closed) - await ways.minutes(stops, hour))
 
 
 def kilometres(longitude: float, latitude: float, other_longitude: float, other_latitude: float) -> float:
@@ -57,42 +70,97 @@ class MatrixFile:
     def __init__(self, path: Path, fallback: TravelTimes) -> None:
         self._fallback, self._known = fallback, _read(path)
 
-    async def minutes(self, stops: Sequence[Stop], hour: int) -> Floats:
-        """See `TravelTimes`. Pairs that the file does not know are the fallback's."""
-        found = await self._fallback.minutes(stops, hour)
+    async def minutes(self, stops: Sequence[Stop], hour: int, closed: Sequence[Road] = ()) -> Floats:
+        """See `TravelTimes`. Pairs that the file does not know are the fallback's, and so are ways around."""
+        found = await self._fallback.minutes(stops, hour, closed)
+        longer = await _longer(self._fallback, stops, hour, closed)
         for i, one in enumerate(stops):
             for j, other in enumerate(stops):
                 known = self._known.get((hour, one.id, other.id), self._known.get((None, one.id, other.id)))
                 if known is not None:
-                    found[i, j] = known
+                    found[i, j] = min(known + longer[i, j], UNREACHABLE)
         return found
 
 
-class Osrm:
-    """OSRM's table service; when it does not answer in time, or not sensibly, the fallback does."""
+class Router:
+    """A router over HTTP; when it does not answer in time, or not sensibly, the fallback does."""
+
+    name: str
 
     def __init__(self, client: httpx.AsyncClient, address: str, timeout_s: float, fallback: TravelTimes) -> None:
         self._client, self._address, self._timeout, self._fallback = client, address.rstrip("/"), timeout_s, fallback
 
-    async def minutes(self, stops: Sequence[Stop], hour: int) -> Floats:
+    async def minutes(self, stops: Sequence[Stop], hour: int, closed: Sequence[Road] = ()) -> Floats:
         """See `TravelTimes`."""
         try:
-            return await self._ask(stops)
+            return await self._asked(stops, hour, closed)
         except (httpx.HTTPError, Unavailable) as error:
-            _log.warning("OSRM at %s gave no travel times (%s); the fallback's are used", self._address, error)
-            return await self._fallback.minutes(stops, hour)
+            _log.warning("%s at %s gave no travel times (%s); the fallback's are used", self.name, self._address, error)
+            return await self._fallback.minutes(stops, hour, closed)
 
-    async def _ask(self, stops: Sequence[Stop]) -> Floats:
+    async def _asked(self, stops: Sequence[Stop], hour: int, closed: Sequence[Road]) -> Floats:
+        raise NotImplementedError
+
+    def _table(self, given: Any, count: int) -> Floats:
+        """Seconds as minutes. Raises `Unavailable` unless there are `count` rows of as many that make sense."""
+        try:
+            seconds = np.array(given, np.float64)
+        except (ValueError, TypeError) as error:
+            raise Unavailable(f"the answer is not a table of durations: {error!r}") from error
+        if seconds.shape != (count, count) or np.isnan(seconds).any() or (seconds < 0).any():
+            raise Unavailable("the table of durations has holes: some stop cannot be reached by road")
+        return np.asarray(np.minimum(seconds / 60, UNREACHABLE))
+
+
+class Osrm(Router):
+    """OSRM's table service. It cannot be told of closed ground, so the fallback says what the way around adds."""
+
+    name = "OSRM"
+
+    async def _asked(self, stops: Sequence[Stop], hour: int, closed: Sequence[Road]) -> Floats:
         where = ";".join(f"{stop.longitude:.6f},{stop.latitude:.6f}" for stop in stops)
         answer = await self._client.get(f"{self._address}/table/v1/driving/{where}", timeout=self._timeout)
-        answer.raise_for_status()
+        found = self._table(_of(answer, "durations"), len(stops))
+        return np.asarray(np.minimum(found + await _longer(self._fallback, stops, hour, closed), UNREACHABLE))
+
+
+class Valhalla(Router):
+    """Valhalla's time-distance matrix, which goes around the outlines of closed ground (`exclude_polygons`).
+
+    Its configuration bounds their length (`service_limits.max_exclude_polygons_length`). A pair without a time has no
+    way left where roads are closed; where none is, the table has holes and is not used.
+    """
+
+    name = "Valhalla"
+
+    async def _asked(self, stops: Sequence[Stop], hour: int, closed: Sequence[Road]) -> Floats:
+        where = [{"lat": round(stop.latitude, 6), "lon": round(stop.longitude, 6)} for stop in stops]
+        asked: dict[str, Any] = {"sources": where, "targets": where, "costing": "bus", "units": "kilometers"}
+        if closed:
+            asked["exclude_polygons"] = outlines(closed)
+        answer = await self._client.post(f"{self._address}/sources_to_targets", json=asked, timeout=self._timeout)
+        rows = _of(answer, "sources_to_targets")
+        nowhere = math.inf if closed else math.nan
         try:
-            seconds = np.array(answer.json()["durations"], np.float64)
-        except (ValueError, KeyError, TypeError) as error:
-            raise Unavailable(f"the answer is not a table of durations: {error!r}") from error
-        if seconds.shape != (len(stops), len(stops)) or not np.isfinite(seconds).all() or (seconds < 0).any():
-            raise Unavailable("the table of durations has holes: some stop cannot be reached by road")
-        return np.asarray(seconds / 60)
+            times = [[nowhere if pair["time"] is None else pair["time"] for pair in row] for row in rows]
+        except (KeyError, TypeError) as error:
+            raise Unavailable(f"the answer is not a matrix of times: {error!r}") from error
+        found = self._table(times, len(stops))
+        if not (found >= UNREACHABLE).any():
+            return found
+        # Unless it has holes without the closures too; and a depot on closed ground can be left and reached.
+        free = await self._asked(stops, hour, ())
+        on_it = np.array([stop.closed_because is not None for stop in stops], np.bool_)
+        return np.where((on_it[:, None] | on_it) & (found >= UNREACHABLE), free, found)
+
+
+def _of(answer: httpx.Response, name: str) -> Any:
+    """A member of the answer. Raises as httpx does, and `Unavailable` for what is no JSON object with it."""
+    answer.raise_for_status()
+    try:
+        return answer.json()[name]
+    except (ValueError, KeyError, TypeError) as error:
+        raise Unavailable(f"the answer has no {name}: {error!r}") from error
 
 
 def _read(path: Path) -> dict[tuple[int | None, str, str], float]:

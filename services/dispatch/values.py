@@ -11,7 +11,9 @@ from schemas.river import Stage
 
 @dataclass(frozen=True)
 class Stop:
-    """A place (乗降場所) where riders get on and off. `closed_by`: the gauge that closed it, None for a person."""
+    """A place (乗降場所) where riders get on and off. `closed_by`: the gauge that closed it, or the
+    closed road that it stands on; None for a person.
+    """
 
     id: str
     name: str
@@ -57,6 +59,18 @@ class Promise:
     arrive_by: float
 
 
+@dataclass(frozen=True)
+class Breach:
+    """A promise that could not be kept, because of which recorded breakdown or closure, and since when that is known.
+
+    What was promised instead is the booking's promise.
+    """
+
+    promise: Promise
+    because: str
+    at: datetime
+
+
 class BookingState(StrEnum):
     """A promise is broken only by a recorded breakdown or closure."""
 
@@ -71,7 +85,8 @@ class Booking:
     """A ride promised to somebody. `rider` is a rider's id, or the caller's own reference to the person.
 
     `fare` is yen for all who ride, `direct` the minutes of the direct drive when it was booked; `series` joins what one
-    request booked. `vehicle`, `boarded_at` and `alighted_at` are what the driver reported.
+    request booked. `vehicle`, `boarded_at` and `alighted_at` are what the driver reported. `breaches` are earlier
+    promises of this ride that were broken, the first one first.
     """
 
     id: str
@@ -87,6 +102,7 @@ class Booking:
     vehicle: str | None = None
     boarded_at: datetime | None = None
     alighted_at: datetime | None = None
+    breaches: tuple[Breach, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -137,16 +153,20 @@ class Heard:
 
 @dataclass(frozen=True)
 class ClosureRule:
-    """`stops` close while the gauge (its FloodMonitoring entity) stands at `stage` or above; `now`: its last stage."""
+    """`stops` and `roads` close while the gauge (its FloodMonitoring entity) stands at `stage` or above.
+
+    `now` is its last stage.
+    """
 
     gauge: str
     stage: Stage
     stops: tuple[str, ...]
     now: Stage = Stage.UNKNOWN
+    roads: tuple[str, ...] = ()
 
     @property
     def holds(self) -> bool:
-        """Whether the stops are to be closed."""
+        """Whether they are to be closed."""
         return self.now.rank >= self.stage.rank
 
 

@@ -12,6 +12,7 @@ from datetime import date
 from typing import NamedTuple
 
 from services.dispatch.planning import Day
+from services.dispatch.roads import Road
 from services.dispatch.values import Ask, Promise, Stop, Vehicle
 
 MOST_DAYS = 16
@@ -23,6 +24,7 @@ class Known(NamedTuple):
     revision: int
     stops: tuple[Stop, ...]
     vehicles: tuple[Vehicle, ...]
+    roads: tuple[Road, ...]
     hour: int
 
 

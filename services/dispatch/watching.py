@@ -1,11 +1,11 @@
-"""The consumer of the topic `changes`: where buses are, and stops that a rising river closes."""
+"""The consumer of the topic `changes`: where buses are, and stops and roads that a rising river closes."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, Protocol
 
 from broker.errors import Invalid, UnknownTenant
 from broker.ports import Database, Record, Transaction
@@ -16,6 +16,7 @@ from services.dispatch import store
 from services.dispatch.crew import Crew
 from services.dispatch.days import Days
 from services.dispatch.desk import BookingDesk
+from services.dispatch.reroute import Anew
 from services.dispatch.values import ClosureRule
 
 SQL = load("services.dispatch", "watching")
@@ -28,13 +29,20 @@ async def load_rules(tx: Transaction) -> list[ClosureRule]:
 
 
 async def save_rule(tx: Transaction, rule: ClosureRule) -> None:
-    """Add a rule, or give it these values. Raises `Invalid` for stops that there are not."""
+    """Add a rule, or give it these values. Raises `Invalid` for stops or roads that there are not."""
     unknown = sorted(set(rule.stops) - {stop.id for stop in await store.load_stops(tx)})
     if unknown:
         raise Invalid(f"there is no stop {unknown[0]!r}", field="stops")
+    strange = sorted(set(rule.roads) - {road.id for road in await store.load_roads(tx)})
+    if strange:
+        raise Invalid(f"there is no road {strange[0]!r}; draw it first", field="roads")
     if rule.stage not in STAGES[1:]:
         raise Invalid(f"a stage is one of {', '.join(STAGES[1:])}", field="stage")
-    await tx.execute(SQL["save_rule"], rule.gauge, rule.stage.value, list(rule.stops))
+    await tx.execute(SQL["save_rule"], rule.gauge, rule.stage.value, list(rule.stops), list(rule.roads))
+
+
+class _Close(Protocol):
+    async def __call__(self, tenant: str, day: date, name: str, because: str, /, *, by: str | None) -> Anew: ...
 
 
 class ChangeWatcher:
@@ -70,24 +78,41 @@ class ChangeWatcher:
             async with self._database.transaction(tenant) as tx:
                 row = await tx.fetchrow(SQL["note_stage"], gauge, stage.value)
                 rules = await load_rules(tx) if row else []
-                closed = {stop.id: stop.closed_by for stop in await store.load_stops(tx) if stop.closed_because}
+                stops = {stop.id: stop.closed_by for stop in await store.load_stops(tx) if stop.closed_because}
+                roads = {road.id: road.closed_by for road in await store.load_roads(tx, closed=True)}
         except UnknownTenant:
             return
         if row is None or stage is Stage.UNKNOWN:
             return  # a gauge that is silent has not said that the water fell
-        rule = _rule(row)
+        rule, desk = _rule(row), self._desk
         for stop in rule.stops:
             holding = next((other for other in rules if stop in other.stops and other.holds), None)
-            if holding is not None and stop not in closed:
-                because = f"川の水位が{STAGE_NAMES[holding.now].ja}に達したため"
-                lost = await self._desk.close_stop(tenant, self._days.today(), stop, because, by=holding.gauge)
-                _log.warning("the stop %s of %s is closed by %s; promises broken: %d", stop, tenant, gauge, len(lost))
-            elif holding is None and closed.get(stop) is not None:
-                await self._desk.open_stop(tenant, stop)
+            await self._keep(tenant, stop, stops, holding, desk.close_stop, desk.open_stop)
+        for road in rule.roads:
+            holding = next((other for other in rules if road in other.roads and other.holds), None)
+            await self._keep(tenant, road, roads, holding, desk.close_road, desk.open_road)
+
+    async def _keep(
+        self,
+        tenant: str,
+        name: str,
+        closed: Mapping[str, str | None],
+        holding: ClosureRule | None,
+        close: _Close,
+        reopen: Callable[[str, str], Awaitable[None]],
+    ) -> None:
+        """Close what a rule holds and is open, open what none holds any more and a gauge closed."""
+        if holding is not None and name not in closed:
+            because = f"川の水位が{STAGE_NAMES[holding.now].ja}に達したため"
+            anew = await close(tenant, self._days.today(), name, because, by=holding.gauge)
+            _log.warning("%s of %s is closed by %s; promises broken: %d, moved: %d", name, tenant, holding.gauge,
+                         len(anew.broken), len(anew.moved))  # fmt: skip
+        elif holding is None and closed.get(name) is not None:
+            await reopen(tenant, name)
 
 
 def _rule(row: Any) -> ClosureRule:
-    return ClosureRule(row["gauge"], Stage(row["stage"]), tuple(row["stops"]), Stage(row["now"]))
+    return ClosureRule(row["gauge"], Stage(row["stage"]), tuple(row["stops"]), Stage(row["now"]), tuple(row["roads"]))
 
 
 def _stage(change: Change) -> Stage | None:

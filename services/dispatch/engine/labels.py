@@ -27,6 +27,18 @@ def minutes(task: Task, one: int, other: int) -> float:
 
 
 @compiled
+def leg(task: Task, tours: Tours, v: int, i: int) -> float:
+    """`minutes` from stop `i` of vehicle `v` to the one behind it; between two that are done, what it took then.
+
+    A road that is closed or slow by now was neither when the vehicle came along it.
+    """
+    here, there = tours.stops[v, i], tours.stops[v, i + 1]
+    if i < tours.fixed[v] and task.earliest[here] == task.latest[here] and task.earliest[there] == task.latest[there]:
+        return float(task.earliest[there] - task.earliest[here])
+    return minutes(task, here, there)
+
+
+@compiled
 def fare(task: Task, one: int, other: int) -> float:
     """What driving from node to node costs."""
     return float(task.cost[task.place[one], task.place[other]])
@@ -79,13 +91,13 @@ def _forward(task: Task, tours: Tours, v: int) -> bool:
     tours.bound[v, 0] = task.latest[stops[0]]
     for i in range(1, tours.length[v]):
         before, node = stops[i - 1], stops[i]
-        leg = minutes(task, before, node)
+        drive = leg(task, tours, v, i - 1)
         for s in range(gain.shape[1]):
             cap[i, s] = min(cap[i - 1, s], tours.bound[v, i - 1] + gain[i - 1, s])
-            gain[i, s] = gain[i - 1, s] - leg
-        early = max(task.earliest[node], tours.early[v, i - 1] + leg)
+            gain[i, s] = gain[i - 1, s] - drive
+        early = max(task.earliest[node], tours.early[v, i - 1] + drive)
         if i == tours.fixed[v] + 1:
-            early = max(early, tours.ready[v] + leg - task.service[before])
+            early = max(early, tours.ready[v] + drive - task.service[before])
         tours.early[v, i] = early
         bound = alight(task, tours, v, node, gain[i], cap[i])
         tours.bound[v, i] = bound
@@ -125,11 +137,11 @@ def _backward(task: Task, tours: Tours, v: int) -> bool:
     tours.floor[v, last] = tours.early[v, last] if last == tours.fixed[v] + 1 else task.earliest[stops[last]]
     for i in range(last - 1, -1, -1):
         node = stops[i]
-        leg = minutes(task, node, stops[i + 1])
+        drive = leg(task, tours, v, i)
         for s in range(ahead.shape[1]):
             least[i, s] = max(least[i + 1, s], tours.floor[v, i + 1] + ahead[i + 1, s])
-            ahead[i, s] = ahead[i + 1, s] + leg
-        tours.late[v, i] = min(task.latest[node], tours.late[v, i + 1] - leg)
+            ahead[i, s] = ahead[i + 1, s] + drive
+        tours.late[v, i] = min(task.latest[node], tours.late[v, i + 1] - drive)
         floor = task.earliest[node]
         if i == tours.fixed[v] + 1:
             floor = max(floor, tours.early[v, i])
@@ -160,7 +172,7 @@ def timetable(task: Task, tours: Tours, v: int, starts: Floats) -> None:
     stops, count = tours.stops[v], tours.length[v]
     starts[0] = max(task.earliest[stops[0]], tours.floor[v, 0])
     for i in range(1, count):
-        starts[i] = max(starts[i - 1] + minutes(task, stops[i - 1], stops[i]), tours.floor[v, i])
+        starts[i] = max(starts[i - 1] + leg(task, tours, v, i - 1), tours.floor[v, i])
     if task.weights[2] <= task.weights[1]:
         return
     for i in range(count - 2, tours.fixed[v], -1):
@@ -173,10 +185,10 @@ def timetable(task: Task, tours: Tours, v: int, starts: Floats) -> None:
 @compiled
 def last_timetable(task: Task, tours: Tours, v: int, starts: Floats) -> None:
     """Write the latest starts of service that keep every window and every ride time into `starts`."""
-    stops, last = tours.stops[v], tours.length[v] - 1
+    last = tours.length[v] - 1
     starts[last] = tours.bound[v, last]
     for i in range(last - 1, -1, -1):
-        starts[i] = min(starts[i + 1] - minutes(task, stops[i], stops[i + 1]), tours.bound[v, i])
+        starts[i] = min(starts[i + 1] - leg(task, tours, v, i), tours.bound[v, i])
 
 
 @compiled

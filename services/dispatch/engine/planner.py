@@ -41,16 +41,23 @@ class Place:
 class Planner:
     """One problem, and the plan being worked on. The same calls with the same seed give the same plan."""
 
-    def __init__(self, problem: Problem, plan: Plan | None = None, *, seed: int = 1) -> None:
+    def __init__(
+        self, problem: Problem, plan: Plan | None = None, starts: Sequence[Sequence[float]] = (), *, seed: int = 1
+    ) -> None:
+        """`starts`: see `load`."""
         self.problem = problem
         self.task: Task = problem.task()
         self._state = np.array([seed * 2654435761 + 88172645463325252], np.uint64)
         self._everyone = np.arange(len(problem.fleet), dtype=np.int32)
         self.tours: Tours = _empty(problem)
-        self.load(plan or self._idle())
+        self.load(plan or self._idle(), starts)
 
-    def load(self, plan: Plan) -> None:
-        """Work on `plan` from now on. Invalid when it cannot be driven."""
+    def load(self, plan: Plan, starts: Sequence[Sequence[float]] = ()) -> None:
+        """Work on `plan` from now on. Invalid when it cannot be driven.
+
+        `starts`: by vehicle, when it left its start and was at its fixed stops. What was driven then is not judged by
+        the times that driving takes now.
+        """
         n, vehicles = len(self.problem.rides), len(self.problem.fleet)
         self.tours.vehicle[:] = -1
         for v, tour in enumerate(plan.tours):
@@ -59,6 +66,7 @@ class Planner:
             self.tours.stops[v, : len(tour) + 2] = [2 * n + v, *tour, 2 * n + vehicles + v]
             self.tours.length[v] = len(tour) + 2
             self.tours.fixed[v] = plan.fixed[v]
+            self._pin(v, starts[v] if starts else ())
             if not labels.relabel(self.task, self.tours, v):
                 raise Invalid(f"the plan of vehicle {v} breaks a window, a ride time or its shift")
 
@@ -100,9 +108,7 @@ class Planner:
 
     def fix(self, vehicle: int, starts: Sequence[float]) -> None:
         """The vehicle's start and first stops are done, or driven to: at these times, and they do not move any more."""
-        for i, start in enumerate(starts):
-            node = self.tours.stops[vehicle, i]
-            self.task.earliest[node] = self.task.latest[node] = start
+        self._pin(vehicle, starts)
         self.tours.fixed[vehicle] = len(starts) - 1
         if not labels.relabel(self.task, self.tours, vehicle):
             raise Invalid(
@@ -199,6 +205,15 @@ class Planner:
                 tried += moves
         search.recall(self.task, self.tours, memory)
         return tried
+
+    def _pin(self, vehicle: int, starts: Sequence[float]) -> None:
+        for i, start in enumerate(starts):
+            node = self.tours.stops[vehicle, i]
+            self.task.earliest[node] = self.task.latest[node] = start
+            if node < len(self.problem.rides):
+                # The window was narrowed by what the whole drive takes now; some of it may be done.
+                there = len(self.problem.rides) + node
+                self.task.earliest[there], self.task.latest[there] = self.problem.rides.delivery[node]
 
     def _typical(self) -> float:
         """The mean price of a drive between two places: the scale of the search's temperature."""

@@ -22,7 +22,8 @@ async def test_every_promise_is_kept_but_those_broken_by_what_is_recorded(databa
     assert figures.ridden == len(ridden) > 50
     river = f"川の水位が{STAGE_NAMES[Stage.DANGER].ja}に達したため"
     assert {b.broken_because for b in bookings} <= {None, BECAUSE, river}
-    assert figures.kept == len(ridden) / (len(ridden) + figures.broken)
+    assert {breach.because for b in bookings for breach in b.breaches} <= {BECAUSE, river}
+    assert figures.kept == sum(not b.breaches for b in ridden) / (len(ridden) + figures.broken)
     assert any(b.broken_because == river for b in bookings)
     assert any("休止" in line for line in said)
     assert any("3号車が故障" in line for line in said)

@@ -157,22 +157,28 @@ async def test_a_change_is_both_or_neither(database: CityDatabase) -> None:
     assert kept(await at.plan("fukui", DAY), moved.id, moved.promise)
 
 
-async def test_a_breakdown_moves_riders_to_other_buses_and_names_those_it_cannot(database: CityDatabase) -> None:
+async def test_a_breakdown_moves_riders_to_other_buses_and_promises_the_others_the_next_ride(
+    database: CityDatabase,
+) -> None:
     await town(database, 2, seats=1)
     now = Now()
     at, wish = desk(database, now), ask(1, 11, 540.0)
     offer = (await at.quote("fukui", wish))[0]
     both = [await at.book("fukui", wish, offer, f"r{i}") for i in range(2)]
     free = await book_first(at, ask(3, 5, 700.0))
-    lost = await at.report_breakdown("fukui", DAY, "v0", "エンジン故障")
-    assert len(lost) == 1
-    assert lost[0].id in {b.id for b in both}
+    anew = await at.report_breakdown("fukui", DAY, "v0", "エンジン故障")
+    assert anew.broken == ()
+    (moved,) = anew.moved
+    assert moved.id in {b.id for b in both}
+    assert moved.promise.pickup_from > offer.pickup_from
     tours = await at.plan("fukui", DAY)
     assert tours["v0"].stops == ()
-    assert {s.booking for s in tours["v1"].stops} == {free, *(b.id for b in both)} - {lost[0].id}
+    assert {s.booking for s in tours["v1"].stops} == {free, *(b.id for b in both)}
+    assert kept(tours, moved.id, moved.promise)
     async with database.app.transaction("fukui") as tx:
-        told = await store.load_booking(tx, lost[0].id)
-    assert (told.state, told.broken_because) == (BookingState.BROKEN, "エンジン故障")
+        known = await store.load_booking(tx, moved.id)
+    assert (known.state, known.promise) == (BookingState.BOOKED, moved.promise)
+    assert [(b.promise, b.because) for b in known.breaches] == [(offer, "エンジン故障")]
 
 
 async def test_a_rider_on_a_bus_that_breaks_down_is_named_not_fetched_again(database: CityDatabase) -> None:
@@ -184,16 +190,16 @@ async def test_a_rider_on_a_bus_that_breaks_down_is_named_not_fetched_again(data
     vehicle = next(v for v, tour in tours.items() if tour.stops)
     now.set(tours[vehicle].stops[0].at + 1)
     await at.improve("fukui", DAY)
-    lost = await at.report_breakdown("fukui", DAY, vehicle, "パンク")
-    assert [b.id for b in lost] == [aboard]
+    anew = await at.report_breakdown("fukui", DAY, vehicle, "パンク")
+    assert ([b.id for b in anew.broken], anew.moved) == ([aboard], ())
 
 
 async def test_a_flooded_stop_leaves_the_plan_and_is_refused_with_the_reason(database: CityDatabase) -> None:
     await town(database, 1)
     at = desk(database, Now())
     there, elsewhere = await book_first(at, ask(1, 6, 540.0)), await book_first(at, ask(2, 7, 600.0))
-    lost = await at.close_stop("fukui", DAY, "s6", "氾濫危険水位")
-    assert [b.id for b in lost] == [there]
+    anew = await at.close_stop("fukui", DAY, "s6", "氾濫危険水位")
+    assert [b.id for b in anew.broken] == [there]
     assert {s.booking for t in (await at.plan("fukui", DAY)).values() for s in t.stops} == {elsewhere}
     with pytest.raises(Invalid, match="氾濫危険水位") as refused:
         await at.quote("fukui", ask(1, 6, 700.0))

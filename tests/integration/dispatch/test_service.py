@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -110,6 +111,29 @@ async def test_a_driver_reports_once_whatever_the_tunnel_does(buses: BusService,
     assert by_day[DAY] == whole
 
 
+async def test_a_ride_made_is_told_to_other_services_with_its_person_and_fare_alone(
+    buses: BusService, database: CityDatabase, now: Now
+) -> None:
+    await buses.set_fares("fukui", b'{"flat": 300}')
+    await buses.save_rider("fukui", replace(HANA, account="person-7"))
+    mine, strangers = await booked(buses, ask(1, 6, 540.0)), await booked(buses, ask(1, 6, 540.0), "x")
+    now.set(575.0)
+    for n, ride in enumerate((mine, strangers)):
+        reports = [Report(f"report-{n}{what}", ride.id, what, now.at) for what in ("boarded", "alighted")]
+        await buses.crew.hear("fukui", "v0", reports)
+    async with database.app.transaction("fukui") as tx:
+        rows = await tx.fetch("select id, doc::text as doc from entity where 'RideBooking' = any(type)")
+    docs = {row["id"].rpartition(":")[2]: json.loads(row["doc"]) for row in rows}
+    told = docs[mine.id]
+    assert told["person"]["object"] == "urn:ngsi-ld:Person:person-7"
+    values = {name: told[name]["value"] for name in ("fare", "payment", "passengers", "dateRidden", "status")}
+    assert values == {
+        "fare": 300, "payment": "cash", "passengers": 1, "dateRidden": "2026-11-24", "status": "completed",
+    }  # fmt: skip
+    assert "person" not in docs[strangers.id]
+    assert not any(place in row["doc"] for row in rows for place in ("s1", "s6", "hana"))
+
+
 async def test_a_wrong_report_says_why_and_holds_nobody_up(buses: BusService, now: Now) -> None:
     made = await booked(buses, ask(1, 6, 540.0))
     now.set(541.0)
@@ -139,7 +163,7 @@ async def test_somebody_who_does_not_come_frees_the_seat_and_is_told(buses: BusS
     assert [(s.booking, s.boards) for s in stops][:2] == [(gone.id, True), (gone.id, False)]
     assert {s.booking for s in stops} == {gone.id, other.id}
     assert (await buses.told("fukui", "hana"))[0]["kind"] == "no-show"
-    assert await buses.desk.report_breakdown("fukui", DAY, "v0", "故障") != []
+    assert (await buses.desk.report_breakdown("fukui", DAY, "v0", "故障")).broken != ()
     assert (await buses.booking("fukui", gone.id)).state is BookingState.NO_SHOW
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -13,13 +15,16 @@ import numpy as np
 import pytest
 
 from broker.errors import Invalid
-from services.dispatch.travel import MatrixFile, Osrm, StraightLine
+from services.dispatch.roads import Road
+from services.dispatch.travel import UNREACHABLE, MatrixFile, Osrm, StraightLine, TravelTimes, Valhalla
 from services.dispatch.values import Stop
 
 STOPS = [Stop("a", "a", 136.20, 35.95), Stop("b", "b", 136.22, 35.95), Stop("c", "c", 136.24, 35.95)]
 LINE = StraightLine(30.0, 1.3, {8: 15.0})
 TABLE = {"code": "Ok", "durations": [[0, 300, 620], [290, 0, 310], [600, 305, 0]]}
 Handler = Callable[[str, asyncio.StreamWriter], Awaitable[None]]
+WALL = Road("r", "県道", False, ((136.21, 35.94), (136.21, 35.96)), "崩落")
+"""Between a and b."""
 
 
 @asynccontextmanager
@@ -30,8 +35,10 @@ async def router(handle: Handler) -> AsyncIterator[str]:
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         serving.add(asyncio.current_task())
-        request = (await reader.readuntil(b"\r\n\r\n")).decode().split()[1]
-        await handle(request, writer)
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        length = re.search(r"content-length: (\d+)", head, re.IGNORECASE)
+        body = (await reader.readexactly(int(length[1]))).decode() if length else ""
+        await handle(body or head.split()[1], writer)
         writer.close()
         with suppress(OSError):
             await writer.wait_closed()
@@ -119,3 +126,93 @@ def test_a_wrong_row_is_named_by_its_line(tmp_path: Path, row: str) -> None:
     file.write_text(f"hour,from,to,minutes\n8,a,b,1\n{row}\n")
     with pytest.raises(Invalid, match="line 3"):
         MatrixFile(file, LINE)
+
+
+async def test_what_a_closed_road_adds_to_the_straight_line_is_added_to_a_file_and_to_osrm(tmp_path: Path) -> None:
+    added = (await LINE.minutes(STOPS, 10, [WALL])) - (await LINE.minutes(STOPS, 10))
+    assert added[0, 1] > 2.0
+    assert added[1, 2] == 0.0
+    file = tmp_path / "minutes.csv"
+    file.write_text("hour,from,to,minutes\n,a,b,7\n,b,c,6\n")
+    found = await MatrixFile(file, LINE).minutes(STOPS, 9, [WALL])
+    assert (found[0, 1], found[1, 2]) == (pytest.approx(7.0 + added[0, 1]), 6.0)
+    async with router(answering(TABLE)) as address, httpx.AsyncClient() as client:
+        found = await Osrm(client, address, 5.0, LINE).minutes(STOPS, 10, [WALL])
+    assert found[0, 1] == pytest.approx(5.0 + added[0, 1])
+
+
+def matrix(times: list[list[float | None]]) -> dict[str, object]:
+    """An answer of Valhalla's time-distance matrix."""
+    pairs = [
+        [{"distance": 1.0, "time": t, "from_index": i, "to_index": j} for j, t in enumerate(row)]
+        for i, row in enumerate(times)
+    ]
+    return {"sources_to_targets": pairs, "units": "kilometers", "algorithm": "costmatrix"}
+
+
+OPEN: list[list[float | None]] = [[0, 300, 620], [290, 0, 310], [600, 305, 0]]
+CUT: list[list[float | None]] = [[0, None, 900], [None, 0, 310], [880, 305, 0]]
+
+
+def valhalla(closed: list[list[float | None]], asked: list[dict[str, object]]) -> Handler:
+    """Other times where ground is excluded."""
+
+    async def handle(body: str, writer: asyncio.StreamWriter) -> None:
+        asked.append(json.loads(body))
+        await answering(matrix(closed if "exclude_polygons" in asked[-1] else OPEN))(body, writer)
+
+    return handle
+
+
+@asynccontextmanager
+async def asking(handle: Handler, timeout_s: float = 5.0) -> AsyncIterator[TravelTimes]:
+    async with router(handle) as address, httpx.AsyncClient() as client:
+        yield Valhalla(client, address, timeout_s, LINE)
+
+
+async def test_valhalla_goes_around_the_outline_of_what_is_closed() -> None:
+    asked: list[dict[str, object]] = []
+    async with asking(valhalla([[0, 480, 900], [470, 0, 310], [880, 305, 0]], asked)) as ways:
+        assert (await ways.minutes(STOPS, 10))[0, 1] == 5.0
+        assert (await ways.minutes(STOPS, 10, [WALL]))[0, 1] == 8.0
+    assert asked[0]["sources"] == asked[0]["targets"]
+    assert asked[0]["targets"][1] == {"lat": 35.95, "lon": 136.22}  # type: ignore[index]
+    ring = asked[1]["exclude_polygons"][0]  # type: ignore[index]
+    assert ring[0] == ring[-1]
+    assert all(136.2 < longitude < 136.22 and 35.9 < latitude < 36.0 for longitude, latitude in ring)
+
+
+async def test_where_valhalla_finds_no_way_left_there_is_none() -> None:
+    async with asking(valhalla(CUT, [])) as ways:
+        found = await ways.minutes(STOPS, 10, [WALL])
+    assert (found[0, 1], found[0, 2]) == (UNREACHABLE, 15.0)
+
+
+async def test_a_depot_on_closed_ground_is_reached_as_if_it_were_open() -> None:
+    flooded = [STOPS[0], replace(STOPS[1], closed_because="崩落", closed_by="r"), STOPS[2]]
+    async with asking(valhalla(CUT, [])) as ways:
+        assert (await ways.minutes(flooded, 10, [WALL]))[0, 1] == 5.0
+
+
+@pytest.mark.parametrize(
+    ("handle", "timeout_s"),
+    [
+        (answering("no json"), 5.0),
+        (
+            answering({"error_code": 154, "error": "Path distance exceeds the max distance limit"}, "400 Bad Request"),
+            5.0,
+        ),
+        (answering(matrix(CUT)), 5.0),
+        (answering({"sources_to_targets": [[{"distance": 1.0}]]}), 5.0),
+        (answering({"sources_to_targets": None}), 5.0),
+        (answering(matrix([[0, 1], [1, 0]])), 5.0),
+        (silent, 0.2),
+    ],
+)
+@pytest.mark.parametrize("closed", [[], [WALL]])
+async def test_where_valhalla_fails_the_straight_line_goes_around(
+    handle: Handler, timeout_s: float, closed: list[Road]
+) -> None:
+    """Holes are a failure unless only the closures make them: this server has them without any."""
+    async with asking(handle, timeout_s) as ways:
+        assert np.array_equal(await ways.minutes(STOPS, 10, closed), await LINE.minutes(STOPS, 10, closed))

@@ -78,6 +78,33 @@ async def test_a_breakdown_names_who_has_to_be_told(operator: httpx.AsyncClient)
     assert refused.status_code == 400
 
 
+async def test_a_closed_road_is_drawn_closed_told_and_opened(operator: httpx.AsyncClient) -> None:
+    """Around it takes too long for the promise, so the rider is promised another ride."""
+    line = {"type": "LineString", "coordinates": [[136.22, 35.80], [136.22, 36.00]]}
+    assert (await operator.put(f"{BUSES}/roads/b", json={"name": "大橋", "geometry": line})).status_code == 204
+    offers = (await operator.post(f"{BUSES}/quotes", json=RIDE)).json()["offers"]
+    body = {"ride": RIDE, "offer": offers[0], "rider": "r-17"}
+    booked = (await operator.post(f"{BUSES}/bookings", json=body)).json()
+    trouble = {"day": "2026-11-24", "because": "冠水"}
+    answer = (await operator.post(f"{BUSES}/roads/b/closure", json=trouble)).json()
+    assert ([b["id"] for b in answer["moved"]], answer["broken"]) == ([booked["id"]], [])
+    (breach,) = answer["moved"][0]["breaches"]
+    assert (breach["promise"], breach["because"]) == (booked["promise"], "冠水")
+    board = (await operator.get(f"{BUSES}/board")).json()
+    assert [b["id"] for b in board["moved"]] == [booked["id"]]
+    assert (await operator.put(f"{BUSES}/roads/b", json={"name": "橋", "geometry": line})).status_code == 409
+    shown = (await operator.get(f"{BUSES}/roads")).json()["roads"]
+    assert shown == [{"id": "b", "name": "大橋", "geometry": line, "closedBecause": "冠水", "closedBy": None}]
+    assert (await operator.delete(f"{BUSES}/roads/b/closure")).status_code == 204
+    assert (await operator.delete(f"{BUSES}/roads/b")).status_code == 204
+    assert (await operator.post(f"{BUSES}/roads/b/closure", json=trouble)).status_code == 404
+    wrong = await operator.put(f"{BUSES}/roads/c", json={"name": "c", "geometry": {"type": "Point"}})
+    assert (wrong.status_code, wrong.json()["field"]) == (400, "geometry")
+    del operator.headers["authorization"]
+    assert (await operator.get(f"{BUSES}/roads")).json() == {"roads": []}
+    assert (await operator.put(f"{BUSES}/roads/c", json={"name": "c", "geometry": line})).status_code == 401
+
+
 async def test_strangers_get_nothing_and_nonsense_says_what_is_wrong(operator: httpx.AsyncClient, city: City) -> None:
     wrong = await operator.post(f"{BUSES}/quotes", json={**RIDE, "destination": "moon"})
     assert (wrong.status_code, "'moon'" in wrong.text) == (400, True)

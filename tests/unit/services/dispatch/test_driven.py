@@ -17,8 +17,9 @@ from services.dispatch.driven import (
     up_to,
     without,
 )
-from services.dispatch.planning import Day, Town
+from services.dispatch.planning import Day
 from services.dispatch.settings import DispatchSettings
+from services.dispatch.town import Town
 from services.dispatch.values import Ask, Booking, BookingState, Promise, Stop, StopTime, Tour, Vehicle
 
 DAY, SETTINGS = date(2026, 11, 24), DispatchSettings()

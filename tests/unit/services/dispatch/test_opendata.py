@@ -15,6 +15,7 @@ import pytest
 from google.transit import gtfs_realtime_pb2 as realtime
 
 from services.dispatch.opendata import Agency, gtfs, service_alerts, vehicle_positions
+from services.dispatch.roads import Road
 from services.dispatch.values import Stop, Vehicle
 
 CITY = Agency("越前町", "https://city.example.jp/bus.html", "0776-20-0001")
@@ -78,8 +79,18 @@ def test_positions_are_those_of_buses_that_run() -> None:
 
 
 def test_a_closed_stop_is_an_alert_with_its_cause() -> None:
-    feed = realtime.FeedMessage.FromString(service_alerts(STOPS, NOW))
+    feed = realtime.FeedMessage.FromString(service_alerts(STOPS, [], NOW))
     (entity,) = feed.entity
     assert [one.stop_id for one in entity.alert.informed_entity] == ["kawabe"]
     assert (entity.alert.cause, entity.alert.effect) == (realtime.Alert.WEATHER, realtime.Alert.NO_SERVICE)
     assert "氾濫危険水位" in entity.alert.description_text.translation[0].text
+
+
+def test_a_closed_road_is_an_alert_of_a_detour_and_an_open_one_is_none() -> None:
+    line = ((136.20, 35.95), (136.22, 35.95))
+    roads = [Road("a", "県道3号", False, line, "崩土のため"), Road("b", "市道", False, line)]
+    feed = realtime.FeedMessage.FromString(service_alerts([], roads, NOW))
+    (entity,) = feed.entity
+    assert [one.route_id for one in entity.alert.informed_entity] == ["demand"]
+    assert (entity.alert.cause, entity.alert.effect) == (realtime.Alert.OTHER_CAUSE, realtime.Alert.DETOUR)
+    assert "県道3号" in entity.alert.header_text.translation[0].text
