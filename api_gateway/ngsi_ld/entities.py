@@ -16,6 +16,7 @@ from api_gateway.auth import Caller, Gate, gate_of
 from api_gateway.context import gateway_of
 from api_gateway.errors import error_response
 from api_gateway.federation.forwarding import distribution
+from api_gateway.federation.gating import may_see, of_readable, unconcealed
 from api_gateway.federation.reads import Wish, asked_about, chosen_by_csf, whole_entity, whole_query
 from api_gateway.ngsi_ld.context import link_context
 from api_gateway.ngsi_ld.joining import join_of, joined
@@ -35,7 +36,7 @@ from api_gateway.ngsi_ld.params import (
 )
 from api_gateway.ngsi_ld.reader import DocumentReader
 from api_gateway.ngsi_ld.represent import EntityResponse, Shape, media_type, render, shaped
-from api_gateway.personal.reads import asks_personal, book, demand_document, permitted
+from api_gateway.personal.reads import asks_personal, book, demand_document, permitted, same_matter
 from api_gateway.usage.metering import about
 from broker.entities.parse import is_uri
 from broker.errors import Invalid, NotFound
@@ -60,7 +61,6 @@ async def retrieve(request: Request) -> Response:
         answer = error_response(NotFound(f"there is no entity {entity_id}"), request.url.path)
         answer.raw_headers += warnings
         return answer
-    await demand_document(request, caller, document, f"there is no entity {entity_id}")
     about(request, document.type)
     hidden = gate.hidden(caller, document.type)
     if shape.attrs is not None and not (shape.attrs - hidden) & orjson.loads(document.text).keys():
@@ -78,15 +78,24 @@ async def retrieve(request: Request) -> Response:
 async def _document(
     request: Request, caller: Caller, entity_id: str, shape: Shape
 ) -> tuple[Document | None, list[tuple[bytes, bytes]]]:
-    """The entity as it is known here and at the context sources that it concerns, and their warnings."""
+    """The entity as it is known here and at the context sources that it concerns, and their warnings.
+
+    What is known here must be for the caller's eyes before any source is asked; what comes of asking is judged again
+    where it is of other types or about somebody else.
+    """
     reader: DocumentReader = request.app.state.reader
     names = shape.attrs if shape.attrs is not None else (shape.pick and shape.pick - _CORE) or None
     wanted = asked_about(entity_id, request.query_params, shape.context, None if names is None else tuple(names))
-    asked = await distribution(request, caller, wanted)
-    document = await reader.get(caller.tenant, entity_id)
+    asked = of_readable(await distribution(request, caller, wanted), wanted.types)
+    local = await reader.get(caller.tenant, entity_id)
+    if local is not None:
+        await demand_document(request, caller, local, f"there is no entity {entity_id}")
     if asked is None:
-        return document, []
-    return await whole_entity(request, asked, entity_id, document, shape.context)
+        return local, []
+    document, warnings = await whole_entity(request, asked, entity_id, local, shape.context)
+    if document is not None and (local is None or not same_matter(local, document)):
+        await demand_document(request, caller, document, f"there is no entity {entity_id}")
+    return document, warnings
 
 
 def _anything_left(document: Document, shape: Shape, hidden: frozenset[str]) -> bool:
@@ -136,15 +145,18 @@ async def answer_query(
     selection = selection_for(gate, caller, wanted)
     if shape.pick is not None and not shape.pick & {"id", "type", "scope"}:
         selection = selection._replace(where=(*selection.where, Where("doc ?| {0}::text[]", (list(shape.pick),))))
-    asked = await distribution(request, caller, concerns or concern_of(wanted, shape), params)
+    concerns = concerns or concern_of(wanted, shape)
+    asked = of_readable(await distribution(request, caller, concerns, params), concerns.types)
     # Where others answer too, a page is cut when all of them have: so everything up to it is needed from each.
     skipped = page.offset if asked is None else 0
     total = None
+    order = order_of(params, context)
+    wish = Wish(params, context, page, order, body)
     with pattern_blamed():
         async with gateway_of(request).database.transaction(caller.tenant) as tx:
             if asked is not None:
                 asked = await chosen_by_csf(tx, asked, params, context)
-            order = order_of(params, context)
+                asked, wish = await unconcealed(tx, asked, wish, concerns.ids or ())
             selection = ordered(await matching(tx, selection, wanted.geo), order)
             limit = page.limit + 1 + page.offset - skipped
             found = await reading.select(tx, selection, limit=limit, offset=skipped) if page.limit else []
@@ -152,8 +164,9 @@ async def answer_query(
                 total = await reading.count(tx, selection)
     warnings: list[tuple[bytes, bytes]] = []
     if asked is not None:
-        view = await whole_query(asked, Wish(params, context, page, order, body), found, total)
-        visible = [d for d in view.documents if readable(gate, caller, d) and _has_picked(d, shape)]
+        view = await whole_query(asked, wish, found, total)
+        seen = gate.readable(caller)
+        visible = [d for d in view.documents if may_see(seen, d.type) and _has_picked(d, shape)]
         found, warnings, total = visible[page.offset :], view.warnings, view.total
     shown = found[: page.limit]
     about(request, (name for document in shown for name in document.type))
@@ -235,13 +248,6 @@ def concern_of(wanted: Wanted, shape: Shape) -> Asked:
     """What the query asks, for comparison with registrations (5.12)."""
     names = wanted.attributes if wanted.attributes is not None else tuple((shape.pick or frozenset()) - _CORE) or None
     return Asked(wanted.types, wanted.ids, wanted.id_pattern, names)
-
-
-def readable(gate: Gate, caller: Caller, document: Document) -> bool:
-    """Whether the caller may see an entity that somebody else sent."""
-    visible = gate.readable(caller)
-    types = set(document.type)
-    return types.isdisjoint(visible.never) and (visible.only is None or types <= set(visible.only))
 
 
 def _has_picked(document: Document, shape: Shape) -> bool:

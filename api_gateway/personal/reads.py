@@ -81,6 +81,14 @@ async def demand_document(
         raise NotFound(unknown) from error
 
 
+def same_matter(one: Document, other: Document) -> bool:
+    """Whether both are of the same types and about the same person: who may read one may read the other."""
+    about = about_of(one.type)
+    if set(one.type) != set(other.type):
+        return False
+    return about is None or person_in(orjson.loads(one.text), about) == person_in(orjson.loads(other.text), about)
+
+
 def disclosure(request: Request, caller: Caller, about: About, person: str, reference: str) -> Disclosure:
     """The question that a read of `person`'s entity is."""
     subject = caller.subject

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -74,8 +75,9 @@ class Rides:
         return [tuple(row) for row in rows]
 
 
-@pytest.fixture
-async def rides(city: City) -> AsyncIterator[Rides]:
+@asynccontextmanager
+async def open_rides(city: City) -> AsyncIterator[Rides]:
+    """The app, and the bookings of two residents in `city`."""
     async with city.database.system.transaction() as tx:
         app, secret = await register_client(tx, "fukui", "送迎アプリ", ["personal:read", "entities:read"])
     async with city.client() as client:
@@ -88,6 +90,12 @@ async def rides(city: City) -> AsyncIterator[Rides]:
                 await add_person(tx, "fukui", person, datetime.now(UTC))
         await made.change("h", HANAKO, 1, datetime(2026, 11, 1, tzinfo=UTC))
         await made.change("t", TARO, 2, datetime(2026, 11, 1, tzinfo=UTC))
+        yield made
+
+
+@pytest.fixture
+async def rides(city: City) -> AsyncIterator[Rides]:
+    async with open_rides(city) as made:
         yield made
 
 
