@@ -1,4 +1,4 @@
-"""Which types and attributes there are (ETSI GS CIM 009, 5.7.5 to 5.7.10, 6.25 to 6.28)."""
+"""Which types and attributes there are, here and at sources (ETSI GS CIM 009, 5.7.5 to 5.7.10, 6.25 to 6.28)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ from starlette.responses import Response
 from access.policy import Action
 from api_gateway.auth import Caller, Gate, gate_of
 from api_gateway.context import gateway_of
+from api_gateway.federation.discovering import (
+    Heard,
+    attribute_elsewhere,
+    attributes_elsewhere,
+    type_elsewhere,
+    types_elsewhere,
+)
 from api_gateway.ngsi_ld.context import answers_ld, link_context
 from api_gateway.ngsi_ld.params import flag
 from api_gateway.ngsi_ld.represent import EntityResponse, Shape
@@ -25,27 +32,33 @@ from broker.store.reading import AttributeUse
 
 
 async def list_types(request: Request) -> Response:
-    """The entity types present that the caller may read, with details their attributes."""
+    """The entity types present, here and at sources, that the caller may read; with details their attributes."""
     only(request, "details")
     gate, caller, shape = await _asked(request)
     details = flag(request.query_params, "details")
     async with gateway_of(request).database.transaction(caller.tenant) as tx:
-        names = [name for name in await reading.types(tx) if gate.may(caller, Action.READ, name).allowed]
+        found = set(await reading.types(tx))
         uses = await reading.attributes(tx, None) if details else []
-    if not details:
-        return _listing("EntityTypeList", "typeList", names, shape)
     attributes: defaultdict[str, set[str]] = defaultdict(set)
     for use in uses:
         for name in use.types:
             attributes[name].add(use.name)
+    heard = await types_elsewhere(request, caller, shape.context, details=details)
+    for seen in heard.seen:
+        found |= seen.types
+        for name in seen.types:
+            attributes[name].update(seen.attributes)
+    names = sorted(name for name in found if gate.may(caller, Action.READ, name).allowed)
+    if not details:
+        return _listing("EntityTypeList", "typeList", names, shape, heard)
     compact = shape.context.compact
     hidden = {name: gate.hidden(caller, [name]) for name in names}
-    found = [
+    listed = [
         {"id": _iri(name), "type": "EntityType", "typeName": compact(name),
          "attributeNames": sorted(compact(a) for a in attributes[name] - hidden[name])}
         for name in names
     ]  # fmt: skip
-    return _respond(found, shape)
+    return _respond(listed, shape, heard)
 
 
 async def one_type(request: Request) -> Response:
@@ -53,38 +66,45 @@ async def one_type(request: Request) -> Response:
     only(request)
     gate, caller, shape = await _asked(request)
     name = shape.context.expand(request.path_params["name"])
+    allowed = gate.may(caller, Action.READ, name).allowed
     async with gateway_of(request).database.transaction(caller.tenant) as tx:
-        count = await reading.count_of_type(tx, name) if gate.may(caller, Action.READ, name).allowed else 0
+        count = await reading.count_of_type(tx, name) if allowed else 0
         uses = await reading.attributes(tx, name)
-    if not count:
+    heard = await type_elsewhere(request, caller, shape.context, name) if allowed else Heard([], [])
+    about = [seen for seen in heard.seen if name in seen.types]
+    if not count and not about:
         raise NotFound(f"there are no entities of type {request.path_params['name']}")
     hidden = gate.hidden(caller, [name])
     kinds = _kinds(use for use in uses if use.name not in hidden)
+    for seen in about:
+        for attribute in seen.attributes.keys() - hidden:
+            kinds[attribute].update(seen.attributes[attribute])
     compact = shape.context.compact
     details = [
         {"id": _iri(a), "type": "Attribute", "attributeName": compact(a), "attributeTypes": sorted(kinds[a])}
         for a in sorted(kinds)
     ]
-    answer = {"id": _iri(name), "type": "EntityTypeInfo", "typeName": compact(name), "entityCount": count,
-              "attributeDetails": details}  # fmt: skip
-    return _respond(answer, shape)
+    answer = {"id": _iri(name), "type": "EntityTypeInfo", "typeName": compact(name),
+              "entityCount": count + sum(seen.entities for seen in about), "attributeDetails": details}  # fmt: skip
+    return _respond(answer, shape, heard)
 
 
 async def list_attributes(request: Request) -> Response:
-    """The attributes present, with details the types that have them."""
+    """The attributes present, here and at sources; with details the types that have them."""
     only(request, "details")
     gate, caller, shape = await _asked(request)
-    uses = await _uses(request, gate, caller)
+    heard = await attributes_elsewhere(request, caller, shape.context)
+    uses = [*await _uses(request, gate, caller), *_as_uses(heard, gate, caller)]
     names = sorted({use.name for use in uses})
     if not flag(request.query_params, "details"):
-        return _listing("AttributeList", "attributeList", names, shape)
+        return _listing("AttributeList", "attributeList", names, shape, heard)
     compact = shape.context.compact
     types = {name: sorted({compact(t) for use in uses if use.name == name for t in use.types}) for name in names}
     found = [
         {"id": _iri(name), "type": "Attribute", "attributeName": compact(name), "typeNames": types[name]}
         for name in names
     ]
-    return _respond(found, shape)
+    return _respond(found, shape, heard)
 
 
 async def one_attribute(request: Request) -> Response:
@@ -92,14 +112,16 @@ async def one_attribute(request: Request) -> Response:
     only(request)
     gate, caller, shape = await _asked(request)
     name = shape.context.expand(request.path_params["name"])
-    uses = [use for use in await _uses(request, gate, caller) if use.name == name]
+    heard = await attribute_elsewhere(request, caller, shape.context, name)
+    there = [*await _uses(request, gate, caller), *_as_uses(heard, gate, caller)]
+    uses = [use for use in there if use.name == name]
     if not uses:
         raise NotFound(f"no entity has an attribute {request.path_params['name']}")
     compact = shape.context.compact
     answer = {"id": _iri(name), "type": "Attribute", "attributeName": compact(name),
               "attributeCount": sum(use.entities for use in uses), "attributeTypes": sorted(_kinds(uses)[name]),
               "typeNames": sorted({compact(t) for use in uses for t in use.types})}  # fmt: skip
-    return _respond(answer, shape)
+    return _respond(answer, shape, heard)
 
 
 async def _asked(request: Request) -> tuple[Gate, Caller, Shape]:
@@ -121,6 +143,17 @@ async def _uses(request: Request, gate: Gate, caller: Caller) -> list[AttributeU
     ]
 
 
+def _as_uses(heard: Heard, gate: Gate, caller: Caller) -> list[AttributeUse]:
+    """What sources say of types that the caller may read, in the form of what is known here."""
+    uses = []
+    for seen in heard.seen:
+        types = sorted(name for name in seen.types if gate.may(caller, Action.READ, name).allowed)
+        entities = seen.entities if len(types) == len(seen.types) else 0
+        for name in seen.attributes.keys() - gate.hidden(caller, types) if types else ():
+            uses.append(AttributeUse(types, name, sorted(seen.attributes[name]), entities))
+    return uses
+
+
 def _kinds(uses: Iterable[AttributeUse]) -> dict[str, set[str]]:
     kinds: defaultdict[str, set[str]] = defaultdict(set)
     for use in uses:
@@ -132,14 +165,14 @@ def _iri(name: str) -> str:
     return name if ":" in name else DEFAULT_VOCABULARY + name
 
 
-def _listing(kind: str, member: str, names: list[str], shape: Shape) -> Response:
+def _listing(kind: str, member: str, names: list[str], shape: Shape, heard: Heard) -> Response:
     """A list of names (5.2.24, 5.2.27); its id names this list and no other."""
     digest = hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
     shown = [shape.context.compact(name) for name in names]
-    return _respond({"id": f"urn:ngsi-ld:{kind}:{digest}", "type": kind, member: shown}, shape)
+    return _respond({"id": f"urn:ngsi-ld:{kind}:{digest}", "type": kind, member: shown}, shape, heard)
 
 
-def _respond(answer: Any, shape: Shape) -> Response:
+def _respond(answer: Any, shape: Shape, heard: Heard) -> Response:
     if shape.ld:
         given = shape.context.given
         answer = (
@@ -147,4 +180,4 @@ def _respond(answer: Any, shape: Shape) -> Response:
             if isinstance(answer, list)
             else {"@context": given, **answer}
         )
-    return EntityResponse(orjson.dumps(answer), shape)
+    return EntityResponse(orjson.dumps(answer), shape, more=heard.warnings)
