@@ -111,7 +111,10 @@ def create_app(services: Gateway) -> FastAPI:
         openapi_tags=TAGS,
         docs_url=None,
         redoc_url=None,
-        routes=[Route(op.path, op.handler, methods=[op.method], name=op.name) for op in OPERATIONS],
+        routes=[
+            *ngsi_ld.NOT_TAKEN,
+            *(Route(op.path, op.handler, methods=[op.method], name=op.name) for op in OPERATIONS),
+        ],
         lifespan=_lifespan,
         middleware=[
             Middleware(

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from broker.errors import CityError, Conflict, Fenced, Forbidden, Invalid, NotFound, Unavailable, UnknownTenant
 from broker.jsonld.library import ContextNotAvailable
@@ -146,7 +147,16 @@ def problem_type(kind: Kind, path: str) -> str:
     return f"urn:city-os:problem:{kind.name}"
 
 
-def error_response(error: CityError, path: str, trace: str | None = None) -> Response:
+def problem_media(scope: Scope) -> str:
+    """The media type of problem details: their own (RFC 9457), or JSON for who asks NGSI-LD's part for JSON by name."""
+    if scope["path"].startswith("/ngsi-ld"):
+        for name, value in scope["headers"]:
+            if name == b"accept":
+                return "application/json" if value == b"application/json" else PROBLEM_JSON
+    return PROBLEM_JSON
+
+
+def error_response(error: CityError, path: str, trace: str | None = None, media: str = PROBLEM_JSON) -> Response:
     """The whole answer for `error`, with the headers its status asks for."""
     kind = kind_of(error)
     headers: dict[str, str] = {}
@@ -161,7 +171,7 @@ def error_response(error: CityError, path: str, trace: str | None = None) -> Res
         _log.warning("answered %d to %s: %s", kind.status, path, error, extra={"trace": trace})
     more = {"trace": trace} if trace and kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR else {}
     body = orjson.dumps(problem(error, path, **more))
-    return Response(body, kind.status, headers, PROBLEM_JSON)
+    return Response(body, kind.status, headers, media)
 
 
 _V2_NAMES = {400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 406: "NotAcceptable",
@@ -191,7 +201,7 @@ def internal_error(path: str, trace: str) -> Response:
 async def on_city_error(request: Request, error: Exception) -> Response:
     """Starlette's handler for our tree."""
     assert isinstance(error, CityError)
-    return error_response(error, request.url.path, request.scope.get("trace"))
+    return error_response(error, request.url.path, request.scope.get("trace"), problem_media(request.scope))
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:

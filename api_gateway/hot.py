@@ -8,13 +8,15 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api_gateway.errors import error_response
+from api_gateway.errors import error_response, problem_media
 from api_gateway.ngsi_ld.entities import query, retrieve
 from broker.errors import CityError
 
 _QUERY = "/ngsi-ld/v1/entities"
 _ROOT = "/ngsi-ld/v1/"
 _RETRIEVE = f"{_QUERY}/"
+_OF_ONE = ("PUT", "PATCH")
+"""Methods of an entity alone: with them, /entities/ is an entity's address that lacks the id (5.6.17, 5.6.18)."""
 
 
 class HotReads:
@@ -25,7 +27,7 @@ class HotReads:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope.get("path", "")
-        if path.startswith(_ROOT) and path.endswith("/"):
+        if path.startswith(_ROOT) and path.endswith("/") and not (path == _RETRIEVE and scope["method"] in _OF_ONE):
             scope["path"] = path = path.rstrip("/")
         if (
             not path.startswith(_QUERY)
@@ -46,5 +48,5 @@ class HotReads:
         try:
             response = await handler(Request(scope, receive))
         except CityError as error:
-            response = error_response(error, path, scope["trace"])
+            response = error_response(error, path, scope["trace"], problem_media(scope))
         await response(scope, receive, send)

@@ -83,7 +83,7 @@ def distributed(handler: Handler, operation: Operation) -> Handler:
         except (CityError, orjson.JSONDecodeError):
             return await handler(replayed(request, body))  # which says what is wrong
         ask = await writing(request)
-        entity_id = str(request.path_params.get("entity_id") or document.get("id"))
+        entity_id = str(request.path_params.get("entity_id", document.get("id")))
         if not is_uri(entity_id):
             return await handler(replayed(request, body))
         names = frozenset(context.expand(term) for term in document if term not in (*_KEPT, "scope"))

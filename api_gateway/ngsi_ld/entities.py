@@ -14,7 +14,7 @@ from starlette.responses import Response
 from access.policy import Action
 from api_gateway.auth import Caller, Gate, gate_of
 from api_gateway.context import gateway_of
-from api_gateway.errors import error_response
+from api_gateway.errors import error_response, problem_media
 from api_gateway.federation.forwarding import distribution
 from api_gateway.federation.gating import may_see, of_readable, unconcealed
 from api_gateway.federation.reads import Wish, asked_about, chosen_by_csf, whole_entity, whole_query
@@ -58,7 +58,8 @@ async def retrieve(request: Request) -> Response:
     shape = await _retrieval_shape(request, caller)
     document, warnings = await _document(request, caller, entity_id, shape)
     if document is None:
-        answer = error_response(NotFound(f"there is no entity {entity_id}"), request.url.path)
+        unknown = NotFound(f"there is no entity {entity_id}")
+        answer = error_response(unknown, request.url.path, media=problem_media(request.scope))
         answer.raw_headers += warnings
         return answer
     about(request, document.type)

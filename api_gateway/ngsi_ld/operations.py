@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
 from api_gateway.federation import everywhere
 from api_gateway.ngsi_ld import (
     discovery,
@@ -184,6 +189,15 @@ _HISTORY_WRITES = [
     Operation("DELETE", _HISTORY_OF, temporal_provision.delete, "deleteHistory",
               _plain("history", "Delete a temporal representation", _ID)),
 ]  # fmt: skip
+
+
+async def _not_taken(_: Request) -> Response:
+    """A method that the resource does not have (6.6.2)."""
+    raise HTTPException(405, headers={"Allow": "POST, PATCH"})
+
+
+NOT_TAKEN = [Route(f"{_ONE}/attrs", _not_taken, methods=["DELETE", "PUT"], name="notTaken")]
+"""Without it, an entity's attributes would be taken for an entity whose id ends in /attrs."""
 
 OPERATIONS = [
     *_HISTORY_WRITES,

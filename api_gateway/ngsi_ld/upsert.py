@@ -12,14 +12,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api_gateway.body import read_json
-from api_gateway.errors import error_response, problem
+from api_gateway.errors import error_response, problem, problem_media
 from api_gateway.ngsi_ld.context import JSON_LD, body_context, content_type, linked
 from api_gateway.ngsi_ld.params import options_of
 from api_gateway.ngsi_ld.writing import AlreadyThere, Writing, multi_status, no_content, only, writing
 from broker.entities import merge as merging
 from broker.entities import patch
 from broker.entities.merge import EntityUpdate
-from broker.entities.parse import is_uri, parse_entity, parse_fragment
+from broker.entities.parse import is_uri, parse_entity, parse_fragment, refuse_dropped
 from broker.errors import CityError, Forbidden, Invalid, NotFound
 from broker.store.reading import Document, documents
 from schemas.change import Change
@@ -185,6 +185,8 @@ async def _judge(
         try:
             context = await body_context(ask.request, ask.caller.tenant, document, media)
             if operation.nulls:
+                if media == JSON_LD:
+                    refuse_dropped(document)
                 fragment = parse_fragment(document, context.expand, nulls=True)
                 given = _Given(_id(document), *fragment)
             else:
@@ -232,7 +234,7 @@ def _answer(request: Request, accepted: list[str], made: list[str], failures: li
     """201 with the ids created, 204 where none was, 207 where some were not taken (6.14.3.1, 6.15.3.1)."""
     path = request.url.path
     if failures and len(failures) == asked and all(isinstance(f.error, Forbidden) for f in failures):
-        return error_response(failures[0].error, path)
+        return error_response(failures[0].error, path, media=problem_media(request.scope))
     if failures:
         return multi_status(
             {

@@ -17,7 +17,7 @@ from api_gateway.auth import Caller, Gate, gate_of
 from api_gateway.body import read_json
 from api_gateway.context import Gateway, gateway_of
 from api_gateway.errors import InvalidParameter, NotJson, Unauthenticated
-from api_gateway.ngsi_ld.context import JSON, JSON_LD, MERGE_PATCH, body_context, content_type
+from api_gateway.ngsi_ld.context import JSON, JSON_LD, MERGE_PATCH, body_context, content_type, header
 from api_gateway.usage.metering import about
 from broker import telemetry
 from broker.entities.merge import EntityUpdate, merge
@@ -152,6 +152,9 @@ class Writing(NamedTuple):
 
     async def body(self, *, patch: bool = False) -> tuple[Any, Context]:
         """The body and the context of its names. Raises `NotJson` also for an empty one (5.5.2)."""
+        if header(self.request, b"content-type") is None:
+            # What is no JSON is told so; of what is, the sender is asked to say what it is.
+            await read_json(self.request, self.gateway.settings.max_body_bytes)
         media = content_type(self.request, *((MERGE_PATCH,) if patch else ()))
         document = await read_json(self.request, self.gateway.settings.max_body_bytes)
         if not isinstance(document, Mapping):

@@ -84,6 +84,14 @@ def parse_fragment(document: object, expand: Expand, *, nulls: bool) -> Fragment
     return Fragment(types, _attributes(document, expand, nulls=nulls))
 
 
+def refuse_dropped(document: object) -> None:
+    """Raise `Invalid` where an attribute's value is null in JSON-LD, whose expansion drops that (4.5.0)."""
+    for name, member in document.items() if isinstance(document, Mapping) else ():
+        for key in _TYPE_OF_MEMBER if isinstance(member, Mapping) else ():
+            if key in member and member[key] is None:
+                raise Invalid(f"JSON-LD drops null; {NULL} deletes the attribute", field=f"{name}.{key}")
+
+
 def _attributes(document: Mapping[str, Any], expand: Expand, *, nulls: bool) -> dict[str, Any]:
     attributes = {}
     for name, member in document.items():

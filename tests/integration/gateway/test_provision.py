@@ -99,3 +99,38 @@ async def test_who_may_not_read_may_not_subscribe(
         assert (await client.post(f"{ROOT}/subscriptions", json=doc)).status_code == 403
         assert (await client.get(f"{ROOT}/csourceRegistrations?type=Park")).status_code == 403
         assert (await client.post(f"{ROOT}/jsonldContexts", json={"@context": {}})).status_code == 403
+
+
+async def test_addresses_that_lack_a_part_say_which(keeper: httpx.AsyncClient) -> None:
+    """5.6.17, 5.6.18: an entity without its id; 6.6.2: the resource of all attributes has POST and PATCH alone."""
+    await keeper.post(f"{ROOT}/entities", json=PARK)
+    for method in ("PUT", "PATCH"):
+        answer = await keeper.request(method, f"{ROOT}/entities/", json=PARK)
+        assert (answer.status_code, answer.json()["field"]) == (400, "id")
+    for method in ("PUT", "DELETE"):
+        answer = await keeper.request(method, f"{ONE}/attrs/", json={})
+        assert (answer.status_code, answer.headers["allow"]) == (405, "POST, PATCH")
+    assert (await keeper.get(f"{ROOT}/entities/?type=Park")).json()[0]["id"] == PARK["id"]
+
+
+async def test_what_is_no_json_is_told_before_its_media_type(keeper: httpx.AsyncClient) -> None:
+    untyped = await keeper.post(f"{ROOT}/entities", content=b"{not json")
+    assert (untyped.status_code, untyped.json()["type"].rpartition("/")[2]) == (400, "InvalidRequest")
+    assert (await keeper.post(f"{ROOT}/entities", content=b"{}")).status_code == 415
+
+
+async def test_null_in_a_merge_as_json_ld_is_refused(keeper: httpx.AsyncClient) -> None:
+    """4.5.0: JSON-LD drops null, so it cannot mean anything there."""
+    one = {**PARK, "@context": [], "trees": {"type": "Property", "value": None}}
+    answer = await keeper.post(f"{ROOT}/entityOperations/merge", json=[one], headers=LD)
+    assert answer.status_code == 207
+    error = answer.json()["errors"][0]["error"]
+    assert (error["type"].rpartition("/")[2], error["field"]) == ("BadRequestData", "trees.value")
+
+
+async def test_problems_come_as_json_to_who_asks_for_that(keeper: httpx.AsyncClient) -> None:
+    for path in ("csourceSubscriptions/no-uri", "entities/urn:x:nowhere", "entities"):
+        for accept, media in (("application/json", "application/json"), ("*/*", "application/problem+json")):
+            answer = await keeper.get(f"{ROOT}/{path}", headers={"Accept": accept})
+            assert answer.status_code >= 400
+            assert answer.headers["content-type"] == media, path
