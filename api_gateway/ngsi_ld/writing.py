@@ -70,12 +70,13 @@ class Writing(NamedTuple):
         for attempt in range(_TRIES):
             try:
                 async with self.gateway.database.transaction(self.caller.tenant) as tx:
-                    stored = await documents(tx, ids, lock=True)
-                    updates = decide(stored)
+                    held = await writer.hold(tx, self.caller.tenant, ids)
+                    updates = decide(held.documents)
                     if not updates:
                         return []
-                    self._hold_to_models(stored, updates)
-                    written = await writer.write(tx, self.caller.tenant, updates, at=self.gateway.clock(), trace=trace)
+                    self._hold_to_models(held.documents, updates)
+                    now = self.gateway.clock()
+                    written = await writer.write(tx, self.caller.tenant, updates, at=now, trace=trace, held=held)
                     await self._note(tx, list(dict.fromkeys(update.id for update in updates)))
                     return written.changes
             except Conflict as error:

@@ -15,6 +15,7 @@ from broker.ports import CHANGES, NewRecord, Outlet, Transaction
 from broker.sql import load
 from broker.store.gone import note_gone
 from broker.store.history import History, Row, Series
+from broker.store.reading import Document
 from schemas.change import MAX_STATE_BYTES, Change, Sample, State, encode_change
 from schemas.clock import iso
 
@@ -41,6 +42,14 @@ class _Stored(NamedTuple):
     stamps: dict[str, str]
 
 
+class Held(NamedTuple):
+    """Entities that nobody else changes until the transaction ends, as they stand."""
+
+    tenant: int
+    stored: dict[str, _Stored]
+    documents: dict[str, Document]
+
+
 class EntityWriter:
     """Applies updates to entities. One per process: it remembers series numbers between transactions."""
 
@@ -56,9 +65,10 @@ class EntityWriter:
         *,
         at: datetime,
         trace: str | None = None,
+        held: Held | None = None,
     ) -> Written:
         """`apply` and `announce`, for a transaction that ends with this."""
-        written = await self.apply(tx, tenant, updates, at=at, trace=trace)
+        written = await self.apply(tx, tenant, updates, at=at, trace=trace, held=held)
         await self.announce(tx, written.changes)
         return written
 
@@ -70,14 +80,15 @@ class EntityWriter:
         *,
         at: datetime,
         trace: str | None = None,
+        held: Held | None = None,
     ) -> Written:
         """Apply `updates` in order, each entity's together; `at` is the time of the change (modifiedAt).
 
         Values that history holds already change nothing. A change carries the trace of the last of its updates that
-        has one, else `trace`. `announce` the changes at the transaction's end.
+        has one, else `trace`. `held`: what `hold` of these entities gave. `announce` the changes at the transaction's
+        end.
         """
-        number = await _tenant_number(tx, tenant)
-        stored = await _lock(tx, number, sorted({update.id for update in updates}))
+        number, stored, _ = held or await self.hold(tx, tenant, [update.id for update in updates])
         versions = await self._append(tx, number, updates, stored, at)
         grouped: defaultdict[str, list[int]] = defaultdict(list)
         for index, update in enumerate(updates):
@@ -102,6 +113,16 @@ class EntityWriter:
         await _save(tx, "update", number, alterations, at, stamps)
         await note_gone(tx, number, changes, at)
         return Written(changes, versions)
+
+    async def hold(self, tx: Transaction, tenant: str, ids: Iterable[str]) -> Held:
+        """Lock entities, for whoever decides from how they stand what to `apply`."""
+        number = await _tenant_number(tx, tenant)
+        records = await _lock(tx, number, sorted(set(ids)))
+        return Held(
+            number,
+            {record["id"]: _stored(record) for record in records},
+            {record["id"]: _document(record) for record in records},
+        )
 
     async def evolve(
         self, tx: Transaction, tenant: str, update: EntityUpdate, *, at: datetime, trace: str | None = None
@@ -188,19 +209,19 @@ async def _tenant_number(tx: Transaction, tenant: str) -> int:
     return int(await tx.fetchval("select id from tenant where name = $1", tenant))
 
 
-async def _lock(tx: Transaction, tenant: int, ids: Sequence[str]) -> dict[str, _Stored]:
+async def _lock(tx: Transaction, tenant: int, ids: Sequence[str]) -> Sequence[Mapping[str, Any]]:
     """The entities as they stand, locked in order of id so that two batches never wait for each other in a ring."""
-    records = await tx.fetch(_SQL["lock"], tenant, list(ids))
-    return {
-        record["id"]: _Stored(
-            _decode(record["doc"]),
-            record["version"],
-            record["created_at"],
-            record["modified_at"],
-            _decode(record["stamps"]),
-        )
-        for record in records
-    }
+    return await tx.fetch(_SQL["lock"], tenant, list(ids))
+
+
+def _stored(record: Mapping[str, Any]) -> _Stored:
+    times = record["created_at"], record["modified_at"]
+    return _Stored(_decode(record["doc"]), record["version"], *times, _decode(record["stamps"]))
+
+
+def _document(record: Mapping[str, Any]) -> Document:
+    times = record["created_at"], record["modified_at"]
+    return Document(record["id"], record["type"], record["doc"], *times, record["stamps"])
 
 
 def _state(doc: dict[str, Any], created_at: datetime, modified_at: datetime, stamps: str) -> State | None:

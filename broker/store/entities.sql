@@ -1,5 +1,5 @@
 -- name: lock
-select id, doc::text as doc, version, created_at, modified_at, stamps::text as stamps
+select id, type, doc::text as doc, version, created_at, modified_at, stamps::text as stamps
 from entity where tenant_id = $1 and id = any($2::text[])
 order by id
 for update
