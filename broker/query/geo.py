@@ -1,4 +1,7 @@
-"""Geo-queries (4.10): a box in SQL first, exact geometry by GEOS afterwards."""
+"""Geo-queries (4.10): a box in SQL first, exact geometry by GEOS afterwards.
+
+GEOS is loaded when the first geo-query comes: most processes that could answer one never see any, and it is 25 MB.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,15 @@ import json
 import math
 import re
 from collections.abc import Iterable
-from typing import Any, NamedTuple
-
-import numpy
-import shapely
-from shapely.geometry import shape
-from shapely.geometry.base import BaseGeometry
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from broker.entities.geojson import check_geometry
 from broker.entities.patch import instances
 from broker.errors import Invalid
 from broker.store.reading import Where
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
 
 _RELATIONS = ("within", "contains", "intersects", "equals", "disjoint", "overlaps", "near")
 _NEAR = re.compile(r"(maxDistance|minDistance)==(\d+(\.\d+)?)")
@@ -56,19 +57,29 @@ class GeoQuery(NamedTuple):
         return any(self._holds(instance) for instance in instances(attribute) if instance.get("type") == "GeoProperty")
 
     def _holds(self, instance: dict[str, Any]) -> bool:
-        target = shape(instance["value"])
-        if not target.is_valid:
-            target = shapely.make_valid(target)
+        target = _shape(instance["value"])
         if self.relation == "near":
             metres = distance(target, self.geometry)
             return (self.most is None or metres <= self.most) and (self.least is None or metres >= self.least)
         return bool(getattr(target, self.relation)(self.geometry))
 
 
+def _shape(geometry: Any) -> BaseGeometry:
+    """The geometry, mended where it crosses itself."""
+    import shapely
+    from shapely.geometry import shape
+
+    made: BaseGeometry = shape(geometry)
+    return made if made.is_valid else shapely.make_valid(made)
+
+
 def distance(one: BaseGeometry, other: BaseGeometry) -> float:
     """Metres between two geometries: great-circle for points, else in a plane laid at `other`'s centre."""
     if one.geom_type == other.geom_type == "Point":
         return _haversine(one.x, one.y, other.x, other.y)
+    import numpy
+    import shapely
+
     middle = other.centroid.y
     scale = math.cos(math.radians(middle))
 
@@ -102,10 +113,7 @@ def geo_query(georel: str | None, geometry: str | None, coordinates: Any, proper
         except ValueError as error:
             raise Invalid(f"coordinates is not a JSON array: {error}", field="coordinates") from error
     checked = check_geometry({"type": geometry, "coordinates": coordinates}, "coordinates")
-    reference = shape(checked)
-    if not reference.is_valid:
-        reference = shapely.make_valid(reference)
-    return GeoQuery(relation, reference, property_, bounds.get("minDistance"), bounds.get("maxDistance"))
+    return GeoQuery(relation, _shape(checked), property_, bounds.get("minDistance"), bounds.get("maxDistance"))
 
 
 def _distances(relation: str, limits: Iterable[str]) -> dict[str, float]:

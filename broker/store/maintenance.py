@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,6 +20,7 @@ from broker.store.books import Imbalance, audit, audit_history, audit_log, posit
 from broker.store.partitions import drop_month, existing_months, make_months, months_ahead, months_in_default
 from broker.store.rollups import fold_dirty, roll_up
 from broker.store.settings import KeeperSettings
+from broker.store.subscriptions import forget_changes
 from schemas.clock import Clock
 
 _SQL = load("broker.store", "maintenance")
@@ -31,6 +32,10 @@ Slice = Callable[[Transaction, int], Awaitable[int]]
 """Does at most so much within the transaction and says how much it did."""
 
 
+Sweep = Callable[[datetime, Transaction, int], Awaitable[int]]
+"""As `Slice`, of what is old at a time."""
+
+
 class TrimmedLog(Log, Protocol):
     """A log that leaves it to us to forget old records (Kafka does so by itself)."""
 
@@ -40,9 +45,10 @@ class TrimmedLog(Log, Protocol):
 class Keeper:
     """Folds the accounts, rolls history up, keeps partitions and retention, and checks the books.
 
-    `database` speaks as the system. `log` where given is checked against the positions and, if `trims`, trimmed.
-    Every job works in transactions of bounded size under an advisory lock of its own; a job that fails is
-    logged, counted and tried again in the next round, and the others go on.
+    `database` speaks as the system. `sweeps`: jobs of others, by name, that may wait an hour. `log` where given is
+    checked against the positions and, if `trims`, trimmed. Every job works in transactions of bounded size under an
+    advisory lock of its own; a job that fails is logged, counted and tried again in the next round, and the others
+    go on.
     """
 
     def __init__(
@@ -53,8 +59,10 @@ class Keeper:
         *,
         log: Log | None = None,
         trims: TrimmedLog | None = None,
+        sweeps: Mapping[str, Sweep] | None = None,
     ) -> None:
         self._database = database
+        self._sweeps = {"subscription changes": forget_changes, **(sweeps or {})}
         self._settings = settings
         self._clock = clock
         self._log = log or trims
@@ -92,6 +100,8 @@ class Keeper:
         for kind in retention.BY_TIME:
             await self._try(kind, partial(self._expire, kind))
         await self._try("quota", self._hold_quota)
+        for job, sweep in self._sweeps.items():
+            await self._try(job, partial(self._slices, job, self._settings.slice_rows, partial(sweep, self._clock())))
         await self._try("trim", self._trim_log)
         await self._try("history books", self._check_history)
 

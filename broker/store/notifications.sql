@@ -1,13 +1,23 @@
--- name: state
-select count(*), sum(revision) from subscription where kind = 'entities' and active
+-- name: changed_since
+select s.until, c.city, c.subscription from (select pg_snapshot_xmin(pg_current_snapshot())::text as until) s
+left join subscription_change c on c.xid >= $1::text::xid8
+
+-- name: forget_changes
+delete from subscription_change where ctid = any (array(
+    select ctid from subscription_change where at < $1::timestamptz - interval '1 day' limit $2))
 
 -- name: revisions
 select tenant_id, id, revision from subscription where kind = 'entities' and active
 
+-- name: revisions_of
+select s.tenant_id, s.id, s.revision from unnest($1::int[], $2::text[]) as w (tenant_id, id)
+join subscription s using (tenant_id, id) where s.kind = 'entities' and s.active
+
 -- name: subscriptions
 select t.name as tenant, s.tenant_id, s.id, s.revision, s.doc::text as doc
-from subscription s join tenant t on t.id = s.tenant_id
-where s.kind = 'entities' and s.active and s.id = any($1::text[])
+from unnest($1::int[], $2::text[]) as w (tenant_id, id) join subscription s using (tenant_id, id)
+join tenant t on t.id = s.tenant_id
+where s.kind = 'entities' and s.active
 
 -- name: last_told
 select w.n, s.last_notification

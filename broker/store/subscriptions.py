@@ -71,6 +71,12 @@ async def check_paths(tx: Transaction, paths: Sequence[str]) -> None:
         await tx.execute(_NOTIFYING["check_paths"], list(paths))
 
 
+async def forget_changes(now: datetime, tx: Transaction, limit: int) -> int:
+    """Forget up to `limit` notes of subscriptions that changed more than a day ago; say how many."""
+    done = await tx.execute(_NOTIFYING["forget_changes"], now, limit)
+    return int(done.rpartition(" ")[2])
+
+
 async def subscriptions(
     tx: Transaction, kind: str, id_: str | None = None, *, limit: int = 1, offset: int = 0
 ) -> list[KeptSubscription]:

@@ -1,12 +1,12 @@
-"""The subscriptions in force, kept in memory and found by what changed, so that 10,000 of them cost little."""
+"""The subscriptions in force, kept in memory as the table has them, so that 10,000 of them cost little."""
 
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
@@ -19,73 +19,63 @@ from broker.query.geo import GeoQuery, geo_query
 from broker.query.q import Query
 from broker.sql import load
 from broker.subscriptions.documents import q_of
-from broker.subscriptions.matching import types_of
+from broker.subscriptions.index import Alike, Index, Key, Live
 from schemas.change import Change
 
 _SQL = load("broker.store", "notifications")
 _log = logging.getLogger(__name__)
-_ANY = ""
 _PART = 1000
-
-
-class Live(NamedTuple):
-    """A subscription in force, its queries read."""
-
-    tenant: str
-    tenant_id: int
-    id: str
-    revision: int
-    doc: dict[str, Any]
-    context: Context
-    q: Query | None
-    geo: GeoQuery | None
-    expires: datetime | None
-    about: bytes
-    """The same for subscriptions that the same changes concern, so that they are judged once."""
-    asks: bytes
-    """The same for subscriptions whose q, scopeQ and geoQ are the same."""
-
-
-class Alike(NamedTuple):
-    """Subscriptions of one city that the same changes concern and that ask the same of the entity: judged as one."""
-
-    about: bytes
-    asks: bytes
-    lives: list[Live]
-
-    @property
-    def one(self) -> Live:
-        """Any of them: they differ in whom they tell, and how."""
-        return self.lives[0]
+_NEVER = 2**63
+"""A transaction that no database reaches."""
+_TRUSTED_SECONDS = 3600.0
+"""How long what changed can be asked for; changes are remembered for a day (`broker.store.maintenance`)."""
 
 
 class Catalogue:
-    """Follows the table of subscriptions; one look at it for each batch of changes."""
+    """Follows the table of subscriptions; one look at what changed for each batch of changes."""
 
-    def __init__(self, contexts: ContextLibrary) -> None:
+    def __init__(self, contexts: ContextLibrary, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._contexts = contexts
-        self._state: tuple[Any, ...] = ()
-        self._live: dict[tuple[int, str], Live] = {}
-        self._by_entity: dict[tuple[str, str], list[Alike]] = {}
-        self._by_type: dict[tuple[str, str, str], list[Alike]] = {}
+        self._monotonic = monotonic
+        self._index = Index()
+        self._seen: int | None = None
+        self._looked = 0.0
 
     async def refresh(self, tx: Transaction) -> None:
-        """Know what is there now; only what changed is read again."""
-        state = tuple((await tx.fetchrow(_SQL["state"])).values())
-        if state == self._state:
-            return
-        revisions = {(row["tenant_id"], row["id"]): row["revision"] for row in await tx.fetch(_SQL["revisions"])}
-        kept = {key: live for key, live in self._live.items() if revisions.get(key) == live.revision}
-        wanted = sorted(revisions.keys() - kept.keys())
+        """Know what is there now; only what changed since the last time is read again."""
+        now = self._monotonic()
+        rows = await tx.fetch(_SQL["changed_since"], str(_NEVER if self._seen is None else self._seen))
+        until = int(rows[0]["until"])
+        if self._seen is None or until < self._seen or now - self._looked > _TRUSTED_SECONDS:
+            await self._compare(tx)
+        elif changed := {(row["city"], row["subscription"]) for row in rows if row["city"] is not None}:
+            revisions = await tx.fetch(_SQL["revisions_of"], [c for c, _ in changed], [id_ for _, id_ in changed])
+            await self._follow(tx, changed, revisions)
+        self._seen, self._looked = until, now
+
+    async def _compare(self, tx: Transaction) -> None:
+        """Compare everything: at the start, and when it is too long ago that anybody looked."""
+        revisions = await tx.fetch(_SQL["revisions"])
+        await self._follow(tx, {*self._index, *((row["tenant_id"], row["id"]) for row in revisions)}, revisions)
+
+    async def _follow(self, tx: Transaction, changed: Collection[Key], there: Iterable[Mapping[str, Any]]) -> None:
+        """Let those of `changed` go that are not `there`, and read those whose revision is new."""
+        revisions = {(row["tenant_id"], row["id"]): row["revision"] for row in there}
+        wanted = []
+        for key in sorted(changed):
+            live = self._index.get(key)
+            if key not in revisions:
+                self._index.drop(key)
+            elif live is None or live.revision != revisions[key]:
+                wanted.append(key)
         for start in range(0, len(wanted), _PART):
-            ids = sorted({id_ for _, id_ in wanted[start : start + _PART]})
-            for row in await tx.fetch(_SQL["subscriptions"], ids):
+            part = wanted[start : start + _PART]
+            for row in await tx.fetch(_SQL["subscriptions"], [city for city, _ in part], [id_ for _, id_ in part]):
                 try:
-                    kept[row["tenant_id"], row["id"]] = await self.live(row)
+                    self._index.put(await self.live(row))
                 except Invalid as error:
+                    self._index.drop((row["tenant_id"], row["id"]))
                     _log.error("the subscription %s is passed over: %s", row["id"], error)
-        self._state, self._live = state, kept
-        self._index()
 
     async def live(self, row: Mapping[str, Any]) -> Live:
         """A stored subscription, ready to be asked."""
@@ -111,34 +101,9 @@ class Catalogue:
             # Names as full IRIs tell the same; a context that is away must not silence a city.
             return CORE
 
-    def _index(self) -> None:
-        alike: dict[tuple[int, bytes, bytes], Alike] = {}
-        for live in self._live.values():
-            if "timeInterval" not in live.doc:
-                key = (live.tenant_id, live.about, live.asks)
-                alike.setdefault(key, Alike(live.about, live.asks, [])).lives.append(live)
-        by_entity: defaultdict[tuple[str, str], list[Alike]] = defaultdict(list)
-        by_type: defaultdict[tuple[str, str, str], list[Alike]] = defaultdict(list)
-        for some in alike.values():
-            tenant, doc = some.one.tenant, some.one.doc
-            if (ids := _entities_named(doc)) is not None:
-                for one in ids:
-                    by_entity[tenant, one].append(some)
-                continue
-            types = {name for entity in doc.get("entities", ()) for name in types_of(entity)} or {"*"}
-            for type_ in types:
-                for attribute in _attributes(doc):
-                    by_type[tenant, type_, attribute].append(some)
-        self._by_entity, self._by_type = dict(by_entity), dict(by_type)
-
     def candidates(self, change: Change) -> Iterable[Alike]:
         """All the subscriptions that may be concerned, and few others."""
-        listed = [self._by_entity.get((change.tenant, change.entity), [])]
-        names = [_ANY, *(change.previous if change.op == "delete" else change.attributes)]
-        listed += [
-            self._by_type.get((change.tenant, type_, name), []) for type_ in (*change.type, "*") for name in names
-        ]
-        return {(some.about, some.asks): some for one in listed for some in one}.values()
+        return self._index.candidates(change)
 
 
 def _key(doc: Mapping[str, Any], *members: str) -> bytes:
@@ -155,20 +120,3 @@ def _queries(doc: Mapping[str, Any], context: Context) -> tuple[Query | None, Ge
     attribute = context.expand(place.get("geoproperty", "location"))
     geo = geo_query(place.get("georel"), place.get("geometry"), place.get("coordinates"), attribute)
     return q_of(doc, context), geo
-
-
-def _entities_named(doc: Mapping[str, Any]) -> set[str] | None:
-    """The ids, where the subscription is about nothing but entities named by their ids."""
-    ids: set[str] = set()
-    for entity in doc.get("entities", ()):
-        said = entity.get("id")
-        if not said:
-            return None
-        ids.update([said] if isinstance(said, str) else said)
-    return ids or None
-
-
-def _attributes(doc: Mapping[str, Any]) -> Iterable[str]:
-    """The attributes whose change may concern it; any where none is watched, or the entity's end is told too."""
-    watched = doc.get("watchedAttributes")
-    return (_ANY,) if not watched or "entityDeleted" in doc.get("notificationTrigger", ()) else set(watched)

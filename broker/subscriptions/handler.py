@@ -17,7 +17,8 @@ from broker.query.scope import compile_scope, scopes_hold
 from broker.sql import load
 from broker.store import reading
 from broker.store.reading import Document, Selection, Where
-from broker.subscriptions.catalogue import Alike, Catalogue, Live
+from broker.subscriptions.catalogue import Catalogue
+from broker.subscriptions.index import Alike, Live
 from broker.subscriptions.matching import types_of
 from broker.subscriptions.standing import Standing
 from broker.subscriptions.telling import (
