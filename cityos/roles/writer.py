@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from api_gateway.oauth.upkeep import EXPIRED
 from broker.consume import Consumption, Subscription
 from broker.ingest.describer import Describer
 from broker.ingest.writer import GROUP, ObservationWriter
@@ -30,7 +31,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             parts.log, parts.database, Subscription(OBSERVATIONS, GROUP), writer.handle, committed=writer.committed
         )
         trims = parts.log if isinstance(parts.log, PostgresLog) else None
-        keeper = Keeper(parts.database, settings.keeper, utc_now, log=parts.log, trims=trims)
+        keeper = Keeper(parts.database, settings.keeper, utc_now, log=parts.log, trims=trims, sweeps=EXPIRED)
         async with asyncio.TaskGroup() as group:
             group.create_task(registry.keep_fresh(stop))
             group.create_task(describer.run(stop))
