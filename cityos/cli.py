@@ -30,6 +30,7 @@ from cityos.commands import (
     points,
     policy,
     providers,
+    queried,
     rejected,
     subscribers,
     tenants,
@@ -63,6 +64,7 @@ app.add_typer(rejected.app, name="rejected")
 app.add_typer(ca.app, name="ca")
 app.add_typer(contexts.app, name="context")
 app.add_typer(models.app, name="model")
+app.add_typer(queried.app, name="queried")
 app.add_typer(notifications.app, name="notification")
 app.add_typer(devices.app, name="device")
 app.add_typer(forecast.app, name="forecast")

@@ -45,6 +45,7 @@ from broker.ports import Transaction
 from broker.query.geo import GeoQuery
 from broker.store import reading
 from broker.store.reading import Document, Selection, Where
+from broker.store.values import narrowed
 from broker.subscriptions.matching import Asked
 
 
@@ -206,7 +207,9 @@ def _collection(shown: list[Document], shape: Shape, gate: Gate, caller: Caller)
 
 
 async def matching(tx: Transaction, selection: Selection, geo: GeoQuery | None) -> Selection:
-    """`selection` with its geo-query answered: by the box on the index, then exactly, in a thread of its own."""
+    """`selection` with its geo-query answered: by the box on the index, then exactly, in a thread of its own; and with
+    what is known of declared attributes' values."""
+    selection = await narrowed(tx, selection)
     if geo is None:
         return selection
     box = geo.box()

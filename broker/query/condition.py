@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import re2
 
+from broker.query.bound import Bound
+
 Answers = Callable[[Sequence[bool]], bool]
 """From the truth of each leaf to the truth of the whole."""
 
@@ -17,6 +19,8 @@ class Condition(NamedTuple):
 
     sql: str
     holds: Answers
+    bounds: tuple[Bound, ...] = ()
+    """What must be true at least for it to hold, where an index can tell."""
 
 
 def leaf(sql: str, number: int) -> Condition:
@@ -31,6 +35,7 @@ def all_of(parts: Sequence[Condition]) -> Condition:
     return Condition(
         "(" + " and ".join(part.sql for part in parts) + ")",
         lambda answers: all(part.holds(answers) for part in parts),
+        tuple(bound for part in parts for bound in part.bounds),
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from broker.errors import Invalid
+from broker.query.bound import bound_of
 from broker.query.condition import Condition, all_of, any_of, leaf, none_of
 from broker.store.reading import Where
 
@@ -42,7 +43,7 @@ class Query(NamedTuple):
 def compile_q(text: str, expand: Expand, *, expand_values: frozenset[str] = frozenset()) -> Where:
     """The condition that `text` states. Raises `Invalid` saying where it is no query."""
     query = parse_q(text, expand, expand_values=expand_values)
-    return Where(query.condition.sql, query.paths)
+    return Where(query.condition.sql, query.paths, query.condition.bounds)
 
 
 def parse_q(text: str, expand: Expand, *, expand_values: frozenset[str] = frozenset()) -> Query:
@@ -141,7 +142,11 @@ class _Parser:
         equal = " || ".join(_test("==" if operator == "!=" else operator, low, high) for low, high in values)
         texts = any(isinstance(value, str) for pair in values for value in pair)
         found = self._found(names, trail, equal, texts=texts)
-        return found if operator != "!=" else self._there_but(names, trail, found)
+        if operator == "!=":
+            return self._there_but(names, trail, found)
+        plain = len(names) == 1 and not trail and names[0] not in _TIMES
+        bound = bound_of(names[0], operator, values) if plain else None
+        return found if bound is None else found._replace(bounds=(bound,))
 
     def _there_but(self, names: list[str], trail: str, found: Condition) -> Condition:
         """What is unequal is there (4.9)."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from broker.ports import Transaction
+from broker.query.bound import Bound
 from broker.sql import load
 from schemas.clock import iso
 from schemas.device import expected_next, parse_profile
@@ -29,10 +30,14 @@ class Document(NamedTuple):
 
 
 class Where(NamedTuple):
-    """A further condition: SQL with {0}, {1} … for its parameters. What a stranger sent is only in `values`."""
+    """A further condition: SQL with {0}, {1} … for its parameters. What a stranger sent is only in `values`.
+
+    `bounds`: what attributes' values must lie within for it to hold (`broker.store.values`).
+    """
 
     sql: str
     values: tuple[Any, ...]
+    bounds: tuple[Bound, ...] = ()
 
 
 class Selection(NamedTuple):
