@@ -73,6 +73,7 @@ from api_gateway.routes import (
     staff,
     tags,
     usage,
+    ways,
 )
 from api_gateway.shared import SharedAnswers
 from api_gateway.snapshot import Snapshots
@@ -202,7 +203,7 @@ def _routers(services: Gateway) -> list[APIRouter]:
     routers = [events.router, city.router, data.router, oauth.router, account.router, staff.router, health.router]
     routers += [catalogue.router, usage.router, delegations.router, device_desk.router, device_desk.claims]
     routers += [passwords.router, outside.router]
-    routers += [personal.router, personal_staff.router, policies.router]
+    routers += [personal.router, personal_staff.router, ways.router, policies.router]
     if services.flood is not None:
         routers.append(flood.router)
     if services.rules is not None:

@@ -43,6 +43,7 @@ _REFERENCES = {
     "history_day": {"series_id": "series"},
     "rollup_due": {"series_id": "series"},
     "delivery": {"subscriber_id": "subscriber"},
+    "person_subscriber": {"subscriber_id": "subscriber"},
 }
 """Columns that hold the number of another table's row, where that number is the platform's and not the city's."""
 

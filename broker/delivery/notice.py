@@ -15,7 +15,8 @@ class Notice(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     `kind` names what it is (``flood.alert``), `body` is what a program reads, `subject` and `text` what a person
     reads. `about` labels it for filters (``{"gauge": "124", "river": "天王川"}``); `grade` is its gravity, higher is
     graver. `staff` notices go only to subscribers that are staff, `private` ones only to those whose filter names their
-    kind and every label of `about`. `topic` is where it goes under an MQTT prefix.
+    kind and every label of `about`. `topic` is where it goes under an MQTT prefix, `page` the city's own page that
+    shows more (such as ``tags.html``).
     `trace` is the W3C trace context of what it came from, handed on to the receiver.
     """
 
@@ -30,6 +31,7 @@ class Notice(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     staff: bool = False
     private: bool = False
     topic: str = ""
+    page: str = ""
     trace: str | None = None
 
 

@@ -12,7 +12,7 @@ returning id
 -- name: subscribers
 select s.id, s.filter::text as filter
 from subscriber s join tenant t on t.id = s.tenant_id
-where t.name = $1 and s.status <> 'gone'
+where t.name = $1 and s.status <> 'gone' and s.filter -> 'kinds' is distinct from '[]'::jsonb
 
 -- name: enqueue
 insert into delivery (tenant_id, subscriber_id, notice_id, notice, created_at)
@@ -84,4 +84,4 @@ returning id
 -- name: audience
 select s.channel, s.filter::text as filter
 from subscriber s join tenant t on t.id = s.tenant_id
-where t.name = $1 and s.status <> 'gone'
+where t.name = $1 and s.status <> 'gone' and s.filter -> 'kinds' is distinct from '[]'::jsonb

@@ -1,4 +1,4 @@
-"""The role `notifier`: deliveries to webhooks, by mail and over MQTT, and NGSI-LD subscriptions."""
+"""The role `notifier`: deliveries to webhooks, by mail, over MQTT and to browsers, and NGSI-LD subscriptions."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from api_gateway.oauth.keys import open_keys
 from api_gateway.oauth.logout_channel import LogoutChannel
 from api_gateway.policies.book import PolicyBook
 from broker.consent.gate import Gate
+from broker.delivery.personal import push_key
 from broker.jsonld.library import ContextLibrary
 from broker.subscriptions.mqtt_endpoint import MqttEndpoint
 from broker.subscriptions.standing import Standing
@@ -52,7 +53,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 keys, settings.gateway.issuer, allow_private=private, timeout_s=settings.notify.timeout_s
             )
             more = {LOGOUT: logout}
-            await role.run(parts.database, settings.notify, stop, publish=publish, more=more)
+            browsers = await push_key(parts.database)
+            await role.run(parts.database, settings.notify, stop, publish=publish, push_key=browsers, more=more)
 
 
 async def open_publishers(stack: AsyncExitStack) -> PublishAt:

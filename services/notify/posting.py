@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
+from services.notify.channel import NotDelivered
+from services.notify.guard import resolve
+
 _MOST_OF_AN_ANSWER = 65_536
+_HOPELESS = frozenset({400, 405, 413, 414, 415, 422, 431})
 
 
 def addressed(
@@ -45,6 +51,41 @@ async def post(
     finally:
         await response.aclose()
     return response
+
+
+async def deliver(
+    client: httpx.AsyncClient,
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    allow_private: bool,
+    within: float,
+    gone: frozenset[int],
+) -> None:
+    """Post and return when the receiver has it (2xx). Raises `NotDelivered`; a status in `gone` ends all deliveries."""
+    address = await resolve(url, allow_private=allow_private, within=within)
+    try:
+        async with asyncio.timeout(within):
+            response = await post(client, url, address, body, headers)
+    except TimeoutError as error:
+        raise NotDelivered(f"no answer within {within:g} s") from error
+    except httpx.HTTPError as error:
+        raise NotDelivered(f"{type(error).__name__}: {error}") from error
+    if response.is_success:
+        return
+    status = response.status_code
+    raise NotDelivered(
+        f"the receiver answered {status} {response.reason_phrase}".strip(),
+        final=status in _HOPELESS,
+        gone=status in gone,
+        wait=_retry_after(response.headers.get("retry-after", "")),
+    )
+
+
+def _retry_after(text: str) -> float | None:
+    """Seconds in the header; its form with a date is taken as not said."""
+    return float(text) if re.fullmatch(r"\d{1,6}", text) else None
 
 
 async def _drain(response: httpx.Response) -> None:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from access.keys import SigningKey
 from broker import telemetry
 from broker.delivery.queue import (
     CHANNEL,
@@ -33,18 +34,26 @@ from services.notify.channel import Channel, NotDelivered
 from services.notify.mail import MailChannel
 from services.notify.mqtt import MqttChannel, Publish
 from services.notify.settings import NotifySettings
+from services.notify.web_push import WebPushChannel
 from services.notify.webhook import WebhookChannel
 
 _log = logging.getLogger(__name__)
 
 
-def channels(settings: NotifySettings, publish: Publish | None = None, clock: Clock = utc_now) -> dict[str, Channel]:
-    """The channels that are set up: webhooks always, mail with a server, MQTT with a publisher."""
+def channels(
+    settings: NotifySettings,
+    publish: Publish | None = None,
+    clock: Clock = utc_now,
+    push_key: SigningKey | None = None,
+) -> dict[str, Channel]:
+    """The channels that are set up: webhooks always, mail with a server, MQTT with a publisher, browsers with a key."""
     made: dict[str, Channel] = {"webhook": WebhookChannel(settings, clock)}
     if settings.smtp_host:
         made["mail"] = MailChannel(settings, clock)
     if publish is not None:
         made["mqtt"] = MqttChannel(publish, settings)
+    if push_key is not None:
+        made["webpush"] = WebPushChannel(push_key, settings, clock)
     return made
 
 
@@ -54,6 +63,7 @@ async def run(
     stop: asyncio.Event,
     *,
     publish: Publish | None = None,
+    push_key: SigningKey | None = None,
     more: Mapping[str, Channel] | None = None,
     clock: Clock = utc_now,
 ) -> None:
@@ -61,7 +71,7 @@ async def run(
 
     `more` are channels that others bring, by name; they are closed with ours.
     """
-    ways = {**channels(settings, publish, clock), **(more or {})}
+    ways = {**channels(settings, publish, clock, push_key), **(more or {})}
     notifier = Notifier(database, settings, ways, clock)
     try:
         await notifier.run(stop)

@@ -8,15 +8,16 @@ from broker.errors import Invalid
 from services.notify.guard import url_fault
 
 CHANNELS = ("webhook", "mail", "mqtt")
+"""Those to which an operator may send; a browser (`webpush`) is added by the person who uses it."""
 
 
 def check_target(channel: str, target: str, *, allow_private: bool) -> None:
     """Return if `target` is one of `channel`'s. Raises `Invalid` naming what is wrong.
 
-    A webhook's is an https address (http only where private addresses are allowed), mail's an address, MQTT's one or
-    more topic levels. Whether somebody is there is found out at delivery.
+    A webhook's, and a browser's at its push service, is an https address (http only where private addresses are
+    allowed), mail's an address, MQTT's one or more topic levels. Whether somebody is there is found out at delivery.
     """
-    if channel == "webhook":
+    if channel in ("webhook", "webpush"):
         fault = url_fault(target, allow_private=allow_private)
     elif channel == "mail":
         fault = _mail_fault(target)

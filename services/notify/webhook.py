@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import re
-
 import httpx
 import msgspec
 
 from broker.delivery.notice import Notice
 from broker.delivery.queue import Subscriber
 from schemas.clock import Clock, utc_now
-from services.notify.channel import NotDelivered
-from services.notify.guard import resolve
-from services.notify.posting import post
+from services.notify.posting import deliver
 from services.notify.settings import NotifySettings
 from services.notify.signature import headers
 
-_GONE = 410
-_HOPELESS = frozenset({400, 405, 413, 414, 415, 422, 431})
+_GONE = frozenset({410})
 
 
 class WebhookChannel:
@@ -46,34 +40,17 @@ class WebhookChannel:
         signed = headers(subscriber.secret or b"", notice.id, int(self._clock().timestamp()), body)
         if notice.trace:
             signed["traceparent"] = notice.trace
-        timeout = self._settings.timeout_s
-        address = await resolve(subscriber.target, allow_private=self._settings.allow_private_targets, within=timeout)
-        try:
-            async with asyncio.timeout(timeout):
-                await self._post(subscriber.target, address, body, signed)
-        except TimeoutError as error:
-            raise NotDelivered(f"no answer within {timeout:g} s") from error
-        except httpx.HTTPError as error:
-            raise NotDelivered(f"{type(error).__name__}: {error}") from error
-
-    async def _post(self, url: str, address: str, body: bytes, signed: dict[str, str]) -> None:
-        kind = {"content-type": "application/json"}
-        response = await post(self._client, url, address, body, {**signed, **kind})
-        if response.is_success:
-            return
-        status = response.status_code
-        raise NotDelivered(
-            f"the receiver answered {status} {response.reason_phrase}".strip(),
-            final=status in _HOPELESS,
-            gone=status == _GONE,
-            wait=_retry_after(response.headers.get("retry-after", "")),
+        settings = self._settings
+        await deliver(
+            self._client,
+            subscriber.target,
+            body,
+            {**signed, "content-type": "application/json"},
+            allow_private=settings.allow_private_targets,
+            within=settings.timeout_s,
+            gone=_GONE,
         )
 
     async def close(self) -> None:
         """Close idle connections."""
         await self._client.aclose()
-
-
-def _retry_after(text: str) -> float | None:
-    """Seconds in the header; its form with a date is taken as not said."""
-    return float(text) if re.fullmatch(r"\d{1,6}", text) else None

@@ -121,5 +121,7 @@ select min(decided) from tag_flow where decided < $1
 delete from tag_day where tenant_id = $1 and day < $2
 
 -- name: guardians
+select $2::text as guardian
+union
 select g.guardian from guardianship g
-where g.tenant_id = $1 and g.child = $2 and g.ended_at is null and g.until > $3 and g.since <= $3 order by 1
+where g.tenant_id = $1 and g.child = $2 and g.ended_at is null and g.until > $3 and g.since <= $3

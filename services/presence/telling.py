@@ -1,4 +1,4 @@
-"""Telling a family: events noted, and a notice for each guardian whom the gate of consent lets know."""
+"""Telling a family: events noted, and a notice for each guardian who asked for it and whom the gate lets know."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import timedelta
 from access.consent import Disclosure
 from broker.consent.gate import Gate
 from broker.delivery.notice import Notice
+from broker.delivery.personal import listening, tell_persons
 from broker.delivery.queue import enqueue
 from broker.ports import Transaction
 from schemas.clock import JST, Clock
@@ -18,6 +19,8 @@ from services.presence.track import Happening
 
 KIND = "tags.event"
 CATEGORY, PURPOSE = "location", "family-watch"
+MATTER, PAGE = "tags", "tags.html"
+"""As what guardians ask to be told of it (`broker.delivery.personal`), and the page that shows the rest."""
 _NEWS = timedelta(minutes=30)
 """What happened longer ago is noted only: a vehicle that was out of reach brings no alarm of yesterday."""
 _SAID = {
@@ -39,7 +42,7 @@ class Teller:
     async def note(
         self, tx: Transaction, tenant: str, number: int, events: Sequence[Noted], watched: Mapping[str, Watched]
     ) -> None:
-        """Note events; those that are new, wanted and not old are told to every guardian who may know."""
+        """Note events; those that are new, wanted and not old are told to every guardian who asked and may know."""
         now = self._clock()
         columns = (list(column) for column in zip(*events, strict=True))
         rows = await tx.fetch(SQL["note"], number, *columns, now, None)
@@ -55,9 +58,9 @@ class Teller:
 
     async def _tell(self, tx: Transaction, tenant: str, number: int, tag: Watched, one: Happening) -> None:
         now = self._clock()
-        notices = []
-        for row in await tx.fetch(SQL["guardians"], number, tag.wearer.person, now):
-            guardian = row["guardian"]
+        told: list[tuple[str, Notice]] = []
+        family = [row["guardian"] for row in await tx.fetch(SQL["guardians"], number, tag.wearer.person, now)]
+        for guardian in await listening(tx, tenant, MATTER, family, "guardian"):
             asked = Disclosure(
                 tenant=tenant,
                 person=tag.wearer.person,
@@ -68,8 +71,9 @@ class Teller:
                 reference=tag.id,
             )
             if (await self._gate.tell(tx, asked)).allowed:
-                notices.append(_notice(tag, one, guardian))
-        await enqueue(tx, tenant, notices, at=now)
+                told.append((guardian, _notice(tag, one, guardian)))
+        await tell_persons(tx, tenant, MATTER, told, at=now)
+        await enqueue(tx, tenant, [notice for _, notice in told], at=now)
 
 
 def _notice(tag: Watched, one: Happening, guardian: str) -> Notice:
@@ -84,4 +88,5 @@ def _notice(tag: Watched, one: Happening, guardian: str) -> Notice:
         body={"kind": one.kind, "tag": tag.id, "place": one.place, "at": one.at.isoformat()},
         about={"tag": tag.id, "guardian": guardian},
         private=True,
+        page=f"{PAGE}?tag={tag.id}",
     )

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from broker.delivery.notice import Filter
+from broker.delivery.personal import reach
 from broker.delivery.queue import subscribe
 from broker.errors import CityError, Conflict, Forbidden, Invalid, NotFound
 from broker.log.postgres import PostgresLog, PostgresOutlet
@@ -73,6 +74,42 @@ async def test_a_child_walks_to_school_and_the_family_sees_it(town: Town) -> Non
     assert await told(town) == ["leave", "enter"]
     town.now += timedelta(hours=3)
     assert (await town.presence())["status"] == "unseen"
+
+
+async def test_only_a_guardian_who_asked_is_told_and_nobody_once_it_ended(town: Town) -> None:
+    gate = (await places(town))["第一小学校"]
+    await rule(town, Rule(id="a", kind="enter", place=gate))
+    town.now = T0
+    await town.tell([town.heard("gate-1", T0)])
+    assert await pushed(town) == [], "nobody asked"
+    async with town.database.app.transaction("fukui") as tx:
+        assert await tx.fetch("select from disclosure") == [], "so nothing was disclosed"
+        place = ("webhook", "https://mother.example/", ["tags"])
+        await reach(tx, "fukui", "fukui.mother", *place, T0, secret=b"s")
+        await reach(tx, "fukui", "fukui.stranger", "webhook", "https://stranger.example/", ["tags"], T0, secret=b"s")
+    for minute, pole in ((20, "far-1"), (45, "gate-1")):
+        town.now = T0 + timedelta(minutes=minute)
+        await town.tell([town.heard(pole, town.now)] * 2)
+    told = await pushed(town)
+    assert [(notice["target"], notice["kind"], notice["page"]) for notice in told] == [
+        ("https://mother.example/", "enter", f"tags.html?tag={town.tag}")
+    ]
+    async with town.database.system.transaction() as tx:
+        await tx.execute("update guardianship set ended_at = $1, ended_by = 'clerk'", town.now)
+    for minute, pole in ((70, "far-1"), (95, "gate-1")):
+        town.now = T0 + timedelta(minutes=minute)
+        await town.tell([town.heard(pole, town.now)])
+    assert len(await pushed(town)) == 1
+
+
+async def pushed(town: Town) -> list[dict[str, str]]:
+    async with town.database.system.transaction() as tx:
+        rows = await tx.fetch(
+            "select d.notice::text as notice, s.target from delivery d join subscriber s on s.id = d.subscriber_id"
+            " order by d.id"
+        )
+    notices = [(json.loads(row["notice"]), row["target"]) for row in rows]
+    return [{"target": target, "kind": one["body"]["kind"], "page": one["page"]} for one, target in notices]
 
 
 async def test_any_order_and_repetition_end_alike_and_every_detection_is_counted(town: Town) -> None:
