@@ -57,6 +57,7 @@ SCOPES = {
     "emergencies:read": "see who looked at whose data in an emergency, and why",
     "emergencies:use": "look at one person's data in an emergency, for a limited time and with a reason",
     "emergencies:review": "judge other officers' emergency accesses afterwards",
+    "searches:use": "look for a missing person who wears a tag, under one's own name, for a limited time",
     "deletions:read": "see who asks to have which data erased",
     "deletions:write": "decide about such requests",
     "opendata:read": "read open data as an app with a name and a quota of its own",
@@ -93,6 +94,7 @@ ROLES: dict[str, frozenset[str]] = {
         }
     ),
     "duty-officer": frozenset({"persons:read", "emergencies:read", "emergencies:use"}),
+    "search-officer": frozenset({"searches:use"}),
     "auditor": frozenset({"audit:read", "usage:read", "users:read", "apps:read", "policies:read"}),
 }
 """The municipality's roles, and the scopes that each brings. Whoever has none of them is a resident or a developer."""
@@ -239,6 +241,7 @@ DEFAULT_POLICY = Policy(
         _service("emergencies", Action.READ),
         _service("emergencies", Action.WRITE, "emergencies:use"),
         _service("emergency-reviews", Action.WRITE, "emergencies:review"),
+        _service("searches", Action.WRITE, "searches:use"),
         _service("deletions", Action.READ),
         _service("deletions", Action.WRITE),
         _service("accounting", Action.READ),

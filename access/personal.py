@@ -73,6 +73,9 @@ PERSONAL_ENTITIES: dict[str, About] = {
 }
 """Entity types about persons. The person is ``urn:ngsi-ld:Person:ID``; without one an entity is disclosed to nobody."""
 
+MUNICIPALITY = "service:municipality"
+"""The recipient of what an officer sees in an emergency; the officer themself stands beside it."""
+
 PERSON_URN = "urn:ngsi-ld:Person:"
 """What stands before a person's id in the id of their entity."""
 

@@ -71,6 +71,7 @@ from api_gateway.routes import (
     policies,
     snapshot,
     staff,
+    tag_searches,
     tags,
     usage,
     ways,
@@ -218,6 +219,8 @@ def _routers(services: Gateway) -> list[APIRouter]:
         routers.append(chargers.router)
     if services.tags is not None:
         routers.append(tags.router)
+    if services.searches is not None:
+        routers += [tag_searches.family, tag_searches.staff]
     if services.buses is not None:
         routers += [buses.router, bus_people.router, bus_crew.router, bus_managing.router, bus_roads.router]
         routers += [bus_clinic.router, bus_open.router]

@@ -21,6 +21,7 @@ from schemas.clock import Clock, utc_now
 from services.evacuation.desk import EvacuationDesk
 from services.points.town import Town
 from services.presence.desk import FamilyDesk
+from services.presence.searching import SearchDesk
 
 if TYPE_CHECKING:
     from services.dispatch.service import BusService
@@ -60,8 +61,8 @@ class Gateway:
     """The ports that the composition root passes in.
 
     `database` connects as the application's role (row-level security by tenant). `city_now` is asked in a replay,
-    when the city's clock is the data's. Without `flood`, `rules`, `evacuation`, `points`, `buses`, `chargers` or `tags`
-    their routes do not exist.
+    when the city's clock is the data's. Without `flood`, `rules`, `evacuation`, `points`, `buses`, `chargers`,
+    `tags` or `searches` their routes do not exist.
     `refusals` is where refused disclosures are booked, on connections that no request holds (`database` if left out:
     tests), and `holdings` are what the services hold of persons. `metrics` is the registry shown at /metrics, and
     `other_metrics` gives the other processes' page (it may wait a second or two). `appended` tells the event streams
@@ -83,6 +84,7 @@ class Gateway:
     buses: BusService | None = None
     chargers: bool = False
     tags: FamilyDesk | None = None
+    searches: SearchDesk | None = None
     refusals: Database | None = None
     holdings: Sequence[Holding] = ()
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)

@@ -14,6 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from access.consent import Disclosure
+from access.personal import MUNICIPALITY
 from access.policy import Action
 from api_gateway import audit
 from api_gateway.auth import Caller, gate_of
@@ -29,8 +30,6 @@ from broker.errors import Forbidden, Invalid
 from broker.ports import Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["personal", "staff"], responses=PROBLEMS)
-MUNICIPALITY = "service:municipality"
-"""The recipient of what an officer sees in an emergency."""
 _MOST = 16 * 1024
 _Text = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")]
 _Id = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9._:/-]+$")]

@@ -32,6 +32,8 @@ from services.points.ledger import Ledger
 from services.points.personal import PointsHolding
 from services.points.town import Town
 from services.presence.desk import FamilyDesk
+from services.presence.personal import TagsHolding
+from services.presence.searching import SearchDesk
 
 if TYPE_CHECKING:
     from services.dispatch.service import BusService
@@ -53,6 +55,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         stack.push_async_callback(tail.close)
         log, outlet = await open_log(settings, tail)
         stack.push_async_callback(log.close)
+        tags = _tags(settings)
         gateway = Gateway(
             database,
             log,
@@ -67,9 +70,10 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             points=await _points(settings, database, stack),
             buses=await _buses(settings, database, refusals, outlet, stack),
             chargers=settings.chargers.enabled,
-            tags=_tags(settings),
+            tags=tags,
+            searches=SearchDesk(tags, veil_of(settings), utc_now) if tags is not None else None,
             refusals=refusals,
-            holdings=_holdings(settings),
+            holdings=_holdings(settings, tags),
             appended=partial(tail.notices, channel_of(CHANGES)) if settings.log.driver == "postgres" else None,
             other_metrics=metrics_of(settings),
         )
@@ -78,7 +82,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         await serve(create_app(gateway), gateway.settings, stop, sock)
 
 
-def _holdings(settings: Settings) -> list[Holding]:
+def _holdings(settings: Settings, tags: FamilyDesk | None) -> list[Holding]:
     """What the services that the city runs hold of persons."""
     found: list[Holding] = []
     if settings.points.enabled:
@@ -87,6 +91,8 @@ def _holdings(settings: Settings) -> list[Holding]:
         from services.dispatch.personal import RidesHolding
 
         found.append(RidesHolding())
+    if tags is not None:
+        found.append(TagsHolding(tags))
     return found
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from access.consent import Disclosure
 from broker.consent.gate import Gate
-from broker.consent.register import demand_right_to_act, link
+from broker.consent.register import demand_right_to_act, link, unlink
 from broker.errors import Conflict, Invalid, NotFound
 from broker.ports import Transaction
 from broker.sql import load
@@ -38,12 +38,13 @@ _DAY = timedelta(days=1)
 
 
 class Asker(NamedTuple):
-    """Who asks, in whose city, for what; `officer` where it is not the family."""
+    """Who asks, in whose city, for what; `officer` where it is not the family, then with who gets the data."""
 
     tenant: str
     id: str
     purpose: str = PURPOSE
     officer: bool = False
+    recipient: str = ""
 
 
 class FamilyDesk:
@@ -121,7 +122,10 @@ class FamilyDesk:
 
     async def history(self, tx: Transaction, gate: Gate, asker: Asker, tag: str, day: date) -> dict[str, Any]:
         """The path and the events of one local day (Japan). Booked. Raises `Forbidden`, `NotFound`."""
-        watched = await self._disclosed(tx, gate, asker, tag)
+        return await self._day(tx, await self._disclosed(tx, gate, asker, tag), day)
+
+    async def _day(self, tx: Transaction, watched: Watched, day: date) -> dict[str, Any]:
+        tag = watched.id
         begin = datetime.combine(day, datetime.min.time(), JST).astimezone(UTC)
         async with as_family(tx):
             checkpoint = await tx.fetchrow(_SQL["checkpoint"], tag, begin.date())
@@ -194,14 +198,39 @@ class FamilyDesk:
 
     async def forget(self, tx: Transaction, asker: Asker, tag: str) -> None:
         """End a tag: everything about it goes at once. Raises `NotFound`."""
-        await self._own(tx, asker, tag)
-        await self.erase(tx, tag)
+        watched = await self._own(tx, asker, tag)
+        await self.erase(tx, asker.tenant, watched.wearer.person, tag)
 
-    async def erase(self, tx: Transaction, tag: str) -> None:
+    async def erase(self, tx: Transaction, tenant: str, person: str, tag: str) -> None:
         """Delete a tag's link, names, places, rules, presence, events and detections."""
+        await unlink(tx, tenant, person, SERVICE, tag)
         async with as_family(tx):
             for statement in ("forget_searches", "forget_cells", "forget"):
                 await tx.execute(_SQL[statement], tag)
+
+    async def demand(self, tx: Transaction, asker: Asker, tag: str) -> None:
+        """Return if the tag's wearer is in the asker's care. Raises `NotFound`."""
+        await self._own(tx, asker, tag)
+
+    async def wearer_of(self, tx: Transaction, tenant: str, tag: str) -> str:
+        """The person who wears a tag. Raises `NotFound`."""
+        return (await self._watched(tx, tenant, tag)).wearer.person
+
+    async def record(self, tx: Transaction, tenant: str, tag: str) -> dict[str, Any] | None:
+        """All that is kept of a tag, for its wearer to carry away; None where it is kept no more."""
+        try:
+            watched = await self._watched(tx, tenant, tag)
+        except NotFound:
+            return None
+        async with as_family(tx):
+            days = [row["day"] for row in await tx.fetch(_SQL["days"], tag)]
+        return {
+            "tag": tag,
+            "name": watched.wearer.name,
+            "places": [{"name": one.name, "polygon": one.polygon} for one in watched.places.values()],
+            "rules": msgspec.to_builtins(list(watched.rules)),
+            "days": [await self._day(tx, watched, day) for day in days],
+        }
 
     async def _own(self, tx: Transaction, asker: Asker, tag: str) -> Watched:
         """The tag, if its wearer is in the asker's care."""
@@ -214,7 +243,7 @@ class FamilyDesk:
         asked = Disclosure(
             tenant=asker.tenant,
             person=watched.wearer.person,
-            recipient=asker.id,
+            recipient=asker.recipient or asker.id,
             category=CATEGORY,
             purpose=asker.purpose,
             at=self._clock(),

@@ -10,9 +10,6 @@ values (current_setting('cityos.tenant_id')::int, $1, $2, $3) on conflict do not
 -- name: of_person
 select id, sealed, registered_at from tag where person = $1 and ended_at is null order by registered_at, id
 
--- name: one
-select t.id, t.sealed, t.vendor from tag t where t.id = $1 and t.ended_at is null
-
 -- name: number
 select current_setting('cityos.tenant_id')::int
 
@@ -47,34 +44,21 @@ select state::text as state from tag_day where tag_id = $1 and day <= $2 order b
 -- name: cells
 select body::text as body from tag_cell where tag_id = $1 and decided >= $2 and decided < $3 order by decided, detector limit 20000
 
--- name: end
-update tag set ended_at = $2 where id = $1 and ended_at is null
-
 -- name: forget
 delete from tag where id = $1
 
 -- name: forget_cells
 delete from tag_cell where tag_id = $1
 
--- name: report
-insert into tag_search (tenant_id, id, tag_id, reported_by, reported_at)
-values (current_setting('cityos.tenant_id')::int, $1, $2, $3, $4) on conflict do nothing returning id
-
--- name: open_search
-update tag_search set emergency = $2, opened_at = $3, until = $4
-where id = $1 and closed_at is null and (until is null or until <= $3) returning tag_id
-
--- name: search
-select id, tag_id, reported_by, reported_at, emergency, opened_at, until, closed_at from tag_search where id = $1
-
--- name: searches
-select id, tag_id, reported_at, opened_at, until from tag_search where closed_at is null order by reported_at
-
 -- name: search_of
 select id, reported_at, opened_at, until from tag_search where tag_id = $1 and closed_at is null
 
--- name: close_search
-update tag_search set closed_at = $2, closed_by = $3, reported_by = '' where id = $1 and closed_at is null returning tag_id
-
 -- name: forget_searches
 delete from tag_search where tag_id = $1
+
+-- name: days
+select distinct (at at time zone 'Asia/Tokyo')::date as day from (
+    select decided as at from tag_cell where tag_id = $1
+    union all
+    select at from tag_event where tag_id = $1
+) kept order by day

@@ -9,6 +9,7 @@ import msgspec
 
 from broker.entities.merge import EntityUpdate
 from broker.ports import Database
+from broker.sql import load
 from broker.store.entities import EntityWriter
 from broker.store.retention import cutoffs
 from broker.veil import Veil
@@ -24,6 +25,7 @@ from services.presence.track import Watch
 _LATE_REPORTS = timedelta(hours=2)
 """An hour is counted for the open data only when vehicles that were out of reach have reported."""
 _COUNTED_HOURS = 6
+_SEARCHES = load("services.presence", "search")
 _HOUR = timedelta(hours=1)
 
 
@@ -99,6 +101,8 @@ class Keeper:
                         await tx.execute(SQL["drop_checkpoints"], cutoff.tenant_id, cutoff.before.date())
             for cutoff in await cutoffs(tx, "tag_event", now):
                 await tx.execute(SQL["drop_events"], cutoff.tenant_id, cutoff.before)
+            for cutoff in await cutoffs(tx, "tag_search", now):
+                await tx.execute(_SEARCHES["drop_closed"], cutoff.tenant_id, cutoff.before)
         return dropped
 
 

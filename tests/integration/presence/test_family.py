@@ -12,7 +12,9 @@ from api_gateway.context import Gateway
 from api_gateway.oauth.keys import open_keys
 from broker.log.postgres import PostgresLog, PostgresOutlet
 from broker.ports import CHANGES
+from services.presence.personal import TagsHolding
 from services.presence.places import circle
+from services.presence.searching import SearchDesk
 from tests.integration.door.conftest import Browser
 from tests.integration.gateway.conftest import SETTINGS, City
 from tests.integration.presence.conftest import NOW, POLES, UUID, Town
@@ -26,7 +28,14 @@ async def city(town: Town) -> AsyncIterator[City]:
     log = PostgresLog(town.database.system, partitions=partitions)
     keys = await open_keys(town.database.app, "fukui")
     outlet = PostgresOutlet(partitions)
-    services = Gateway(town.database.app, log, outlet, keys, SETTINGS, tags=town.desk)
+    searches = SearchDesk(town.desk, town.veil, town.clock)
+    holdings = [TagsHolding(town.desk)]
+    services = Gateway(
+        *(town.database.app, log, outlet, keys, SETTINGS),
+        tags=town.desk,
+        searches=searches,
+        holdings=holdings,
+    )
     yield City(create_app(services), services, log, town.database)
     await log.close()
 
@@ -70,5 +79,10 @@ async def test_a_family_registers_watches_and_ends_a_tag(city: City, town: Town)
         looks = (await me.get("/account/personal/disclosures", params={"own": True})).json()["disclosures"]
         assert {(look["allowed"], look["category"]) for look in looks} == {(True, "location"), (False, "location")}
 
+        carried = (await me.get("/account/personal/export")).json()
+        (held,) = (one for one in carried["services"] if one["service"] == "presence")
+        assert held["records"][0]["places"][0]["name"] == "自宅"
+        assert [event["kind"] for day in held["records"][0]["days"] for event in day["events"]] == ["enter"]
+        assert CODE.lower() not in str(carried).lower()
         assert (await client.delete(path, headers=headers)).status_code == 204
         assert (await me.get(path)).status_code == 404
