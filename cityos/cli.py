@@ -33,6 +33,7 @@ from cityos.commands import (
     queried,
     rejected,
     subscribers,
+    tags,
     tenants,
     users,
 )
@@ -60,6 +61,7 @@ app.add_typer(alerts.app, name="alerts")
 app.add_typer(buses.app, name="buses")
 app.add_typer(chargers.app, name="chargers")
 app.add_typer(points.app, name="points")
+app.add_typer(tags.app, name="tags")
 app.add_typer(rejected.app, name="rejected")
 app.add_typer(ca.app, name="ca")
 app.add_typer(contexts.app, name="context")

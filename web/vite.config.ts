@@ -7,6 +7,8 @@ const PAGES = [
   "index",
   "person",
   "privacy",
+  "tags",
+  "searches",
   "login",
   "account",
   "logout",
@@ -27,6 +29,8 @@ const PAGES = [
   "points-treasury",
 ];
 
+const WORKERS = { "bus-driver-worker": "src/driver/worker.ts", "push-worker": "src/push/worker.ts" };
+
 // One HTML entry per audience; relative addresses, so that the gateway may serve the folder at any path.
 export default defineConfig({
   base: "./",
@@ -42,12 +46,13 @@ export default defineConfig({
     rollupOptions: {
       input: {
         ...Object.fromEntries(PAGES.map((page) => [page, resolve(import.meta.dirname, `${page}.html`)])),
-        "bus-driver-worker": resolve(import.meta.dirname, "src/driver/worker.ts"),
+        ...Object.fromEntries(
+          Object.entries(WORKERS).map(([name, file]) => [name, resolve(import.meta.dirname, file)]),
+        ),
       },
       output: {
         // A service worker keeps its address; everything else is named by its content.
-        entryFileNames: ({ name }) =>
-          name === "bus-driver-worker" ? "[name].js" : "assets/[name]-[hash].js",
+        entryFileNames: ({ name }) => (name in WORKERS ? "[name].js" : "assets/[name]-[hash].js"),
       },
     },
   },

@@ -13,6 +13,8 @@ import { type Words, wordsOf } from "./words";
 export type Title =
   | "pagePerson"
   | "pagePrivacy"
+  | "pageTags"
+  | "pageSearches"
   | "pageLogin"
   | "pageAccount"
   | "pageLogout"

@@ -78,7 +78,12 @@ export class Account {
   }
 
   post<T>(path: string, body: unknown = {}): Promise<T> {
-    return request<T>("POST", path, body, { "X-CSRF-Token": this.session.csrf ?? "" });
+    return this.change<T>("POST", path, body);
+  }
+
+  /** A change of what is the person's own, by the session's cookie. */
+  change<T>(method: "POST" | "PUT" | "DELETE", path: string, body?: unknown): Promise<T> {
+    return request<T>(method, path, body, { "X-CSRF-Token": this.session.csrf ?? "" });
   }
 
   async bearer(): Promise<string> {
