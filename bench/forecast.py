@@ -13,7 +13,7 @@ from bench.machine import machine, write
 from cityos.provision import load_devices
 from cityos.records import read_record
 from cityos.replay import DEMO_FOLDER
-from services.forecast import model
+from services.forecast import judging, model
 from services.forecast.store import Gauges
 
 LEARNED, JUDGED = "2021-08", ("2023-07", "2024-07")
@@ -32,15 +32,20 @@ def main() -> None:
     learned = model.train([read_record(DEMO_FOLDER / f"readings-{LEARNED}.csv.gz", gauges)], gauges.places)
     print(f"{machine()}\nlearned in {time.perf_counter() - began:.1f} s, {len(model.dump(learned)) / 1024:.0f} KiB")
     results: dict[str, object] = {"trained_s": round(time.perf_counter() - began, 2)}
+    judged: list[judging.Judged] = []
     for name in JUDGED:
         record = read_record(DEMO_FOLDER / f"readings-{name}.csv.gz", gauges)
-        for skill in model.judge(learned, record):
+        judged.append(judging.judge(learned, record))
+        for skill in judged[-1].skills:
             print(
                 f"{name} +{skill.lead} h: {skill.error:.3f} m, persistence {skill.stays:.3f} m,"
                 f" skill {skill.skill:+.2f}, moving {skill.moving:+.2f}, rising {skill.rising:+.2f},"
                 f" inside {skill.inside:.0%} of {skill.cases:,}"
             )
             results[f"{name}+{skill.lead}h"] = round(skill.skill, 3)
+    for verdict in judging.verdicts(judged, learned.traits):
+        print(judging.said(verdict))
+        results[f"shown+{verdict.lead}h-{verdict.group}"] = verdict.shown
     took = []
     for _ in range(_ROUNDS):
         began = time.perf_counter()

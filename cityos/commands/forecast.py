@@ -17,7 +17,7 @@ from schemas.clock import utc_now
 from services.forecast import store
 
 if TYPE_CHECKING:
-    from services.forecast.model import Skill
+    from services.forecast.judging import Judged, Verdict
 
 app = typer.Typer(help="水位の予測 / level forecasts", no_args_is_help=True)
 
@@ -34,34 +34,32 @@ def train(
     tenant: Annotated[str, typer.Option(help="the tenant; the default one if not given")] = "",
     keep: Annotated[bool, typer.Option(help="use the model from now on")] = True,
 ) -> None:
-    """Learn from floods, judge by others, and use what beats persistence. / 洪水の記録から学ばせる"""
-    from services.forecast import model
+    """Learn from floods, judge by others, and use what beats persistence while levels rise. / 洪水の記録から学ばせる"""
+    from services.forecast import judging, model
 
     if {path.resolve() for path in readings} & {path.resolve() for path in test}:
         raise Invalid("a flood that was learned from cannot judge: name other files", field="test")
 
-    async def run(settings: Settings, parts: Parts) -> list[tuple[str, list[Skill]]]:
+    async def run(settings: Settings, parts: Parts) -> tuple[list[tuple[str, Judged]], list[Verdict]]:
         name = tenant or settings.city.tenant
         async with parts.database.transaction() as tx:
             gauges = await store.load_gauges(tx, name)
         learned = model.train([read_record(path, gauges) for path in readings], gauges.places)
-        judged = [(path.name, model.judge(learned, read_record(path, gauges))) for path in test]
-        shown = model.worth_showing([skills for _, skills in judged])
+        judged = [(path.name, judging.judge(learned, read_record(path, gauges))) for path in test]
+        floods = [one for _, one in judged]
+        shown = judging.worth_showing(floods, learned.traits)
         if keep and shown:
             body = model.dump(learned)
             async with parts.database.transaction() as tx:
-                every = [skill for _, skills in judged for skill in skills]
-                await store.save_model(tx, name, learned._replace(shown=shown), body, every, utc_now())
-        return judged
+                await store.save_model(tx, name, learned._replace(shown=shown), body, floods, utc_now())
+        return judged, judging.verdicts(floods, learned.traits)
 
-    judged = with_parts(run)
+    judged, verdicts = with_parts(run)
     _print(judged)
-    shown = model.worth_showing([skills for _, skills in judged])
-    told = ", ".join(f"{lead} h" for lead in shown)
-    console.print(f"shown: {told}" if shown else "no lead beats persistence on every flood: nothing will be shown")
+    _print_shown(verdicts)
 
 
-def _print(judged: Sequence[tuple[str, Sequence[Skill]]]) -> None:
+def _print(judged: Sequence[tuple[str, Judged]]) -> None:
     print_table(
         [
             {
@@ -75,8 +73,18 @@ def _print(judged: Sequence[tuple[str, Sequence[Skill]]]) -> None:
                 "rising": f"{skill.rising:+.2f}",
                 "inside 80%": f"{skill.inside:.0%}",
             }
-            for name, skills in judged
-            for skill in skills
+            for name, one in judged
+            for skill in one.skills
         ],
         empty="the test files hold no readings of gauges that were learned",
     )
+
+
+def _print_shown(verdicts: Sequence[Verdict]) -> None:
+    """Lead by lead and group by group: of how many gauges it is shown, and why."""
+    from services.forecast.judging import said
+
+    for verdict in verdicts:
+        console.print(said(verdict), soft_wrap=True)
+    if not any(verdict.shown for verdict in verdicts):
+        console.print("nothing beats persistence while levels rise: nothing will be shown")

@@ -60,7 +60,10 @@ class Forecaster:
             return {}
         from services.forecast import model
 
+        fresh = tenant not in self._models or self._models[tenant][0] != number
         used = await self._model(tx, tenant, number)
+        if fresh:
+            await self._take_back(tx, tenant, number)
         gauges = await store.load_gauges(tx, tenant)
         record = await store.load_record(tx, tenant, gauges, end - _LOOKED_BACK, end)
         after = (end - _FRESH).timestamp()
@@ -78,6 +81,12 @@ class Forecaster:
         await self._writer.write(tx, tenant, updates, at=self._clock())
         return news
 
+    async def _take_back(self, tx: Transaction, tenant: str, number: int) -> None:
+        """Empty what another model said: it may be for leads that this one was found to be no good at."""
+        told = [row["id"] for row in await tx.fetch(SQL["of_other_models"], tenant, str(number))]
+        updates = [EntityUpdate(name, (TYPE,), {"forecast": {"type": "Property", "value": []}}) for name in told]
+        await self._writer.write(tx, tenant, updates, at=self._clock())
+
     async def _model(self, tx: Transaction, tenant: str, number: int) -> Model:
         from services.forecast import model
 
@@ -87,7 +96,9 @@ class Forecaster:
             assert row is not None, "the newest model is there"
             held = (
                 number,
-                await asyncio.to_thread(model.read, row["body"], store.decode_traits(row["traits"]), row["shown"]),
+                await asyncio.to_thread(
+                    model.read, row["body"], store.decode_traits(row["traits"]), store.decode_shown(row["shown_by"])
+                ),
             )
             self._models[tenant] = held
         return held[1]

@@ -17,7 +17,8 @@ from services.forecast.features import GaugeTraits
 from services.forecast.series import Series, series_of
 
 if TYPE_CHECKING:
-    from services.forecast.model import Model, Skill
+    from services.forecast.judging import Judged
+    from services.forecast.model import Model
 
 SQL = load("services.forecast", "store")
 _log = logging.getLogger(__name__)
@@ -58,15 +59,20 @@ async def load_record(
 
 
 async def save_model(
-    tx: Transaction, tenant: str, model: Model, body: bytes, judged: Sequence[Skill], at: datetime
+    tx: Transaction, tenant: str, model: Model, body: bytes, judged: Sequence[Judged], at: datetime
 ) -> int:
     """Keep a model; it is in use from the next round on. Returns its number."""
-    traits = msgspec.json.encode(model.traits).decode()
-    told = msgspec.json.encode(judged).decode()
-    number: int = await tx.fetchval(SQL["save"], tenant, at, traits, list(model.shown), told, body)
+    traits, told, shown = (msgspec.json.encode(one).decode() for one in (model.traits, judged, model.shown))
+    leads = sorted({lead for leads in model.shown.values() for lead in leads})
+    number: int = await tx.fetchval(SQL["save"], tenant, at, traits, leads, told, body, shown)
     return number
 
 
 def decode_traits(text: str) -> dict[str, GaugeTraits]:
     """What was learned of the gauges, as it is stored."""
     return msgspec.json.decode(text, type=dict[str, GaugeTraits])
+
+
+def decode_shown(text: str) -> dict[str, tuple[int, ...]]:
+    """The leads shown of each gauge, as they are stored."""
+    return msgspec.json.decode(text, type=dict[str, tuple[int, ...]])

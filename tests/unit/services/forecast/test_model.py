@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from broker.errors import Invalid
-from services.forecast import model
+from services.forecast import judging, model
 from services.forecast.features import LEADS, features, learn_traits, targets
 from services.forecast.series import HOUR, Series, level_at, nearest, series_of
 
@@ -56,21 +56,20 @@ def test_who_rises_before_is_found_in_the_record() -> None:
 
 
 def test_it_beats_persistence_on_floods_it_has_not_seen(learned: model.Model) -> None:
-    skills = model.judge(learned, flood(3))
-    assert [skill.lead for skill in skills] == list(LEADS)
-    assert all(skill.worth_showing and skill.error < skill.stays for skill in skills)
-    assert all(0.6 < skill.inside <= 1 for skill in skills)
-    assert model.worth_showing([skills]) == LEADS
+    judged = judging.judge(learned, flood(3))
+    assert [skill.lead for skill in judged.skills] == list(LEADS)
+    assert all(skill.beats_persistence and skill.error < skill.stays for skill in judged.skills)
+    assert all(0.6 < skill.inside <= 1 for skill in judged.skills)
+    for lead, skill in zip(LEADS, judged.skills, strict=True):
+        rises = judged.rises[lead].values()
+        pooled = 1 - sum(rise.error for rise in rises) / sum(rise.stays for rise in rises)
+        assert pooled == pytest.approx(skill.rising), "the gauges' rises are all there are"
+    assert set(judged.rises[1]) <= {"up", "down"}, "a brook that stays as it is has no rising limb"
 
 
-def test_what_does_not_beat_persistence_is_not_shown(learned: model.Model) -> None:
-    good = model.judge(learned, flood(3))
-    bad = [model.Skill(lead, 10, 0.2, 0.1, -1.0 if lead == 6 else 0.1, 0.1, 0.0, 0.8) for lead in LEADS]
-    assert model.worth_showing([good, bad]) == (1, 3)
-    assert model.worth_showing([]) == ()
-    assert model.worth_showing([good, []]) == ()
-    shown = model.forecast(learned._replace(shown=(1,)), flood(4))
-    assert {one.lead for ahead in shown.values() for one in ahead} == {1}
+def test_only_leads_shown_of_a_gauge_are_forecast(learned: model.Model) -> None:
+    shown = model.forecast(learned._replace(shown={"up": (1,), "down": ()}), flood(4))
+    assert {name: [one.lead for one in ahead] for name, ahead in shown.items()} == {"up": [1], "down": [], "far": []}
 
 
 def test_the_interval_is_around_the_level_and_gauges_that_are_unknown_have_none(learned: model.Model) -> None:
@@ -80,7 +79,7 @@ def test_the_interval_is_around_the_level_and_gauges_that_are_unknown_have_none(
     assert all(one.low <= one.level <= one.high for ahead in found.values() for one in ahead)
     assert abs(found["far"][0].level - record["far"].level[-1]) < 0.1
     assert model.forecast(learned, {}) == {}
-    assert model.judge(learned, {}) == []
+    assert judging.judge(learned, {}) == judging.Judged()
 
 
 def test_a_gap_leaves_the_rest_to_be_learned_from() -> None:
@@ -103,7 +102,7 @@ def test_too_little_to_learn_from_is_refused() -> None:
 
 def test_a_model_is_kept_as_data(learned: model.Model) -> None:
     body = model.dump(learned)
-    again = model.read(body, learned.traits, LEADS)
+    again = model.read(body, learned.traits, learned.shown)
     assert model.forecast(again, flood(6)) == model.forecast(learned, flood(6))
     for wrong in (b"", body[: len(body) // 2], pickle.dumps({"a": 1})):
         with pytest.raises(Invalid, match="train it anew"):
