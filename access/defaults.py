@@ -13,6 +13,7 @@ SCOPES = {
     "evacuation:read": "see what is proposed for districts, which notices were issued and by whom",
     "evacuation:issue": "issue, correct, lift and withdraw evacuation notices",
     "evacuation:manage": "load the districts and who stands for them",
+    "shelters:run": "open and close shelters, and count who is there",
     "subscriptions:write": "subscribe to what one may read, and see and change the city's subscriptions",
     "registrations:write": "register context sources, and see and change registrations",
     "contexts:write": "host JSON-LD contexts, see and delete them",
@@ -78,7 +79,8 @@ _OFFICER = frozenset({"entities:read", "flood:staff", "rules:read", "devices:rea
 ROLES: dict[str, frozenset[str]] = {
     "administrator": frozenset(SCOPES) - GRANTED_AT_ONCE,
     "flood-officer": _OFFICER | {"rules:write"},
-    "evacuation-officer": _OFFICER | {"evacuation:read", "evacuation:issue", "evacuation:manage"},
+    "evacuation-officer": _OFFICER | {"evacuation:read", "evacuation:issue", "evacuation:manage", "shelters:run"},
+    "shelter-keeper": frozenset({"shelters:run"}),
     "device-officer": _OFFICER | {"devices:write", "devices:command"},
     "charging-officer": frozenset({"chargers:read", "chargers:write", "chargers:command", "chargers:disaster"}),
     "bus-operator": frozenset({"buses:read", "buses:write", "buses:drive"}),
@@ -251,6 +253,8 @@ DEFAULT_POLICY = Policy(
         _service("evacuation", Action.READ),
         _service("evacuation", Action.WRITE, "evacuation:issue"),
         _service("evacuation-districts", Action.WRITE, "evacuation:manage"),
+        _service("shelters", Action.READ, "shelters:run"),
+        _service("shelters", Action.WRITE, "shelters:run"),
         Rule(
             name="evacuation-public",
             explanation="notices in force and the districts' borders are open",

@@ -53,6 +53,7 @@ from api_gateway.routes import (
     delegations,
     device_desk,
     evacuation,
+    evacuation_review,
     events,
     flood,
     health,
@@ -69,6 +70,8 @@ from api_gateway.routes import (
     points_till,
     points_treasury,
     policies,
+    safety,
+    shelters,
     snapshot,
     staff,
     tag_searches,
@@ -164,6 +167,7 @@ def _furnish(app: FastAPI, services: Gateway, meter: Meter) -> None:
     )
     app.state.gateway = services
     app.state.meter = meter
+    app.state.trials = asyncio.Lock()
     if settings.auth == "off":
         app.state.policies = book = PolicyBook(OPEN_POLICY)
         app.state.gate = Gate(book, verifier, keys, settings.default_tenant, meter, CONFORMANCE)
@@ -211,7 +215,7 @@ def _routers(services: Gateway) -> list[APIRouter]:
         routers.append(flood.rules_router)
     routers.append(snapshot.router)
     if services.evacuation is not None:
-        routers.append(evacuation.router)
+        routers += [evacuation.router, evacuation_review.router, shelters.router, safety.router]
     if services.points is not None:
         routers += [points.router, points_own.router, points_till.router, points_staff.router]
         routers += [points_programmes.router, points_treasury.router]

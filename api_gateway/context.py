@@ -53,6 +53,10 @@ class RuleStore(Protocol):
 
     async def current(self, tx: Transaction) -> Mapping[str, Any]: ...
 
+    async def trial(
+        self, tx: Transaction, tenant: str, document: Any, start: datetime, end: datetime
+    ) -> Callable[[], dict[str, Any]]: ...
+
     async def replace(self, tx: Transaction, tenant: str, document: Any, author: str) -> Mapping[str, Any]: ...
 
 

@@ -16,6 +16,8 @@ const PAGES = [
   "developer",
   "staff",
   "officer",
+  "shelter",
+  "safety",
   "bus",
   "bus-operator",
   "bus-driver",

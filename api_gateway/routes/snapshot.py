@@ -13,6 +13,7 @@ from api_gateway.routes.city import city_time
 from api_gateway.shared import has_it
 from api_gateway.snapshot import Make, Snapshots
 from services.evacuation import reading
+from services.evacuation.shelters.desk import public_shelters
 
 router = APIRouter(tags=["flood"], responses=PROBLEMS)
 _CACHE = "public, max-age=5, stale-while-revalidate=60, stale-if-error=86400"
@@ -25,10 +26,11 @@ def maker(gateway: Gateway) -> Make:
         async with gateway.database.transaction(tenant) as tx:
             gauges = msgspec.to_builtins(list(await gateway.flood.gauges(tx))) if gateway.flood else []
             alerts = list(await gateway.flood.alerts(tx, True)) if gateway.flood else []
-            orders = await reading.in_force(tx) if gateway.evacuation else []
+            notices = await reading.public_view(tx, gateway.evacuation) if gateway.evacuation else {"orders": []}
+            shelters = await public_shelters(tx) if gateway.evacuation else []
             now = await city_time(gateway, tx)
         shown = [{**gauge, "suspectStage": None} for gauge in gauges]
-        return msgspec.json.encode({"now": now, "gauges": shown, "alerts": alerts, "orders": orders})
+        return msgspec.json.encode({"now": now, "gauges": shown, "alerts": alerts, "shelters": shelters, **notices})
 
     return make
 

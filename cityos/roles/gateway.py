@@ -28,6 +28,7 @@ from services.alerting.reading import FloodReading, StoredRules, city_now
 from services.alerting.role import default_rules
 from services.evacuation.desk import EvacuationDesk
 from services.evacuation.levels import parse_levels
+from services.evacuation.shelters.safety import SafetyHolding
 from services.points.ledger import Ledger
 from services.points.personal import PointsHolding
 from services.points.town import Town
@@ -84,7 +85,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
 
 def _holdings(settings: Settings, tags: FamilyDesk | None) -> list[Holding]:
     """What the services that the city runs hold of persons."""
-    found: list[Holding] = []
+    found: list[Holding] = [SafetyHolding()]
     if settings.points.enabled:
         found.append(PointsHolding())
     if settings.dispatch.enabled:

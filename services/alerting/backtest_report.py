@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
 from broker.errors import NotFound
-from broker.ports import Database
+from broker.ports import Database, Transaction
 from broker.sql import load
+from schemas.device import DeviceProfile
 from schemas.river import STAGE_NAMES, Stage
 from services.alerting.backtest import Report, Row, StageResult, backtest
 from services.alerting.intake import reading_of
@@ -39,26 +41,34 @@ _TITLES = (
 )
 
 
+class Past(NamedTuple):
+    """A tenant's readings in order of arrival, and its gauges' profiles: what rules are tried on."""
+
+    rows: Sequence[Row]
+    profiles: Mapping[str, DeviceProfile]
+
+
+async def load_past(tx: Transaction, tenant: int, start: datetime, end: datetime) -> Past:
+    """What arrived of the tenant's gauges and was observed from `start` until before `end`."""
+    gauges = await tx.fetch(_SQL["profiles"], tenant)
+    rows = [
+        Row(
+            _station(row["entity_id"]),
+            reading_of(row["at"].timestamp(), row["number"], row["version"], row["received_at"].timestamp()),
+        )
+        for row in await tx.fetch(_SQL["readings"], tenant, start, end)
+    ]
+    return Past(rows, {_station(row["entity_id"]): profile_of(row["profile"], row["entity_id"]) for row in gauges})
+
+
 async def backtest_store(database: Database, tenant: str, book: Rulebook, start: datetime, end: datetime) -> Report:
     """Run the tenant's history from `start` until before `end`, in order of arrival, through the rules."""
     async with database.transaction() as tx:
         number = await tx.fetchval("select id from tenant where name = $1", tenant)
         if number is None:
             raise NotFound(f"there is no tenant named {tenant!r}")
-        gauges = await tx.fetch(_SQL["profiles"], number)
-        rows = await tx.fetch(_SQL["readings"], number, start, end)
-    profiles = {_station(row["entity_id"]): profile_of(row["profile"], row["entity_id"]) for row in gauges}
-    return backtest(
-        (
-            Row(
-                _station(row["entity_id"]),
-                reading_of(row["at"].timestamp(), row["number"], row["version"], row["received_at"].timestamp()),
-            )
-            for row in rows
-        ),
-        profiles,
-        book,
-    )
+        past = await load_past(tx, number, start, end)
+    return backtest(past.rows, past.profiles, book)
 
 
 def _station(entity_id: str) -> str:
@@ -89,9 +99,14 @@ def as_csv(report: Report) -> str:
     return text.getvalue()
 
 
+def as_form(report: Report) -> dict[str, Any]:
+    """Everything, with the sums, as plain values."""
+    return {**msgspec.to_builtins(report), "totals": report.totals}
+
+
 def as_json(report: Report) -> bytes:
     """Everything, with the sums."""
-    return msgspec.json.encode({**msgspec.to_builtins(report), "totals": report.totals})
+    return msgspec.json.encode(as_form(report))
 
 
 def write_report(report: Report, folder: Path) -> Sequence[Path]:

@@ -6,7 +6,7 @@ keys are the API's (camelCase).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,8 @@ from broker.sql import load
 from schemas.clock import Clock, iso, utc_now
 from schemas.device import DeviceProfile
 from schemas.river import Quality, Stage, Thresholds, Trend, stage_of_rank
+from services.alerting.backtest import backtest
+from services.alerting.backtest_report import as_form, load_past
 from services.alerting.publishing import thresholds_of
 from services.alerting.rulebook import Rulebook, load_rules, parse_rules
 from services.alerting.store import profile_of, store_rules
@@ -121,6 +123,10 @@ async def city_now(tx: Transaction) -> datetime | None:
     return at
 
 
+_MOST_TRIED = 200_000
+"""Readings that rules are tried on in one request: two weeks of a hundred gauges that report every ten minutes."""
+
+
 class StoredRules:
     """A tenant's rules as the API reads and replaces them. `default` are those of a tenant that has stored none."""
 
@@ -132,6 +138,28 @@ class StoredRules:
         row = await tx.fetchrow("select number, document::text as document from rule_set order by number desc limit 1")
         book = load_rules(row["document"], row["number"]) if row else self._default
         return _shown(book)
+
+    async def trial(
+        self, tx: Transaction, tenant: str, document: Any, start: datetime, end: datetime
+    ) -> Callable[[], dict[str, Any]]:
+        """The rules in force and those of `document` beside each other on the past; run what is returned in a thread.
+
+        Raises `Invalid` for rules that are wrong, naming the path, and for a time with too many readings.
+        """
+        if not isinstance(document, Mapping):
+            raise Invalid("the rules must be a mapping of names to values", field="rules")
+        candidate = parse_rules(document)
+        row = await tx.fetchrow("select number, document::text as document from rule_set order by number desc limit 1")
+        current = load_rules(row["document"], row["number"]) if row else self._default
+        past = await load_past(tx, await tx.fetchval("select id from tenant where name = $1", tenant), start, end)
+        if len(past.rows) > _MOST_TRIED:
+            raise Invalid(f"{len(past.rows):,} readings; at most {_MOST_TRIED:,}: choose a shorter time", field="from")
+
+        def run() -> dict[str, Any]:
+            now, then = (backtest(past.rows, past.profiles, book) for book in (current, candidate))
+            return {"current": as_form(now), "candidate": as_form(then)}
+
+        return run
 
     async def replace(self, tx: Transaction, tenant: str, document: Any, author: str) -> Mapping[str, Any]:
         """Check and keep `document` as a new version. Raises `Invalid` naming the path of the first fault."""

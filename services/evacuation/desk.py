@@ -58,7 +58,7 @@ class EvacuationDesk:
     ) -> None:
         self.settings, self.mode = settings, mode
         self.levels = levels or national_levels()
-        self._writer, self._url = writer, public_url.rstrip("/")
+        self.writer, self._url = writer, public_url.rstrip("/")
         self._present, self._clock = present, clock
 
     async def times(self, tx: Transaction) -> Times:
@@ -68,11 +68,7 @@ class EvacuationDesk:
 
     async def load(self, tx: Transaction, officer: Officer, document: Any) -> Loaded:
         """Replace the districts by those of a GeoJSON document, or their figures by those of a CSV text."""
-        known = [row["entity_id"] for row in await tx.fetch(SQL["gauges"])]
-        if isinstance(document, str):
-            loaded = with_figures(await store.load_districts(tx), document, known)
-        else:
-            loaded = parse_districts(document, known, [row["entity_id"] for row in await tx.fetch(SQL["sources"])])
+        loaded = await self.read(tx, document)
         gone = [name for name, standing in (await store.load_standing(tx, self.mode)).items() if standing.level]
         lost = sorted(set(gone) - {district.id for district in loaded.districts})
         if lost:
@@ -81,6 +77,13 @@ class EvacuationDesk:
         text = f"地区を読み込みました（{len(loaded.districts)}地区）"
         await self.note(tx, Event("districts", officer, [], text, {"warnings": loaded.warnings}))
         return loaded
+
+    async def read(self, tx: Transaction, document: Any) -> Loaded:
+        """The districts as `load` would store them."""
+        known = [row["entity_id"] for row in await tx.fetch(SQL["gauges"])]
+        if isinstance(document, str):
+            return with_figures(await store.load_districts(tx), document, known)
+        return parse_districts(document, known, [row["entity_id"] for row in await tx.fetch(SQL["sources"])])
 
     async def note(self, tx: Transaction, event: Event) -> None:
         """A line in the record, now."""
@@ -201,7 +204,7 @@ class EvacuationDesk:
         await enqueue(tx, tenant, [notice_of(order, words, districts, self._url)], at=now.wall)
         if self.mode is Mode.ACTUAL:
             updates = [district_alert(order, words, district, levels[district.id]) for district in districts]
-            await self._writer.write(tx, tenant, updates, at=now.wall)
+            await self.writer.write(tx, tenant, updates, at=now.wall)
         return order
 
     async def _named(self, tx: Transaction, names: Mapping[str, int]) -> list[District]:

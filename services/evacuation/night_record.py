@@ -16,7 +16,7 @@ _HEADS = ("記録時刻", "状況の時刻", "種別", "職員", "内容")
 _KINDS = {
     "proposed": "提案", "answered": "確認", "escalated": "未応答", "asked": "確認依頼", "refused": "不承認",
     "issue": "発令", "correct": "訂正", "lift": "解除", "withdraw": "取消", "handover": "引継ぎ", "note": "記事",
-    "districts": "設定",
+    "districts": "設定", "shelters": "設定", "shelter": "避難所",
 }  # fmt: skip
 
 
@@ -25,7 +25,7 @@ def as_csv(lines: Sequence[dict[str, Any]]) -> bytes:
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow(_HEADS)
-    writer.writerows([_harmless(cell) for cell in row] for row in _rows(lines))
+    writer.writerows([harmless(cell) for cell in row] for row in _rows(lines))
     return ("\ufeff" + out.getvalue()).encode()
 
 
@@ -67,5 +67,6 @@ def _local(text: str) -> str:
     return datetime.fromisoformat(text).astimezone(JST).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _harmless(cell: str) -> str:
+def harmless(cell: str) -> str:
+    """The cell as text: no spreadsheet takes it for a formula."""
     return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell

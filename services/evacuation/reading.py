@@ -41,7 +41,8 @@ async def desk_view(tx: Transaction, desk: EvacuationDesk) -> dict[str, Any]:
         beside = [around[source] for source in district.sources if source in around]
         fresh = propose([signs[gauge] for gauge in district.gauges], now.city, beside)
         held = standing.get(district.id, Standing())
-        told = msgspec.to_builtins(district)
+        # Borders are asked for once, as open data: on a phone they would outweigh the rest every five seconds.
+        told = {name: value for name, value in msgspec.to_builtins(district).items() if name != "polygon"}
         shown_districts.append(
             {**told, "proposal": _proposal(fresh, stored.get(district.id)), "standing": msgspec.to_builtins(held)}
         )
@@ -101,6 +102,12 @@ async def record(tx: Transaction, mode: Mode, start: datetime, end: datetime) ->
         }
         for row in await tx.fetch(SQL["record"], mode, start, end, _LINES)
     ]
+
+
+async def public_view(tx: Transaction, desk: EvacuationDesk) -> dict[str, Any]:
+    """What anybody may read: the notices in force, and what the levels are called and coloured now."""
+    edition = desk.levels.on((await desk.times(tx)).city.date())
+    return {"orders": await in_force(tx), "levels": shown(edition)}
 
 
 async def in_force(tx: Transaction) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ import msgspec
 from broker.ports import Transaction
 from broker.sql import load
 from schemas.river import Mode, Quality, Stage, Trend
+from services.evacuation.afterwards import Night, Proposed, StageChange
 from services.evacuation.areas import District
 from services.evacuation.around import Around, around_of
 from services.evacuation.orders import Officer, Order, Standing, Wish
@@ -18,6 +19,7 @@ from services.evacuation.proposals import Ahead, Proposal, Sign
 from services.evacuation.wording import Words
 
 SQL = load("services.evacuation", "store")
+_MOST = 5000
 SYSTEM = Officer(id="", name="都市OS")
 """Who acts where nobody does: the proposals and escalations in the record."""
 
@@ -163,3 +165,24 @@ async def note(tx: Transaction, times: Times, mode: Mode, event: Event) -> None:
     await tx.execute(
         SQL["note"], times.wall, times.city, mode, event.kind, *who, list(event.districts), event.text, detail
     )
+
+
+async def load_night(tx: Transaction, mode: Mode, start: datetime, end: datetime) -> Night:
+    """What is known of the time from `start` until before `end`, in the city's time."""
+    districts = await load_districts(tx)
+    gauges = sorted({gauge for district in districts for gauge in district.gauges})
+    assessed = [gauge.replace(":WaterObserved:", ":FloodMonitoring:") for gauge in gauges]
+    stages: list[StageChange] = []
+    before: dict[str, str] = {}
+    for row in await tx.fetch(SQL["stages"], assessed, start, end):
+        if row["stage"] in list(Stage) and before.get(row["gauge"]) != row["stage"]:
+            before[row["gauge"]] = row["stage"]
+            stages.append(StageChange(row["gauge"], row["at"], Stage(row["stage"])))
+    proposed = [
+        Proposed(name, row["city_at"], row["level"])
+        for row in await tx.fetch(SQL["proposed_between"], mode, start, end, _MOST)
+        for name in row["districts"]
+    ]
+    orders = await tx.fetch(SQL["orders_between"], mode, start, end, _MOST)
+    names = {gauge: sign.name for gauge, sign in (await load_signs(tx, gauges)).items()}
+    return Night(districts, stages, proposed, [msgspec.json.decode(row["body"], type=Order) for row in orders], names)

@@ -158,3 +158,22 @@ select s.channel, d.state, count(*) as count
 from delivery d join subscriber s on s.id = d.subscriber_id
 where d.tenant_id = current_setting('cityos.tenant_id')::int and d.notice_id = $1
 group by s.channel, d.state order by s.channel, d.state
+
+-- name: stages
+select replace(s.entity_id, ':FloodMonitoring:', ':WaterObserved:') as gauge, h.at, h.value ->> 'value' as stage
+from series s join history h on h.series_id = s.id
+where s.tenant_id = current_setting('cityos.tenant_id')::int and s.attribute = 'stage' and s.dataset_id = ''
+    and s.entity_id = any($1::text[]) and h.at >= $2 and h.at < $3
+order by h.at, h.version
+
+-- name: proposed_between
+select city_at, districts, (detail ->> 'level')::int as level from evacuation_record
+where tenant_id = current_setting('cityos.tenant_id')::int and mode = $1 and kind = 'proposed'
+    and city_at >= $2 and city_at < $3
+order by city_at, id limit $4
+
+-- name: orders_between
+select body::text as body from evacuation_order
+where tenant_id = current_setting('cityos.tenant_id')::int and mode = $1 and state = 'issued'
+    and issued_at >= $2 and issued_at < $3
+order by number limit $4

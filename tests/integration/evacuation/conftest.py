@@ -17,9 +17,11 @@ from broker.entities.merge import EntityUpdate
 from broker.store.entities import EntityWriter
 from schemas.clock import iso
 from schemas.river import Mode
-from services.alerting.reading import FloodReading
+from services.alerting.reading import FloodReading, StoredRules
+from services.alerting.rulebook import load_rules
 from services.evacuation.desk import EvacuationDesk
 from services.evacuation.settings import EvacuationSettings
+from services.evacuation.shelters.safety import SafetyHolding
 from services.evacuation.watching import Proposer
 from tests.integration.alerting.bench import EBA, START, Flood
 from tests.integration.door.conftest import Browser
@@ -58,7 +60,12 @@ class Night:
         desk = EvacuationDesk(self.settings, mode, writer, public_url=SETTINGS.public_url)
         flood = FloodReading(public_url=SETTINGS.public_url)
         services = dataclasses.replace(
-            city.services, evacuation=desk, flood=flood, metrics=type(city.services.metrics)()
+            city.services,
+            evacuation=desk,
+            flood=flood,
+            rules=StoredRules(load_rules("")),
+            holdings=[SafetyHolding()],
+            metrics=type(city.services.metrics)(),
         )
         self.city = dataclasses.replace(city, app=create_app(services), services=services)
         # Nothing is kept for a second: tests ask again at once.

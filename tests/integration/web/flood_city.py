@@ -73,6 +73,7 @@ class FloodCity:
     added: dict[str, list[Reading]] = field(default_factory=dict)
     alerts: list[dict[str, Any]] = field(default_factory=list)
     orders: list[dict[str, Any]] = field(default_factory=list)
+    shelters: list[dict[str, Any]] = field(default_factory=list)
     forecast: list[tuple[datetime, float, float, float]] = field(default_factory=list)
     marks: dict[tuple[str, datetime], dict[str, Any]] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)

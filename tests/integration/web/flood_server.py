@@ -21,6 +21,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from api_gateway.routes.pages import content_security_policy
 from tests.integration.web.flood_city import FloodCity
 
+LEVELS = {
+    "3": {"ja": "高齢者等避難", "en": "Evacuation of the elderly", "colour": "#ff2800"},
+    "4": {"ja": "避難指示", "en": "Evacuation order", "colour": "#aa00aa"},
+    "5": {"ja": "緊急安全確保", "en": "Emergency safety measures", "colour": "#0c000c"},
+}
 DIST = Path(__file__).parents[3] / "web" / "dist"
 KINDS = {
     ".html": "text/html; charset=utf-8",
@@ -151,7 +156,9 @@ class _Handler(BaseHTTPRequestHandler):
             case ["flood", "alerts"]:
                 return city.active_alerts()
             case ["evacuation", "public"]:
-                return {"orders": city.orders}
+                return {"orders": city.orders, "levels": LEVELS}
+            case ["evacuation", "shelters"]:
+                return {"shelters": city.shelters}
             case ["flood", "gauges", gauge, "hydrograph"]:
                 start, end = (datetime.fromisoformat(query[name]) for name in ("from", "to"))
                 return city.hydrograph(unquote(gauge), start, end)

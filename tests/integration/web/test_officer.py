@@ -20,7 +20,8 @@ from cityos.provision import provision_demo
 from tests.city import WholeCity, wait_until
 from tests.integration.web.flood_city import DEMO
 from tests.integration.web.flood_server import DIST
-from tests.integration.web.visitor import DESK, PHONE, overflow, shoot, violations
+from tests.integration.web.test_portal import fits_and_is_accessible, sign_up
+from tests.integration.web.visitor import DESK, PHONE, shoot
 from tests.requirements import need
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
@@ -126,11 +127,6 @@ def tab_to(page: Page, target: Locator) -> None:
     raise AssertionError("the Tab key does not lead there")
 
 
-def fits_and_is_accessible(page: Page) -> None:
-    assert overflow(page) == 0
-    assert violations(page) == []
-
-
 def public(city: WholeCity) -> list[object]:
     orders: list[object] = city.get("/api/v1/evacuation/public")["orders"]
     return orders
@@ -141,6 +137,8 @@ def test_by_keyboard_at_the_desk(browser: Browser, whole_city: WholeCity) -> Non
     page = desk.enter()
     expect(page.locator(".drill")).to_contain_text("訓練中")
     expect(desk.card("sample-124")).to_contain_text("氾濫")
+    expect(page.locator(".area-map .area-label")).to_have_count(7)
+    expect(page.locator(".area-map")).to_contain_text("提案 レベル4 避難指示")
     fits_and_is_accessible(page)
     shoot(page, "officer-desk")
     tab_to(page, desk.card("sample-124").get_by_role("checkbox"))
@@ -159,6 +157,9 @@ def test_by_keyboard_at_the_desk(browser: Browser, whole_city: WholeCity) -> Non
     expect(desk.card("sample-124")).to_contain_text("発令中: 警戒レベル4 避難指示")
     expect(page.locator("#said")).to_contain_text("発令しました")
     expect(page.locator("#record")).to_contain_text("氾濫危険水位に達したため")
+    expect(page.locator(".area-label--force")).to_contain_text("警戒レベル4 避難指示")
+    page.locator(".area-map").scroll_into_view_if_needed()
+    shoot(page, "officer-map")
     assert public(whole_city) == []
     desk.leave()
 
@@ -213,6 +214,65 @@ def test_a_draft_survives_the_session(browser: Browser, whole_city: WholeCity) -
     expect(page.get_by_label("理由（記録に残ります）")).to_have_value("夜中に書きかけた理由")
     expect(desk.card("sample-13").get_by_role("checkbox")).to_be_checked()
     desk.leave()
+
+
+SHELTERS = """id,name,nameEn,latitude,longitude,capacity,accessible,pets,power
+gym,江波小学校体育館,Eba School,35.905,136.15,120,有,有,無
+hall,原目公民館,Harame Hall,35.95,136.2,40,無,無,有
+"""
+
+
+def test_shelters_are_loaded_opened_and_counted(browser: Browser, whole_city: WholeCity) -> None:
+    desk = Desk(browser, whole_city, "shelters", PHONE)
+    page = desk.enter()
+    page.get_by_text("避難所を読み込む").click()
+    form = page.locator("details[open]")
+    bad = {"name": "s.csv", "mimeType": "text/csv", "buffer": SHELTERS.replace("35.905", "north").encode()}
+    form.get_by_label(re.compile("避難所のファイル")).set_input_files([bad])
+    form.get_by_role("button", name="確かめる").click()
+    expect(page.locator("#said")).to_contain_text("latitude is 'north'")
+    good = {"name": "s.csv", "mimeType": "text/csv", "buffer": SHELTERS.encode()}
+    form.get_by_label(re.compile("避難所のファイル")).set_input_files([good])
+    form.get_by_role("button", name="確かめる").click()
+    expect(form).to_contain_text("2件を読めました")
+    fits_and_is_accessible(page)
+    form.get_by_role("button", name="この内容に置き換える").click()
+    expect(form).to_contain_text("2件を読み込みました")
+    page.get_by_role("link", name="避難所の開設と人数の画面").click()
+    gym = page.locator("[data-shelter=gym]")
+    expect(gym).to_contain_text("閉鎖")
+    gym.get_by_label("開設の状態").select_option("open")
+    gym.get_by_label(re.compile("今いる人数")).fill("35")
+    gym.get_by_label(re.compile("お知らせ")).fill("裏口からお入りください")
+    gym.get_by_role("button").click()
+    expect(gym.get_by_role("heading")).to_have_text("江波小学校体育館: 開設")
+    expect(gym).to_contain_text("35人／定員120人、段差なし・車いす可、ペット可、電源なし")
+    expect(page.locator(".drill")).to_contain_text("訓練中")
+    fits_and_is_accessible(page)
+    shoot(page, "shelter-desk")
+    open_now = {one["id"]: one["state"] for one in whole_city.get("/api/v1/evacuation/shelters")["shelters"]}
+    assert open_now == {"gym": "closed", "hall": "closed"}, "an exercise opens nothing"
+    desk.leave()
+
+
+def test_a_resident_says_that_they_are_safe(browser: Browser, whole_city: WholeCity) -> None:
+    page = browser.new_page(viewport={"width": PHONE[0], "height": PHONE[1]}, locale="ja-JP")
+    page.set_default_timeout(_WAIT_MS)
+    sign_up(page, whole_city, "hanako@example.jp")
+    page.goto(f"{whole_city.url}/safety.html")
+    expect(page.locator(".urgent")).to_contain_text("119番")
+    page.get_by_label("無事です").check()
+    page.get_by_label(re.compile("ひとこと")).fill("母と一緒です")
+    page.get_by_label(re.compile("職員にも")).check()
+    fits_and_is_accessible(page)
+    page.get_by_role("button", name="知らせる", exact=True).click()
+    expect(page.locator("#own")).to_contain_text("無事です、母と一緒です")
+    expect(page.locator("#main")).to_contain_text("市の災害担当の職員も読めます")
+    fits_and_is_accessible(page)
+    shoot(page, "safety-phone")
+    page.get_by_role("button", name="知らせを取り消す").click()
+    expect(page.locator("#main")).to_contain_text("まだ何も知らせていません")
+    page.context.close()
 
 
 def test_a_stranger_sees_no_desk(browser: Browser, whole_city: WholeCity) -> None:

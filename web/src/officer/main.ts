@@ -4,9 +4,12 @@ import { type Account, loginAddress, Refused } from "../shared/account/session";
 import type { Words } from "../shared/account/words";
 import { byId, h, setText } from "../shared/dom/h";
 import { say } from "../shared/form/form";
+import type { LanguageCode } from "../shared/language/language";
+import { AreaMap, type Border } from "./areamap";
 import { type Composing, composer, previewing } from "./compose";
 import { districtList, time } from "./districts";
 import { type Draft, dropDraft, emptyDraft, keepDraft, loadDraft } from "./draft";
+import { loader } from "./loading";
 import { orderList, recordLines, recordTools } from "./orders";
 import type { Desk, Order } from "./types";
 import { type OfficerWords, officerWords } from "./words";
@@ -26,12 +29,15 @@ class OfficerDesk {
   private readonly writing = h("div", {});
   private readonly sent = h("div", {});
   private readonly lines = h("div", {});
+  private readonly map: AreaMap;
   private desk: Desk | null = null;
 
   constructor(
     private readonly account: Account,
     private readonly words: OfficerWords,
+    code: LanguageCode,
   ) {
+    this.map = new AreaMap(words, code);
     this.person = account.session.person?.id ?? "";
     this.draft = loadDraft(this.person);
   }
@@ -42,7 +48,8 @@ class OfficerDesk {
       h("section", { class: "card", id }, h("h2", {}, title), body);
     return [
       this.top,
-      card("districts", words.districts, this.list),
+      card("map", words.map, h("div", { class: "card__body" }, this.map.picture, this.map.note)),
+      card("districts", words.districts, h("div", { class: "card__body" }, this.list, ...this.loading())),
       ...(this.account.may("evacuation:issue") ? [card("compose", words.compose, this.writing)] : []),
       card("orders", words.orders, this.sent),
       card(
@@ -50,6 +57,22 @@ class OfficerDesk {
         words.record,
         h("div", { class: "card__body" }, ...recordTools(this.handling()), this.lines),
       ),
+    ];
+  }
+
+  private loading(): readonly Node[] {
+    if (!this.account.may("evacuation:manage")) return [];
+    const { account, words } = this;
+    const loaded = async () => {
+      this.map.forget();
+      await this.refresh();
+    };
+    const look = (borders: readonly Border[]) =>
+      borders.length > 0 ? this.map.preview(borders) : Promise.resolve();
+    return [
+      h("p", {}, h("a", { href: "shelter.html" }, words.shelterDesk)),
+      loader({ account, words, what: "districts", look, loaded }),
+      loader({ account, words, what: "shelters", look, loaded }),
     ];
   }
 
@@ -114,6 +137,7 @@ class OfficerDesk {
     });
     this.list.replaceChildren(list);
     this.sent.replaceChildren(orderList(desk, this.handling()));
+    void this.map.show(desk);
     if (focused !== "") document.getElementById(focused)?.focus();
   }
 
@@ -189,7 +213,8 @@ openDesk("pageOfficer", async (main, account, words: Words) => {
     return;
   }
   window.clearInterval(timer);
-  const desk = new OfficerDesk(account, officerWords(document.documentElement.lang === "en" ? "en" : "ja"));
+  const code = document.documentElement.lang === "en" ? "en" : "ja";
+  const desk = new OfficerDesk(account, officerWords(code), code);
   main.append(...desk.nodes());
   await desk.guard(() => desk.refresh());
   timer = window.setInterval(() => void desk.guard(() => desk.refresh()), EVERY_MS);

@@ -76,7 +76,9 @@ export interface Desk {
   readonly now: string;
   readonly mode: "actual" | "exercise" | "test";
   readonly secondPerson: boolean;
-  readonly levels: Readonly<Record<string, { readonly ja: string; readonly en: string }>>;
+  readonly levels: Readonly<
+    Record<string, { readonly ja: string; readonly en: string; readonly colour: string }>
+  >;
   readonly districts: readonly District[];
   readonly orders: readonly Order[];
 }

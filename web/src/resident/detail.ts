@@ -5,11 +5,11 @@ import { pointSymbol, renderHydrograph } from "../shared/chart/render";
 import { byId, h, setText, svg } from "../shared/dom/h";
 import type { Dictionary } from "../shared/language/dictionary";
 import { stageMark } from "../shared/stage/mark";
+import { levelText, marginText, qualityText, trendText } from "../shared/stage/words";
 import { type Column, renderTable } from "../shared/table/table";
 import type { CityClock } from "../shared/time/clock";
 import { ageText, dayAndTime, metresText, nearTime } from "../shared/time/format";
 import type { ChartState, Hours, State, Store } from "./state";
-import { levelText, marginText, qualityText, trendText } from "./words";
 
 const HOURS: readonly Hours[] = [24, 72];
 const CHART_HEIGHT = 300;

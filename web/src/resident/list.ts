@@ -4,11 +4,11 @@ import { byId, h, setText } from "../shared/dom/h";
 import type { Dictionary } from "../shared/language/dictionary";
 import { stageMark } from "../shared/stage/mark";
 import { filterGauges, groupByStage, type StageGroup } from "../shared/stage/stage";
+import { levelText, marginText, qualityText, trendText } from "../shared/stage/words";
 import type { CityClock } from "../shared/time/clock";
 import { ageText } from "../shared/time/format";
 import { hashOfGauge } from "./route";
 import type { State, Store } from "./state";
-import { levelText, marginText, qualityText, trendText } from "./words";
 
 const foreign = (words: Dictionary) => (words.code === "ja" ? null : "ja");
 

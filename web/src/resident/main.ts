@@ -17,6 +17,7 @@ import { createList } from "./list";
 import { MapView } from "./mapview";
 import { createOrders } from "./orders";
 import { gaugeOfHash } from "./route";
+import { createShelters } from "./shelters";
 import { initialState, type State, Store } from "./state";
 import { createStatus } from "./status";
 
@@ -49,7 +50,8 @@ function main(): void {
   const chartFeed = new ChartFeed(api, store, clock);
   const status = createStatus(clock);
   const alerts = createAlerts(clock);
-  const orders = createOrders();
+  const orders = createOrders(store);
+  const shelters = createShelters(store);
   const foot = createFoot();
   const list = createList(store, clock);
   const detail = createDetail(store, clock, goBack, () => chartFeed.retry());
@@ -60,6 +62,7 @@ function main(): void {
     status(state);
     alerts(state, before);
     orders(state, before);
+    shelters(state, before);
     foot(state);
     list.render(state);
     detail.render(state);

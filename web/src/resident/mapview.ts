@@ -3,9 +3,9 @@ import { STAGES } from "../shared/api/types";
 import { byId, h, setText } from "../shared/dom/h";
 import type { GaugeMap } from "../shared/map/map";
 import { stageMark } from "../shared/stage/mark";
+import { shortGauge, spokenRest } from "../shared/stage/words";
 import { hashOfGauge } from "./route";
 import type { State } from "./state";
-import { shortGauge, spokenRest } from "./words";
 
 /** A person who asked the browser to save data gets the map (ten times the rest of the page) only on request. */
 function savesData(): boolean {
@@ -19,8 +19,11 @@ export class MapView {
   private status: "waiting" | "loading" | "shown" | "failed" = savesData() ? "waiting" : "loading";
   private started = false;
   private shownLanguage = "";
+  /** The map takes a while to load; what it shows first is what is true then. */
+  private latest: State | null = null;
 
   render(state: State): void {
+    this.latest = state;
     const { words, config, gauges } = state;
     setText(byId("map-heading", HTMLElement), words.mapHeading);
     setText(byId("map-help", HTMLElement), words.mapHelp);
@@ -38,8 +41,14 @@ export class MapView {
       void this.load(state);
       return;
     }
-    this.map?.show(gauges);
-    this.map?.select(state.selected);
+    if (this.map !== null) this.draw(this.map, state);
+  }
+
+  private draw(map: GaugeMap, { gauges, areas, shelters, selected }: State): void {
+    map.showAreas(areas);
+    map.showShelters(shelters);
+    map.show(gauges ?? []);
+    map.select(selected);
   }
 
   private async load(first: State): Promise<void> {
@@ -58,8 +67,7 @@ export class MapView {
         },
       });
       this.status = "shown";
-      this.map.show(first.gauges ?? []);
-      this.map.select(first.selected);
+      this.draw(this.map, this.latest ?? first);
     } catch (error) {
       // No WebGL, or the map's part of the page did not arrive: the list is there all the same.
       console.warn(`no map: ${String(error)}`);

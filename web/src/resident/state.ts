@@ -1,6 +1,9 @@
 /** All that the page knows. One value; views draw it and change it only through the store. */
+
 import type { Alert, Config, Gauge, Hydrograph } from "../shared/api/types";
 import type { Dictionary } from "../shared/language/dictionary";
+import type { Area } from "../shared/map/areas";
+import type { Shelter } from "../shared/shelter/shelter";
 import type { StreamState } from "../shared/stream/stream";
 
 export type Hours = 24 | 72;
@@ -16,6 +19,9 @@ export interface State {
   readonly config: Config | null;
   readonly gauges: readonly Gauge[] | null;
   readonly alerts: readonly Alert[] | null;
+  /** Districts under a notice, for the map, in the words of the language shown. */
+  readonly areas: readonly Area[];
+  readonly shelters: readonly Shelter[];
   readonly stream: StreamState;
   /** The gateway could not be reached the last time we asked. */
   readonly failed: boolean;
@@ -34,6 +40,8 @@ export function initialState(words: Dictionary, selected: string | null): State 
     config: null,
     gauges: null,
     alerts: null,
+    areas: [],
+    shelters: [],
     stream: "connecting",
     failed: false,
     answeredAt: null,

@@ -2,6 +2,10 @@ import { describe, expect, it } from "vitest";
 import { sortAlerts, spokenChanges } from "../../src/resident/alerts";
 import { gaugeOfHash, hashOfGauge } from "../../src/resident/route";
 import { newestReading } from "../../src/resident/status";
+import type { Alert } from "../../src/shared/api/types";
+import { en } from "../../src/shared/language/en";
+import { ja } from "../../src/shared/language/ja";
+import { chooseLanguage } from "../../src/shared/language/language";
 import {
   levelText,
   marginText,
@@ -9,11 +13,7 @@ import {
   shortGauge,
   spokenRest,
   trendText,
-} from "../../src/resident/words";
-import type { Alert } from "../../src/shared/api/types";
-import { en } from "../../src/shared/language/en";
-import { ja } from "../../src/shared/language/ja";
-import { chooseLanguage } from "../../src/shared/language/language";
+} from "../../src/shared/stage/words";
 import { gauge, HARAME } from "../gauges";
 
 describe("words about a gauge", () => {

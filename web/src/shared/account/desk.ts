@@ -22,6 +22,8 @@ export type Title =
   | "pageDeveloper"
   | "pageStaff"
   | "pageOfficer"
+  | "pageKeeper"
+  | "pageSafety"
   | "pageRider"
   | "pageOperator"
   | "pageDriver"

@@ -3,8 +3,12 @@ import { LngLatBounds, Map as MapLibre, NavigationControl, ScaleControl } from "
 import type { Config, Gauge } from "../api/types";
 import { STAGES } from "../api/types";
 import type { Dictionary } from "../language/dictionary";
+import { type Shelter, shelterWords } from "../shelter/shelter";
+import { AreaLayer } from "./arealayer";
+import { type Area, boundsOf } from "./areas";
 import { type Direction, fitLabels, type LabelBox, neighbour, type Spot } from "./labels";
 import { GaugeMarker } from "./marker";
+import { ShelterMarks } from "./shelters";
 import { coloursOf, mapStyle } from "./style";
 
 export interface GaugeMapOptions {
@@ -44,6 +48,8 @@ export class GaugeMap {
   private gauges: readonly Gauge[] = [];
   private selected: string | null = null;
   private fitted = false;
+  private readonly areas: AreaLayer;
+  private readonly shelters: ShelterMarks;
 
   /** Throws when the browser cannot draw (no WebGL). */
   constructor(private readonly options: GaugeMapOptions) {
@@ -62,6 +68,8 @@ export class GaugeMap {
       fadeDuration: 0,
       locale: { "NavigationControl.ZoomIn": words.zoomIn, "NavigationControl.ZoomOut": words.zoomOut },
     });
+    this.areas = new AreaLayer(this.map);
+    this.shelters = new ShelterMarks(this.map);
     this.map.touchZoomRotate.disableRotation();
     this.map.keyboard.disableRotation();
     this.map.addControl(new NavigationControl({ showCompass: false }), "top-right");
@@ -87,6 +95,28 @@ export class GaugeMap {
     for (const gauge of this.gauges) this.place(gauge);
     if (!this.fitted && this.gauges.length > 1) this.fit();
     this.arrange();
+  }
+
+  /** Shows these districts under the gauges. */
+  showAreas(areas: readonly Area[]): void {
+    this.areas.show(areas);
+  }
+
+  /** Shows the shelters that people can go to. */
+  showShelters(shelters: readonly Shelter[]): void {
+    const { code } = this.options.words;
+    const words = shelterWords(code);
+    this.shelters.show(shelters, ({ name, nameEn, state }) =>
+      [code === "en" && nameEn ? nameEn : name, words.state[state]].join(" "),
+    );
+  }
+
+  /** Moves the map to where these districts are, and leaves it there. */
+  fitAreas(areas: readonly Area[]): void {
+    const bounds = boundsOf(areas);
+    if (bounds === null) return;
+    this.fitted = true;
+    this.map.fitBounds(bounds, { padding: 36, maxZoom: 14, animate: false });
   }
 
   /** Marks one gauge, and brings it into the picture when it is outside. */

@@ -1,8 +1,8 @@
 /** Sentences about a gauge, used by the list, the map and the details alike. Pure. */
-import type { Gauge } from "../shared/api/types";
-import type { Dictionary } from "../shared/language/dictionary";
-import { marginOf } from "../shared/stage/stage";
-import { metresText } from "../shared/time/format";
+import type { Gauge } from "../api/types";
+import type { Dictionary } from "../language/dictionary";
+import { metresText } from "../time/format";
+import { marginOf } from "./stage";
 
 const ARROW = { rising: "↑", steady: "→", falling: "↓", unknown: "" } as const;
 
