@@ -31,6 +31,9 @@ class Refusal(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
 
 
+_TOO_MANY = Refusal(HTTPStatus.TOO_MANY_REQUESTS, "too many wrong passwords", (("Retry-After", "60"),))
+
+
 class Registered(Protocol):
     """What the door asks of the registry of devices."""
 
@@ -59,24 +62,29 @@ class Door:
     async def admit(
         self, path: str, authorization: str | None, peer: ssl.SSLObject | None, address: str
     ) -> Principal | Refusal:
-        """Whom the connection speaks as, or why it may not. Wrong guesses are counted by address and by station."""
+        """Whom the connection speaks as, or why it may not. Wrong guesses are counted by address and by station.
+
+        A station that is guessed at is closed to everybody for a while. An address is not: behind a carrier's one may
+        stand all the city's stations, and one that was set up wrong must not keep the others out.
+        """
         named = _station_of(path)
         if named is None:
             return Refusal(HTTPStatus.NOT_FOUND, "connect to /ocpp/STATION")
         tenant, station = named[0] or self._default_tenant, named[1]
         now = self._monotonic()
-        guessers = (("address", address), ("station", tenant, station))
-        if any(self._wrong.left(who, now) < 1 for who in guessers):
-            return Refusal(HTTPStatus.TOO_MANY_REQUESTS, "too many wrong passwords", (("Retry-After", "60"),))
+        guessed, guesser = ("station", tenant, station), ("address", address)
+        if self._wrong.left(guessed, now) < 1:
+            return _TOO_MANY
         device = self._registry.find(tenant, station)
         if device is None or device.family != FAMILY or device.status == "suspended":
-            self._wrong.allow(guessers[0], now)
-            return Refusal(HTTPStatus.NOT_FOUND, "no such station is registered")
+            first = self._wrong.allow(guesser, now)
+            return Refusal(HTTPStatus.NOT_FOUND, "no such station is registered") if first else _TOO_MANY
         principal = await self._believe(device, authorization, peer)
         if principal is not None:
             return principal
-        for who in guessers:
-            self._wrong.allow(who, now)
+        self._wrong.allow(guessed, now)
+        if not self._wrong.allow(guesser, now):
+            return _TOO_MANY
         challenge = ("WWW-Authenticate", 'Basic realm="ocpp", charset="UTF-8"')
         return Refusal(HTTPStatus.UNAUTHORIZED, "the station's name and password are expected", (challenge,))
 
@@ -91,7 +99,9 @@ class Door:
         name = f"{device.tenant}/{device.id}"
         shown = certificate_name(peer.getpeercert()) if peer is not None else None
         if shown is not None:
-            if shown.rpartition("/")[2] != device.id:
+            city, _, station = shown.rpartition("/")
+            # A name without a city is the default's, unless this very certificate is bound to the station.
+            if station != device.id or (city != device.tenant and (city or not self._is_ours(device))):
                 return None
             credentials = Credentials(device.id, None, None, name, fingerprint(peer))
             return await self._doorkeeper.admit(credentials)
@@ -101,6 +111,9 @@ class Door:
         if self._open and authorization is None and device.secret_hash is None and device.certificates is None:
             return Principal(device.tenant, device.id, (), (), _OPEN)
         return None
+
+    def _is_ours(self, device: Device) -> bool:
+        return device.tenant == self._default_tenant or device.certificates is not None
 
 
 def _station_of(path: str) -> tuple[str, str] | None:

@@ -68,7 +68,7 @@ class Central:
     def client(
         self, name: str, version: Any = "1.6", *, password: str | None = SECRET, **more: Any
     ) -> SimulatedStation:
-        url = f"ws://127.0.0.1:{self.system.port}"
+        url = f"wss://localhost:{self.system.tls_port}" if more.get("ssl") else f"ws://127.0.0.1:{self.system.port}"
         station = SimulatedStation(url, name, version, password=password, **more)
         self.made.append(station)
         return station
