@@ -29,6 +29,8 @@ const PAGES = [
   "points-till",
   "points-manager",
   "points-treasury",
+  "chargers",
+  "chargers-console",
 ];
 
 const WORKERS = { "bus-driver-worker": "src/driver/worker.ts", "push-worker": "src/push/worker.ts" };

@@ -34,7 +34,9 @@ export type Title =
   | "pageWallet"
   | "pageTill"
   | "pageProgramme"
-  | "pageTreasury";
+  | "pageTreasury"
+  | "pageMotorist"
+  | "pageChargers";
 
 /** Opens the session and draws the page, again whenever the language changes. */
 export function openDesk(
