@@ -19,6 +19,7 @@ MEASUREMENTS = {
     "forecast": ["bench.forecast"],
     "log": ["bench.log"],
     "tags": ["bench.tags"],
+    "chargers": ["bench.chargers"],
     "points": ["bench.points", "--residents", "1000000"],
     "mqtt-endpoint": ["bench.mqtt_endpoint"],
     "mqtt-broker": ["bench.mqtt_broker"],

@@ -8,6 +8,17 @@ from typing import Any
 
 import msgspec
 
+OWN_ENTITY = {"ev_charger": "EVChargingStation"}
+"""Families whose device is a thing that the city shows by itself: the type of its entity, where none is named."""
+
+
+def entity_of(family: str, device: str, named: str | None) -> tuple[str | None, str | None]:
+    """Id and type of the entity that a device's values belong to: the one named, else the family's own, else none."""
+    if named:
+        return named, named.split(":")[2]
+    own = OWN_ENTITY.get(family)
+    return (None, None) if own is None else (f"urn:ngsi-ld:{own}:{device}", own)
+
 
 class Point(msgspec.Struct, frozen=True, tag_field="type", tag="Point"):
     """A GeoJSON point (RFC 7946, 3.1.2): longitude and latitude in degrees, in this order."""

@@ -13,13 +13,15 @@ from pydantic.alias_generators import to_camel
 from starlette.responses import JSONResponse, Response
 
 from access.policy import Action
-from api_gateway.asking import asked, note
+from api_gateway.asking import asked, demanded, note
 from api_gateway.auth import gate_of
 from api_gateway.context import gateway_of
 from api_gateway.openapi import PROBLEMS
+from broker.consent.register import find_person, link
 from broker.errors import Invalid
 from broker.store import commands
 from services.charging import desk
+from services.charging.posting import SERVICE, fingerprint
 
 router = APIRouter(prefix="/api/v1/chargers", tags=["chargers"], responses=PROBLEMS)
 
@@ -55,7 +57,7 @@ class Window(_Body):
 
 
 class SiteForm(_Body):
-    """A place with one connection to the grid."""
+    """A place with one connection to the grid, or a feeder or district above such places."""
 
     name: str = Field("", max_length=200)
     limit_w: _Watts
@@ -63,6 +65,12 @@ class SiteForm(_Body):
     windows: list[Window] = Field(default=[], max_length=48)
     shelter: bool = False
     load_w: _Watts = Field(default=0, description="what the shelter draws in a disaster")
+    part_of: _Id | None = Field(default=None, description="the feeder or district above it, a site too")
+    meter: Annotated[str, Field(pattern=r"^urn:ngsi-ld:[^\s\x00]+$", max_length=300)] | None = Field(
+        default=None, description="entity of the connection's meter: what else draws there is taken off the limit"
+    )
+    meter_attribute: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100)] = "totalActivePower"
+    base_w: _Watts = Field(default=0, description="what else draws there, for when the meter is not heard")
 
 
 class ConnectorForm(_Body):
@@ -83,6 +91,7 @@ class StationForm(_Body):
     refused: bool = False
     v2h_w: float | None = Field(default=None, gt=0, le=1_000_000, alias="v2hW")
     battery_kwh: float = Field(40, gt=0, le=2000)
+    floods_with: list[Annotated[str, Field(max_length=300)]] = Field(default=[], max_length=50)
     connectors: list[ConnectorForm] = Field(default=[], max_length=50)
 
 
@@ -92,6 +101,7 @@ class CardForm(_Body):
     status: Literal["Accepted", "Blocked"] = "Accepted"
     label: str = Field("", max_length=200)
     until: AwareDatetime | None = None
+    person: _Id | None = Field(default=None, description="whose it is; their sessions are then personal data of theirs")
 
 
 class CommandForm(_Body):
@@ -109,6 +119,7 @@ class OpeningForm(_Body):
     public_cap_w: _Watts = 0
     emergency_floor_w: _Watts = 6000
     alert: Annotated[str, Field(max_length=300)] | None = None
+    flooded: list[_Id] = Field(default=[], max_length=5000, description="stations that stop: they stand in the water")
 
 
 @router.get("", summary="Where stations are, and what is free")
@@ -142,11 +153,22 @@ async def sites(request: Request) -> dict[str, Any]:
         return {"sites": await desk.sites(tx, gateway_of(request).clock())}
 
 
+@router.get("/sites/{site}/load", summary="A site's load against its limit, by the minute")
+async def load(request: Request, site: _Id, hours: Annotated[float, Query(gt=0, le=168)] = 3) -> dict[str, Any]:
+    """Needs chargers:read. The most of each minute, in watts."""
+    since = gateway_of(request).clock() - timedelta(hours=hours)
+    async with asked(request, Action.READ, "chargers") as (_, tx):
+        return {"load": await desk.load_of(tx, site, since)}
+
+
 @router.put("/sites/{site}", summary="Set a site's limit and how it is shared", status_code=204)
 async def put_site(request: Request, site: _Id, body: SiteForm) -> Response:
     """Needs chargers:write. The load is held to it within the stations' time of reaction."""
     windows = [window.model_dump(by_alias=True) for window in body.windows]
-    values = desk.Site(site, body.name, body.limit_w, body.sharing, windows, body.shelter, body.load_w)
+    values = desk.Site(
+        site, body.name, body.limit_w, body.sharing, windows, body.shelter, body.load_w, body.part_of, body.meter,
+        body.meter_attribute, body.base_w,
+    )  # fmt: skip
     async with asked(request, Action.WRITE, "chargers") as (caller, tx):
         await desk.save_site(tx, values, gateway_of(request).clock())
         await note(tx, request, caller, "charging.site", site, body.model_dump_json(by_alias=True))
@@ -155,8 +177,11 @@ async def put_site(request: Request, site: _Id, body: SiteForm) -> Response:
 
 @router.put("/stations/{station}", summary="Decide about a station", status_code=204)
 async def put_station(request: Request, station: _Id, body: StationForm) -> Response:
-    """Needs chargers:write. `flooded` stops charging there while the disaster mode is open."""
-    rule = desk.StationRule(body.site, body.priority, body.flooded, body.refused, body.v2h_w, body.battery_kwh)
+    """Needs chargers:write. `flooded` stops charging there while the disaster mode is open; `floodsWith` names gauges
+    (WaterObserved) whose alert will propose that."""
+    rule = desk.StationRule(
+        body.site, body.priority, body.flooded, body.refused, body.v2h_w, body.battery_kwh, body.floods_with
+    )
     async with asked(request, Action.WRITE, "chargers") as (caller, tx):
         await desk.save_station(tx, station, rule)
         for each in body.connectors:
@@ -167,9 +192,16 @@ async def put_station(request: Request, station: _Id, body: StationForm) -> Resp
 
 @router.put("/cards/{card}", summary="Put a card on the list", status_code=204)
 async def put_card(request: Request, card: _Card, body: CardForm) -> Response:
-    """Needs chargers:write. The audit names no card."""
+    """Needs chargers:write, and persons:write to say whose it is. The audit names no card."""
+    if body.person is not None:
+        await demanded(request, Action.WRITE, "persons")
     async with asked(request, Action.WRITE, "chargers") as (caller, tx):
         await desk.save_card(tx, card, body.status, body.label, body.until)
+        if body.person is not None:
+            await find_person(tx, caller.tenant, body.person)
+            reference, now = fingerprint(caller.tenant, card), gateway_of(request).clock()
+            await link(tx, caller.tenant, body.person, SERVICE, reference, caller.subject.id, now)
+            await note(tx, request, caller, "person.link", body.person, SERVICE)
         await note(tx, request, caller, "charging.card", "", body.status)
     return Response(status_code=204)
 
@@ -219,7 +251,7 @@ async def disaster(request: Request) -> dict[str, Any]:
 @router.post("/disaster", status_code=201, summary="Open the disaster mode")
 async def open_disaster(request: Request, body: OpeningForm) -> JSONResponse:
     """Needs chargers:disaster. Shelters first, a floor for emergency vehicles, the public capped."""
-    opening = desk.Opening(body.because, body.public_cap_w, body.emergency_floor_w, body.alert)
+    opening = desk.Opening(body.because, body.public_cap_w, body.emergency_floor_w, body.alert, body.flooded)
     async with asked(request, Action.WRITE, "charging-disaster") as (caller, tx):
         number = await desk.open_disaster(tx, opening, caller.subject.id, gateway_of(request).clock())
         await note(tx, request, caller, "charging.disaster.open", number, body.model_dump_json(by_alias=True))

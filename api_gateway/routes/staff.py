@@ -26,7 +26,7 @@ from broker.errors import Conflict, Invalid, NotFound
 from broker.ports import Transaction
 from broker.store import rejected
 from broker.store.devices import Device, register, rotate_secret, set_status
-from schemas.device import parse_profile
+from schemas.device import entity_of, parse_profile
 
 router = APIRouter(prefix="/api/v1", tags=["staff"], responses=PROBLEMS)
 
@@ -148,8 +148,8 @@ async def _register(tx: Transaction, tenant: str, wanted: NewDevice) -> dict[str
         raise Invalid(str(error), field="profile") from error
     if await tx.fetchval("select 1 from device where id = $1", wanted.id):
         raise Conflict(f"there is a device {wanted.id} already; give it a new secret instead")
-    entity_type = wanted.entity_id.split(":")[2] if wanted.entity_id else None
-    device = Device(tenant, wanted.id, wanted.family, wanted.kind, "approved", wanted.entity_id, entity_type)
+    entity_id, entity_type = entity_of(wanted.family, wanted.id, wanted.entity_id)
+    device = Device(tenant, wanted.id, wanted.family, wanted.kind, "approved", entity_id, entity_type)
     secret = secrets.token_urlsafe(24)
     await register(tx, tenant, device, wanted.profile, secret)
     return {"id": wanted.id, "username": f"{tenant}/{wanted.id}", "password": secret}

@@ -109,7 +109,8 @@ class EntityWriter:
                     stamps.append(_stamps(before.doc, merged, at))
             own = next((updates[i].trace for i in reversed(indexes) if updates[i].trace), trace)
             changes.append(_change(tenant, entity_id, before, merged, samples, at, own))
-        await _save(tx, "insert", number, inserts, at)
+        # In order of id, as entities are locked: two who make the same ones wait for each other in no ring.
+        await _save(tx, "insert", number, sorted(inserts, key=_id_of), at)
         await _save(tx, "update", number, alterations, at, stamps)
         await note_gone(tx, number, changes, at)
         return Written(changes, versions)
@@ -203,6 +204,10 @@ class EntityWriter:
         records = [NewRecord(f"{c.tenant}/{c.entity}".encode(), encode_change(c)) for c in changes]
         if records:
             await self._outlet.put(tx, CHANGES, records)
+
+
+def _id_of(doc: dict[str, Any]) -> str:
+    return str(doc["id"])
 
 
 async def _tenant_number(tx: Transaction, tenant: str) -> int:

@@ -16,8 +16,8 @@ from cityos.settings import Settings
 from cityos.wiring import Parts
 from schemas.charging import FAMILY
 from schemas.clock import utc_now
+from schemas.device import entity_of
 from services.charging import desk
-from services.charging.stations import station_urn
 
 app = typer.Typer(help="EV充電器 / charging stations", no_args_is_help=True)
 
@@ -52,7 +52,8 @@ async def provisioned(parts: Parts, settings: Settings, count: int) -> dict[str,
             longitude, latitude = _PLACE[0] + number % 8 * 0.004, _PLACE[1] + number // 8 * 0.004
             point = {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [longitude, latitude]}}
             attributes = {"name": {"type": "Property", "value": f"模擬充電器 {number + 1}"}, "location": point}
-            device = Device(tenant, name, FAMILY, entity_id=station_urn(name), entity_type="EVChargingStation")
+            entity_id, entity_type = entity_of(FAMILY, name, None)
+            device = Device(tenant, name, FAMILY, entity_id=entity_id, entity_type=entity_type)
             await register(tx, tenant, device, {"attributes": attributes}, password)
             made.append((name, version, password))
     async with parts.database.transaction(tenant) as tx:

@@ -16,7 +16,7 @@ from broker.store.devices import Device, list_devices, register, set_status
 from cityos.commands.common import console, print_table, with_parts
 from cityos.settings import Settings
 from cityos.wiring import ROUTES, Parts
-from schemas.device import parse_profile
+from schemas.device import entity_of, parse_profile
 
 app = typer.Typer(help="機器の登録 / the registry of devices", no_args_is_help=True)
 
@@ -52,11 +52,11 @@ def add(
 
     async def write(settings: Settings, parts: Parts) -> str:
         name = tenant or settings.city.tenant
-        entity_type = entity.split(":")[2] if entity.count(":") >= 3 else None
-        if entity and entity_type is None:
+        if entity and entity.count(":") < 3:
             raise Invalid(f"{entity!r} is not an entity; write urn:ngsi-ld:TYPE:NAME", field="entity")
         kind = "network" if network else "device"
-        row = Device(name, device, family, kind, entity_id=entity or None, entity_type=entity_type)
+        entity_id, entity_type = entity_of(family, device, entity or None)
+        row = Device(name, device, family, kind, entity_id=entity_id, entity_type=entity_type)
         async with parts.database.transaction() as tx:
             await register(tx, name, row, data, secret)
         return name

@@ -1,6 +1,10 @@
 -- name: sites
-select t.name as tenant, s.id, s.limit_w, s.sharing, s.windows::text as windows
-from charging_site s join tenant t on t.id = s.tenant_id order by t.name, s.id
+select t.name as tenant, s.id, s.part_of, s.limit_w, s.sharing, s.windows::text as windows, s.meter, s.base_w,
+    (e.doc -> s.meter_attribute)::text as metered
+from charging_site s
+join tenant t on t.id = s.tenant_id
+left join entity e on e.tenant_id = s.tenant_id and e.id = s.meter
+order by t.name, s.id
 
 -- name: lock
 select pg_try_advisory_xact_lock(hashtextextended('charging/' || $1, 0))
@@ -10,7 +14,7 @@ select e.public_cap_w, e.emergency_floor_w from charging_emergency e join tenant
 where t.name = $1 and e.closed_at is null
 
 -- name: connectors
-select c.station, c.connector, c.most_w, c.phases, c.unit, s.priority, s.flooded, s.connected,
+select s.site, c.station, c.connector, c.power_w, c.most_w, c.phases, c.unit, s.priority, s.flooded, s.connected,
     l.watts, l.before_w, l.asked_at, d.status as told, d.answered_at, d.expires_at,
     (select x.state::text from charging_session x where x.tenant_id = c.tenant_id and x.station = c.station and x.open
         and (x.state ->> 'connector')::int = c.connector order by x.at desc limit 1) as session
@@ -19,8 +23,17 @@ join tenant t on t.id = c.tenant_id
 join charging_station s on s.tenant_id = c.tenant_id and s.id = c.station
 left join charging_limit l on l.tenant_id = c.tenant_id and l.station = c.station and l.connector = c.connector
 left join device_command d on d.tenant_id = c.tenant_id and d.id = l.command
-where t.name = $1 and s.site = $2 and c.connector > 0
+where t.name = $1 and s.site = any($2::text[]) and c.connector > 0
 order by c.station, c.connector
+
+-- name: note_load
+insert into charging_load (tenant_id, site, at, power_w, given_w, limit_w)
+select t.id, $2, date_trunc('minute', $3::timestamptz), $4, $5, $6 from tenant t where t.name = $1
+on conflict (tenant_id, site, at) do update set power_w = greatest(charging_load.power_w, excluded.power_w),
+    given_w = greatest(charging_load.given_w, excluded.given_w), limit_w = excluded.limit_w
+
+-- name: forget_load
+delete from charging_load l using tenant t where t.id = l.tenant_id and t.name = $1 and l.site = $2 and l.at < $3
 
 -- name: command
 insert into device_command (tenant_id, id, device, name, arguments, asked_by, asked_at, expires_at)

@@ -1,9 +1,9 @@
--- name: station
-select d.status as device_status, coalesce(d.entity_id, '') as entity_id, s.refused, s.connected,
-    coalesce(s.connection_at, 'epoch') as connection_at
-from device d join tenant t on t.id = d.tenant_id
+-- name: stations
+select t.name as tenant, d.id, d.status as device_status, coalesce(d.entity_id, '') as entity_id, s.refused, s.connected
+from unnest($1::text[], $2::text[]) asked (tenant, id)
+join tenant t on t.name = asked.tenant
+join device d on d.tenant_id = t.id and d.id = asked.id
 left join charging_station s on s.tenant_id = d.tenant_id and s.id = d.id
-where t.name = $1 and d.id = $2
 
 -- name: booted
 insert into charging_station (tenant_id, id, protocol, vendor, model, serial, firmware, booted_at, connected)
@@ -32,9 +32,12 @@ on conflict (tenant_id, station, connector) do update set power_w = coalesce(exc
 where coalesce(charging_connector.metered_at, 'epoch') <= excluded.metered_at
 
 -- name: connectors
-select c.connector, c.status, c.error, c.info, c.power_w, c.status_at, c.most_w, c.phases, c.unit
-from charging_connector c join tenant t on t.id = c.tenant_id
-where t.name = $1 and c.station = $2 order by c.connector
+select t.name as tenant, c.station, c.connector, c.status, c.error, c.info, c.power_w, c.status_at, c.most_w, c.phases,
+    c.unit
+from unnest($1::text[], $2::text[]) asked (tenant, station)
+join tenant t on t.name = asked.tenant
+join charging_connector c on c.tenant_id = t.id and c.station = asked.station
+order by c.station, c.connector
 
 -- name: session
 select c.transaction, c.state::text as state from charging_session c join tenant t on t.id = c.tenant_id

@@ -14,10 +14,10 @@ from broker.ports import Transaction
 from broker.sql import load
 from schemas.clock import iso
 from schemas.river import Stage
-from services.charging.balancer import limit_at
-from services.charging.book import connector_of
+from services.charging.balancer import limit_at, lineage, trees
 from services.charging.disaster import supply
 from services.charging.faults import explained
+from services.charging.posting import connector_of
 from services.charging.sessions import Session, parse
 from services.charging.stations import status_of, use_of
 
@@ -27,7 +27,11 @@ _PROPOSED_FROM = frozenset({Stage.EVACUATION.value, Stage.DANGER.value, Stage.OV
 
 
 class Site(NamedTuple):
-    """A place with one connection to the grid. Watts; `windows` are peak cuts in minutes after midnight in Japan."""
+    """A place with one connection to the grid, or a feeder or district above such places, which are `part_of` it.
+
+    Watts; `windows` are peak cuts in minutes after midnight in Japan. `meter` is the entity of the connection's meter,
+    if it has one: what else draws there is taken off the limit; `base_w` where it is not heard.
+    """
 
     id: str
     name: str
@@ -36,6 +40,10 @@ class Site(NamedTuple):
     windows: Sequence[Mapping[str, float]] = ()
     shelter: bool = False
     load_w: float = 0.0
+    part_of: str | None = None
+    meter: str | None = None
+    meter_attribute: str = "totalActivePower"
+    base_w: float = 0.0
 
 
 class StationRule(NamedTuple):
@@ -47,15 +55,17 @@ class StationRule(NamedTuple):
     refused: bool
     v2h_w: float | None
     battery_kwh: float
+    floods_with: Sequence[str] = ()
 
 
 class Opening(NamedTuple):
-    """The disaster mode as an officer opens it."""
+    """The disaster mode as an officer opens it. `flooded`: stations to be stopped for as long as it is open."""
 
     because: str
     public_cap_w: float
     emergency_floor_w: float
     alert: str | None = None
+    flooded: Sequence[str] = ()
 
 
 async def stations(tx: Transaction) -> list[dict[str, Any]]:
@@ -89,9 +99,10 @@ async def sessions(tx: Transaction, limit: int) -> list[dict[str, Any]]:
 async def sites(tx: Transaction, now: datetime) -> list[dict[str, Any]]:
     """Every site with its limit now, what it draws, what was given out, and what its vehicles could give a shelter."""
     every = await stations(tx)
-    shown = []
-    for row in await tx.fetch(_SQL["sites"]):
-        here = [each for each in every if each["site"] == row["id"]]
+    rows, shown = await tx.fetch(_SQL["sites"]), []
+    below = {name: sites for tree in trees({row["id"]: row["part_of"] for row in rows}) for name, sites in tree.items()}
+    for row in rows:
+        here = [each for each in every if each["site"] in below.get(row["id"], ())]
         plugs = [plug for each in here for plug in each["connectors"]]
         windows = json.loads(row["windows"])
         shown.append(
@@ -104,33 +115,55 @@ async def sites(tx: Transaction, now: datetime) -> list[dict[str, Any]]:
                 "windows": windows,
                 "shelter": row["shelter"],
                 "loadW": row["load_w"],
+                "partOf": row["part_of"],
+                "meter": row["meter"],
+                "meterAttribute": row["meter_attribute"],
+                "baseW": row["base_w"],
                 "powerW": round(sum(plug["powerW"] or 0.0 for plug in plugs), 1),
                 "givenW": round(sum(plug["limitW"] or 0.0 for plug in plugs if plug["use"] == "in-use"), 1),
                 "stations": [each["id"] for each in here],
-                "supply": _supplies(here, row["load_w"]),
+                "supply": _supplies([each for each in here if each["site"] == row["id"]], row["load_w"]),
             }
         )
     return shown
 
 
+async def load_of(tx: Transaction, site: str, since: datetime) -> list[dict[str, Any]]:
+    """The most of each minute since then: watts drawn, given out, and the limit in force. Raises `NotFound`."""
+    if await tx.fetchval(_SQL["site_exists"], site) is None:
+        raise NotFound(f"there is no site {site}")
+    return [
+        {"at": iso(row["at"]), "powerW": row["power_w"], "givenW": row["given_w"], "limitW": row["limit_w"]}
+        for row in await tx.fetch(_SQL["load"], site, since)
+    ]
+
+
 async def save_site(tx: Transaction, site: Site, now: datetime) -> None:
-    """Add a site, or give it these values. Raises `Invalid` for a window that is none."""
+    """Add a site, or give it these values. Raises `Invalid` for a window that is none, or a site above that is none."""
     for window in site.windows:
         if not (0 <= window["from"] < 1440 and 0 <= window["until"] <= 1440 and window["limitW"] >= 0):
             raise Invalid(
                 "a window is minutes of a day (from below 1440, until at most 1440) and watts", field="windows"
             )
+    if site.part_of is not None:
+        parents = {row["id"]: row["part_of"] for row in await tx.fetch(_SQL["sites"])}
+        if site.part_of not in parents:
+            raise Invalid(f"there is no site {site.part_of!r}; add it first", field="partOf")
+        if lineage(site.id, {**parents, site.id: site.part_of}) is None:
+            raise Invalid(f"{site.part_of!r} is itself part of {site.id!r}", field="partOf")
     windows = json.dumps(list(site.windows))
     await tx.execute(
-        _SQL["save_site"], site.id, site.name, site.limit_w, site.sharing, windows, site.shelter, site.load_w, now
-    )
+        _SQL["save_site"], site.id, site.name, site.limit_w, site.sharing, windows, site.shelter, site.load_w,
+        site.part_of, site.meter, site.meter_attribute, site.base_w, now,
+    )  # fmt: skip
 
 
 async def save_station(tx: Transaction, station: str, rule: StationRule) -> None:
     """Decide about a station. Raises `NotFound` for one that never connected, `Invalid` for a site there is not."""
     if rule.site is not None and await tx.fetchval(_SQL["site_exists"], rule.site) is None:
         raise Invalid(f"there is no site {rule.site!r}; add it first", field="site")
-    if await tx.fetchval(_SQL["save_station"], station, *rule) is None:
+    values = (*rule[:-1], list(rule.floods_with))
+    if await tx.fetchval(_SQL["save_station"], station, *values) is None:
         raise NotFound(f"no station {station} has ever connected")
 
 
@@ -155,7 +188,7 @@ async def disaster(tx: Transaction) -> dict[str, Any]:
     kept = [_emergency(row) for row in await tx.fetch(_SQL["emergencies"])]
     proposals = [
         {"alert": row["id"], "headline": row["headline"], "headlineEn": row["headline_en"], "stage": row["stage"],
-         "mode": row["status"]}
+         "mode": row["status"], "stations": [each["id"] for each in await tx.fetch(_SQL["reached"], row["gauge"])]}
         for row in await tx.fetch(_SQL["alerts"]) if row["stage"] in _PROPOSED_FROM
     ]  # fmt: skip
     current = next((each for each in kept if each["closedAt"] is None), None)
@@ -163,7 +196,10 @@ async def disaster(tx: Transaction) -> dict[str, Any]:
 
 
 async def open_disaster(tx: Transaction, opening: Opening, by: str, now: datetime) -> str:
-    """Open the disaster mode. Raises `Conflict` where it is open already."""
+    """Open the disaster mode, and stop the stations that count as flooded. Raises `Conflict` where it is open already.
+
+    `Invalid` for a station that never connected.
+    """
     number = secrets.token_urlsafe(9)
     made = await tx.fetchval(
         _SQL["open_emergency"], number, now, by, opening.because, opening.alert, opening.public_cap_w,
@@ -171,6 +207,9 @@ async def open_disaster(tx: Transaction, opening: Opening, by: str, now: datetim
     )  # fmt: skip
     if made is None:
         raise Conflict("the disaster mode is open already; close it to open it with other values")
+    found = {row["id"] for row in await tx.fetch(_SQL["flood"], list(opening.flooded))}
+    if strange := sorted(set(opening.flooded) - found):
+        raise Invalid(f"no station {strange[0]} has ever connected", field="flooded")
     return number
 
 
@@ -232,6 +271,7 @@ def _station(row: Any, rows: Sequence[Any], running: Sequence[Session]) -> dict[
         "refused": row["refused"],
         "v2hW": row["v2h_w"],
         "batteryKwh": row["battery_kwh"],
+        "floodsWith": list(row["floods_with"]),
         "connectors": shown,
         "sessions": [session_form(session) for session in running],
     }

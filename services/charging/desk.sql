@@ -1,6 +1,6 @@
 -- name: stations
 select s.id, s.protocol, s.vendor, s.model, s.firmware, s.connected, s.booted_at, s.site, s.priority, s.flooded, s.refused,
-    s.v2h_w, s.battery_kwh, e.doc::text as doc
+    s.v2h_w, s.battery_kwh, s.floods_with, e.doc::text as doc
 from charging_station s
 left join device d on d.tenant_id = s.tenant_id and d.id = s.id
 left join entity e on e.tenant_id = s.tenant_id
@@ -20,16 +20,20 @@ select state::text as state from charging_session where open order by station, t
 select state::text as state from charging_session order by at desc, station, transaction limit $1
 
 -- name: sites
-select id, name, limit_w, sharing, windows::text as windows, shelter, load_w from charging_site order by id
+select id, name, limit_w, sharing, windows::text as windows, shelter, load_w, part_of, meter,
+    meter_attribute, base_w from charging_site order by id
 
 -- name: save_site
-insert into charging_site (tenant_id, id, name, limit_w, sharing, windows, shelter, load_w, changed_at)
-values (current_setting('cityos.tenant_id')::int, $1, $2, $3, $4, $5::text::jsonb, $6, $7, $8)
+insert into charging_site (tenant_id, id, name, limit_w, sharing, windows, shelter, load_w, part_of, meter,
+    meter_attribute, base_w, changed_at)
+values (current_setting('cityos.tenant_id')::int, $1, $2, $3, $4, $5::text::jsonb, $6, $7, $8, $9, $10, $11, $12)
 on conflict (tenant_id, id) do update set name = excluded.name, limit_w = excluded.limit_w, sharing = excluded.sharing,
-    windows = excluded.windows, shelter = excluded.shelter, load_w = excluded.load_w, changed_at = excluded.changed_at
+    windows = excluded.windows, shelter = excluded.shelter, load_w = excluded.load_w, part_of = excluded.part_of,
+    meter = excluded.meter, meter_attribute = excluded.meter_attribute, base_w = excluded.base_w, changed_at = excluded.changed_at
 
 -- name: save_station
-update charging_station set site = $2, priority = $3, flooded = $4, refused = $5, v2h_w = $6, battery_kwh = $7
+update charging_station set site = $2, priority = $3, flooded = $4, refused = $5, v2h_w = $6, battery_kwh = $7,
+    floods_with = $8
 where id = $1 returning id
 
 -- name: site_exists
@@ -61,11 +65,20 @@ on conflict do nothing returning id
 -- name: close_emergency
 update charging_emergency set closed_at = $1, closed_by = $2 where closed_at is null returning id
 
+-- name: flood
+update charging_station set flooded = true where id = any($1::text[]) returning id
+
+-- name: reached
+select id from charging_station where $1 = any(floods_with) order by id
+
+-- name: load
+select at, power_w, given_w, limit_w from charging_load where site = $1 and at >= $2 order by at
+
 -- name: end_floods
 update charging_station set flooded = false where flooded
 
 -- name: alerts
 select id, doc #>> '{headline,value}' as headline, doc #>> '{headlineEn,value}' as headline_en,
-    doc #>> '{stage,value}' as stage, doc #>> '{status,value}' as status
+    doc #>> '{refWaterObserved,object}' as gauge, doc #>> '{stage,value}' as stage, doc #>> '{status,value}' as status
 from entity where first_type = 'Alert' and not doc ? 'validTo' and doc #>> '{subCategory,value}' = 'flood'
 order by modified_at desc limit 20

@@ -15,6 +15,13 @@ _USUAL_NEED_WH = 10_000.0
 _SOON_H = 0.25
 
 
+class Cap(NamedTuple):
+    """A limit of some of them together, in watts: a site below a feeder, a feeder below a district."""
+
+    limit_w: float
+    keys: frozenset[Key]
+
+
 class Demand(NamedTuple):
     """A vehicle that would charge. Watts; `priority` 0 is served first.
 
@@ -37,33 +44,38 @@ def weight_of(sharing: Sharing, need_wh: float | None, hours_left: float | None)
     return need if sharing == "need" else need / max(hours_left if hours_left is not None else 8.0, _SOON_H)
 
 
-def allocate(limit_w: float, demands: Iterable[Demand]) -> dict[Key, float]:
-    """Watts for each, never more than `limit_w` together; what one priority leaves goes to the next.
+def allocate(limit_w: float, demands: Iterable[Demand], within: Sequence[Cap] = ()) -> dict[Key, float]:
+    """Watts for each, never more than `limit_w` together nor than any cap's; what one priority leaves goes to the next.
 
     Within a priority those who come first in `demands` are admitted first (pass them by how long they have waited),
-    each with its least; what is left is shared by weight, up to what each can take.
+    each with its least; what is left is shared by weight, up to what each can take and its caps allow.
     """
     shares: dict[Key, float] = {}
-    left = max(limit_w, 0.0)
+    left = [_Room(max(limit_w, 0.0), None), *(_Room(max(cap.limit_w, 0.0), cap.keys) for cap in within)]
     by_priority: dict[int, list[Demand]] = {}
     for demand in demands:
         shares[demand.key] = 0.0
         by_priority.setdefault(demand.priority, []).append(demand)
     for _, ranked in sorted(by_priority.items()):
         admitted: list[Demand] = []
-        asked = 0.0
+        asking = left
         for demand in ranked:
-            if demand.most_w > 0 and demand.least_w <= demand.most_w and asked + demand.least_w <= left:
+            fits = all(room.watts >= demand.least_w for room in asking if room.holds(demand.key))
+            if demand.most_w > 0 and demand.least_w <= demand.most_w and fits:
                 admitted.append(demand)
-                asked += demand.least_w
+                asking = [room.less({demand.key: demand.least_w}) for room in asking]
         given = _fill(left, admitted)
         shares.update(given)
-        left = max(left - sum(given.values()), 0.0)
+        left = [room.less(given) for room in left]
     return shares
 
 
 def steps(
-    limit_w: float, targets: Mapping[Key, float], drawing: Mapping[Key, float], least_w: float
+    limit_w: float,
+    targets: Mapping[Key, float],
+    drawing: Mapping[Key, float],
+    least_w: float,
+    within: Sequence[Cap] = (),
 ) -> dict[Key, float]:
     """What to tell now: every lowering at once, and raisings only as far as there is room already.
 
@@ -71,34 +83,68 @@ def steps(
     followed. So the limit holds while some are still to hear of it. Raisings in the order of `targets`.
     """
     told: dict[Key, float] = {}
-    room = limit_w - sum(drawing.values())
+    rooms = [_Room(limit_w, None), *(_Room(cap.limit_w, cap.keys) for cap in within)]
+    rooms = [room.less(drawing) for room in rooms]
     for key, target in targets.items():
         if target < drawing.get(key, 0.0) - EPSILON:
             told[key] = target
     for key, target in targets.items():
         now = drawing.get(key, 0.0)
+        room = min(each.watts for each in rooms if each.holds(key))
         if target > now + EPSILON and room > EPSILON:
             raised = min(target, now + room)
             if raised >= min(least_w, target) - EPSILON:
                 told[key] = raised
-                room -= raised - now
+                rooms = [each.less({key: raised - now}) for each in rooms]
     return told
 
 
-def _fill(budget: float, admitted: Sequence[Demand]) -> dict[Key, float]:
-    """Shares by weight between each one's least and most, the sum as near below `budget` as they can take."""
-    if not admitted:
-        return {}
-    if sum(each.most_w for each in admitted) <= budget:
-        return {each.key: each.most_w for each in admitted}
-    low, high = 0.0, max(each.most_w / each.weight for each in admitted)
-    for _ in range(_ROUNDS):
-        middle = (low + high) / 2
-        if sum(_share(each, middle) for each in admitted) <= budget:
-            low = middle
-        else:
-            high = middle
-    return {each.key: _share(each, low) for each in admitted}
+class _Room(NamedTuple):
+    """What is left of a limit; `keys` None: everybody's."""
+
+    watts: float
+    keys: frozenset[Key] | None
+
+    def holds(self, key: Key) -> bool:
+        return self.keys is None or key in self.keys
+
+    def less(self, given: Mapping[Key, float]) -> _Room:
+        return self._replace(watts=self.watts - sum(watts for key, watts in given.items() if self.holds(key)))
+
+
+def _fill(rooms: Sequence[_Room], admitted: Sequence[Demand]) -> dict[Key, float]:
+    """Shares by weight between each one's least and most, each as near below its rooms as they can take.
+
+    The level rises for all until a room is full; those in it stay where they are, and it rises on for the others.
+    """
+    given: dict[Key, float] = {}
+    rising = list(admitted)
+    while rising:
+        left = [room.less(given) for room in rooms]
+        low, high = 0.0, max(each.most_w / each.weight for each in rising)
+        if not _full(left, rising, high):
+            return given | {each.key: each.most_w for each in rising}
+        for _ in range(_ROUNDS):
+            middle = (low + high) / 2
+            if _full(left, rising, middle):
+                high = middle
+            else:
+                low = middle
+        full = _full(left, rising, high)
+        stay = [each for each in rising if any(room.holds(each.key) for room in full)]
+        given |= {each.key: _share(each, low) for each in stay}
+        rising = [each for each in rising if each.key not in given]
+    return given
+
+
+def _full(rooms: Sequence[_Room], rising: Sequence[Demand], level: float) -> list[_Room]:
+    """The rooms that are too small for what those in them take at a level. One with none of them in it is none."""
+    found = []
+    for room in rooms:
+        taken = [_share(each, level) for each in rising if room.holds(each.key)]
+        if taken and sum(taken) > room.watts:
+            found.append(room)
+    return found
 
 
 def _share(demand: Demand, level: float) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
+from access.personal import PERSON_URN
 from schemas.clock import iso
 from services.charging.sessions import Session
 
@@ -74,8 +75,12 @@ def station_entity(connectors: Sequence[Connector], *, connected: bool, at: date
     }
 
 
-def session_entity(session: Session) -> dict[str, Any]:
-    """Attributes of the EVChargingSession: the city's own model, with OCPI 2.2.1's names (9.3, Sessions). No card."""
+def session_entity(session: Session, person: str | None = None) -> dict[str, Any]:
+    """Attributes of the EVChargingSession: the city's own model, with OCPI 2.2.1's names (9.3, Sessions). No card.
+
+    Personal data where it names whose card it was; where it does not, it is disclosed to nobody
+    (`access/personal.py`).
+    """
     values: dict[str, Any] = {
         "status": "ACTIVE" if session.open else "COMPLETED",
         "startDateTime": session.started_at and iso(session.started_at),
@@ -94,6 +99,8 @@ def session_entity(session: Session) -> dict[str, Any]:
         for name, value in values.items()
         if value is not None
     }
+    if person is not None:
+        attributes["person"] = {"type": "Relationship", "object": f"{PERSON_URN}{person}"}
     attributes["refStation"] = {"type": "Relationship", "object": station_urn(session.station)}
     return attributes
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.charging.balancer import lineage, metered, trees
 from services.charging.disaster import Emergency, ruled, supply
-from services.charging.sharing import EPSILON, Demand, Key, allocate, steps, weight_of
+from services.charging.sharing import EPSILON, Cap, Demand, Key, allocate, steps, weight_of
 
 watts = st.floats(0, 60_000)
 
@@ -53,6 +55,56 @@ def test_who_comes_after_takes_nothing_from_who_comes_before(limit: float, deman
         assert all(alone[demand.key] == pytest.approx(shares[demand.key], abs=0.01) for demand in before)
 
 
+@st.composite
+def some_caps(draw: st.DrawFn) -> list[Cap]:
+    """Sites of four connectors, feeders of two sites, in any number."""
+    groups = [range(4), range(4, 8), range(8, 12), range(8)]
+    return [Cap(draw(watts), frozenset(("EV", n) for n in group)) for group in groups if draw(st.booleans())]
+
+
+@given(watts, some_demands(), some_caps())
+def test_below_a_feeder_every_limit_holds_and_nothing_is_left_over(
+    limit: float, demands: list[Demand], caps: list[Cap]
+) -> None:
+    shares = allocate(limit, demands, caps)
+    left = [(limit - sum(shares.values()), frozenset(shares))]
+    left += [(cap.limit_w - sum(shares.get(key, 0.0) for key in cap.keys), cap.keys) for cap in caps]
+    assert all(rest >= -EPSILON for rest, _ in left)
+    for demand in demands:
+        share, room = shares[demand.key], min(rest for rest, keys in left if demand.key in keys)
+        if share > 0:
+            assert demand.least_w - EPSILON <= share <= demand.most_w + EPSILON
+            assert share >= demand.most_w - 0.01 or room < 0.01
+        elif demand.most_w > 0 and demand.least_w <= demand.most_w:
+            assert room < max(demand.least_w, 0.01)
+
+
+def test_what_one_site_cannot_take_goes_to_its_neighbours_below_the_feeder() -> None:
+    demands = [Demand(("EV", n), 6000) for n in range(3)]
+    shares = allocate(12_000, demands, [Cap(2000, frozenset({("EV", 0)})), Cap(99_000, frozenset({("EV", 1)}))])
+    assert shares == pytest.approx({("EV", 0): 2000, ("EV", 1): 5000, ("EV", 2): 5000})
+
+
+def test_a_meter_counts_while_it_is_heard() -> None:
+    now, fresh = datetime(2026, 11, 21, 3, tzinfo=UTC), timedelta(minutes=2)
+    told = '{"type": "Property", "value": 4.5, "unitCode": "KWT", "observedAt": "2026-11-21T02:59:00Z"}'
+    assert metered(told, now, fresh) == 4500
+    assert metered(told, now + timedelta(minutes=2), fresh) is None
+    for none in (None, '{"value": 4.5}', '{"value": true, "observedAt": "2026-11-21T02:59:00Z"}'):
+        assert metered(none, now, fresh) is None
+
+
+def test_sites_are_held_by_what_they_are_part_of() -> None:
+    [tree] = trees({"hall": "feeder", "feeder": "district", "park": "feeder", "district": None})
+    assert next(iter(tree)) == "district"
+    assert tree == {
+        "district": {"hall", "feeder", "park", "district"}, "feeder": {"hall", "feeder", "park"},
+        "hall": {"hall"}, "park": {"park"},
+    }  # fmt: skip
+    assert len(trees({"a": None, "b": None})) == 2
+    assert lineage("a", {"a": "b", "b": "a"}) is None
+
+
 @given(st.floats(1200, 60_000), st.integers(1, 10))
 def test_equals_get_the_same(limit: float, count: int) -> None:
     shares = allocate(limit, [Demand(("EV", n), 50_000, 0.0) for n in range(count)])
@@ -67,14 +119,20 @@ def test_need_and_departure_decide_the_parts() -> None:
     assert soon == 4 * late
 
 
-@given(watts, some_demands(), st.dictionaries(st.tuples(st.just("EV"), st.integers(0, 11)), st.floats(0, 9000)))
+@given(
+    watts,
+    some_demands(),
+    some_caps(),
+    st.dictionaries(st.tuples(st.just("EV"), st.integers(0, 11)), st.floats(0, 9000)),
+)
 def test_no_step_raises_the_most_that_can_be_drawn_above_the_limit(
-    limit: float, demands: list[Demand], drawing: dict[Key, float]
+    limit: float, demands: list[Demand], caps: list[Cap], drawing: dict[Key, float]
 ) -> None:
-    targets = allocate(limit, demands)
-    told = steps(limit, targets, drawing, 1200)
+    told = steps(limit, allocate(limit, demands, caps), drawing, 1200, caps)
     most = {key: max(drawing.get(key, 0), told.get(key, 0)) for key in {*drawing, *told}}
-    assert sum(most.values()) <= max(limit, sum(drawing.values())) + EPSILON
+    for cap in (Cap(limit, frozenset(most)), *caps):
+        before = sum(drawing.get(key, 0) for key in cap.keys)
+        assert sum(most.get(key, 0) for key in cap.keys) <= max(cap.limit_w, before) + EPSILON
 
 
 def test_in_a_disaster_shelters_come_first_and_the_public_is_capped() -> None:
