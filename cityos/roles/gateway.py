@@ -94,6 +94,10 @@ def _holdings(settings: Settings, tags: FamilyDesk | None) -> list[Holding]:
         found.append(RidesHolding())
     if tags is not None:
         found.append(TagsHolding(tags))
+    if settings.chargers.enabled:
+        from services.charging.personal import CardsHolding
+
+        found.append(CardsHolding())
     return found
 
 

@@ -9,6 +9,7 @@ from broker.consent.register import add_person, link
 from broker.log.postgres import PostgresLog
 from broker.ports import CHANGES, Record
 from broker.store.positions import PostgresPositions
+from services.charging.personal import CardsHolding
 from services.charging.posting import SERVICE as CHARGING
 from services.charging.posting import fingerprint
 from services.points.hearing import MIDDAY_CHARGING, Ears
@@ -55,6 +56,20 @@ async def test_charging_at_midday_earns_points_once(central: Central, scene: Sce
     )
     named = {row["id"].split(":")[3]: row["person"] for row in rows}
     assert named == {"EV-1": f"urn:ngsi-ld:Person:{PERSON}", "EV-2": f"urn:ngsi-ld:Person:{PERSON}", "EV-3": None}
+    await _is_held_and_forgotten(scene)
+
+
+async def _is_held_and_forgotten(scene: Scene) -> None:
+    """What the person may see of it, and what becomes of it when they want it gone."""
+    holding = CardsHolding()
+    async with scene.database.app.transaction("fukui") as tx:
+        [held] = await holding.export(tx, "fukui", PERSON)
+        assert [card["card"] for card in held["cards"]] == ["CARD-1"]
+        assert {session["station"] for session in held["sessions"]} == {"EV-1", "EV-2"}
+        done = await holding.erase(tx, "fukui", PERSON, scene.now)
+        assert (done.erased, done.kept) == (3, 0)
+        assert await holding.export(tx, "fukui", PERSON) == []
+        assert [row["token"] for row in await tx.fetch("select token from charging_token")] == ["CARD-2"]
 
 
 async def _changes(log: PostgresLog, scene: Scene) -> list[Record]:
