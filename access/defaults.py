@@ -21,6 +21,7 @@ SCOPES = {
     "rules:write": "change the alerting rules",
     "points:till": "take and refund points as the till of a member shop",
     "points:own": "see and use your own points",
+    "tags:own": "register watch tags for you and your family, and, with your consent, see where they are",
     "points:wallet": "see and use the points of residents who have consented to it",
     "points:staff": "enrol residents and shops, change earning rules, hand out grants",
     "points:treasury": "fund campaigns, sell points, close days, settle shops, prove the books",
@@ -70,7 +71,7 @@ SCOPES = {
 """The scopes that a client can be granted, and what each is for."""
 
 GRANTED_AT_ONCE = frozenset(
-    {"opendata:read", "openid", "profile", "email", "offline_access", "buses:ride", "points:own"}
+    {"opendata:read", "openid", "profile", "email", "offline_access", "buses:ride", "points:own", "tags:own"}
 )
 """What an app gets by asking: open data, and what each person allows it about themselves. All else needs approval."""
 
@@ -243,6 +244,7 @@ DEFAULT_POLICY = Policy(
         _service("emergencies", Action.READ),
         _service("emergencies", Action.WRITE, "emergencies:use"),
         _service("emergency-reviews", Action.WRITE, "emergencies:review"),
+        _service("tags-own", Action.WRITE, "tags:own"),
         _service("searches", Action.WRITE, "searches:use"),
         _service("deletions", Action.READ),
         _service("deletions", Action.WRITE),

@@ -74,6 +74,7 @@ from api_gateway.routes import (
     shelters,
     snapshot,
     staff,
+    tag_apps,
     tag_searches,
     tags,
     usage,
@@ -222,7 +223,7 @@ def _routers(services: Gateway) -> list[APIRouter]:
     if services.chargers:
         routers.append(chargers.router)
     if services.tags is not None:
-        routers.append(tags.router)
+        routers += [tags.router, tag_apps.router]
     if services.searches is not None:
         routers += [tag_searches.family, tag_searches.staff]
     if services.buses is not None:

@@ -20,6 +20,7 @@ MEASUREMENTS = {
     "log": ["bench.log"],
     "tags": ["bench.tags"],
     "chargers": ["bench.chargers"],
+    "tags-city": ["bench.tags_city"],
     "points": ["bench.points", "--residents", "1000000"],
     "mqtt-endpoint": ["bench.mqtt_endpoint"],
     "mqtt-broker": ["bench.mqtt_broker"],

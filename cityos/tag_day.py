@@ -40,7 +40,6 @@ NETWORK = "demo-tag-gateway"
 UUID = "c17905000000c17905000000c1790500"
 FAMILY_LOGIN, OFFICER_LOGIN = "demo-family@city.example", "demo-search@city.example"
 _OWN = 2
-"""How many of the children the family with an account has; the elder is theirs too."""
 _RADIUS_M = 70.0
 _PATIENCE_S = 120.0
 
@@ -57,7 +56,10 @@ class Cast(NamedTuple):
 
 
 class TagDay:
-    """Furnishes the city once and plays the day. `app` is the gateway's database user, `system` the services'."""
+    """Furnishes the city once and plays the day. `app` is the gateway's database user, `system` the services'.
+
+    The family with an account has `own` of the children, and the elder.
+    """
 
     def __init__(
         self,
@@ -68,10 +70,12 @@ class TagDay:
         tenant: str,
         walks: Walks,
         clock: Clock = utc_now,
+        *,
+        own: int = _OWN,
     ) -> None:
         self._app, self._system, self._tenant, self._walks, self._clock = app, system, tenant, walks, clock
         self._desk, self._searches = desk, searches
-        self._gate = Gate(system)
+        self._gate, self._own = Gate(system), own
 
     async def furnish(self) -> Cast:
         """Detectors, persons, guardians, tags, places, rules. Raises `Invalid` where the demonstration was there."""
@@ -152,7 +156,7 @@ class TagDay:
         """A person with a guardian, a tag, home, school or station, and rules. Returns the tag."""
         now, elder = self._clock(), number == self._walks.elder
         person = f"{self._tenant}.demo-wearer-{number}"
-        own = elder or number < _OWN
+        own = elder or number < self._own
         guardian = family if own else f"{self._tenant}.demo-guardian-{number // 2}"
         name = "見本 祖父" if elder else f"見本 子ども{number + 1}"
         await add_person(tx, self._tenant, person, now, name=name)

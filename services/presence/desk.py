@@ -35,16 +35,22 @@ _CODE = re.compile(
 )
 _MOST_PLACES, _MOST_RULES = 20, 50
 _DAY = timedelta(days=1)
+_NONE = "there is no such tag in your care"
 
 
 class Asker(NamedTuple):
-    """Who asks, in whose city, for what; `officer` where it is not the family, then with who gets the data."""
+    """Who asks, in whose city, for what: a guardian for themself, or `by` somebody for another `recipient`.
+
+    `vendor` is the app that they use: it sees the tags that it registered, and no others. The family's own page and
+    the officers see all.
+    """
 
     tenant: str
     id: str
     purpose: str = PURPOSE
-    officer: bool = False
+    by: str = ""
     recipient: str = ""
+    vendor: str | None = None
 
 
 class FamilyDesk:
@@ -54,9 +60,7 @@ class FamilyDesk:
         self._veil, self._settings, self._clock = veil, settings, clock
         self._template = Watch(Fences({}), settings.window_s, settings.unseen_after_s)
 
-    async def register(
-        self, tx: Transaction, asker: Asker, person: str, code: str, name: str, *, vendor: str = ""
-    ) -> str:
+    async def register(self, tx: Transaction, asker: Asker, person: str, code: str, name: str) -> str:
         """The tag with this code is worn by `person`, in the asker's care, from now on. Returns its id.
 
         Raises `Invalid` naming the field, `NotFound` for a person not in the asker's care, `Conflict` for a tag that is
@@ -74,7 +78,7 @@ class FamilyDesk:
         blind = (self._veil.blind(asker.tenant, "code", plain), self._veil.blind(asker.tenant, "person", person))
         epochs = {self._veil.epoch_of(now + timedelta(days=days)) for days in (-1, 0, 1)}
         async with as_family(tx):
-            if await tx.fetchval(_SQL["add"], id, vendor, *blind, sealed, now) is None:
+            if await tx.fetchval(_SQL["add"], id, asker.vendor or "", *blind, sealed, now) is None:
                 raise Conflict("a tag with this code is registered already")
             for epoch in sorted(epochs):
                 await tx.execute(_SQL["add_alias"], epoch, self._veil.pseudonym(asker.tenant, plain, epoch), id)
@@ -93,6 +97,7 @@ class FamilyDesk:
                 "since": iso(row["registered_at"]),
             }
             for row in rows
+            if asker.vendor in (None, row["vendor"])
         ]
 
     async def presence(self, tx: Transaction, gate: Gate, asker: Asker, tag: str) -> dict[str, Any]:
@@ -234,12 +239,12 @@ class FamilyDesk:
 
     async def _own(self, tx: Transaction, asker: Asker, tag: str) -> Watched:
         """The tag, if its wearer is in the asker's care."""
-        watched = await self._watched(tx, asker.tenant, tag)
+        watched = await self._visible(tx, asker, tag)
         await demand_right_to_act(tx, asker.tenant, asker.id, watched.wearer.person, self._clock())
         return watched
 
     async def _disclosed(self, tx: Transaction, gate: Gate, asker: Asker, tag: str) -> Watched:
-        watched = await self._watched(tx, asker.tenant, tag)
+        watched = await self._visible(tx, asker, tag)
         asked = Disclosure(
             tenant=asker.tenant,
             person=watched.wearer.person,
@@ -247,10 +252,17 @@ class FamilyDesk:
             category=CATEGORY,
             purpose=asker.purpose,
             at=self._clock(),
-            by=asker.id if asker.officer else "",
+            by=asker.by,
             reference=tag,
         )
         await gate.disclose(tx, asked)
+        return watched
+
+    async def _visible(self, tx: Transaction, asker: Asker, tag: str) -> Watched:
+        """The tag, if the app that is used registered it: one vendor's customers are nothing to another."""
+        watched = await self._watched(tx, asker.tenant, tag)
+        if asker.vendor not in (None, watched.vendor):
+            raise NotFound(_NONE)
         return watched
 
     async def _watched(self, tx: Transaction, tenant: str, tag: str) -> Watched:
@@ -258,7 +270,7 @@ class FamilyDesk:
             number = await tx.fetchval(_SQL["number"])
             found = await store.load_watched(tx, self._veil, tenant, number, [tag], self._template)
         if tag not in found:
-            raise NotFound("there is no such tag in your care")
+            raise NotFound(_NONE)
         return found[tag]
 
     def _seal(self, tenant: str, use: str, value: msgspec.Struct) -> bytes:

@@ -8,7 +8,7 @@ insert into tag_alias (tenant_id, epoch, pseudonym, tag_id)
 values (current_setting('cityos.tenant_id')::int, $1, $2, $3) on conflict do nothing
 
 -- name: of_person
-select id, sealed, registered_at from tag where person = $1 and ended_at is null order by registered_at, id
+select id, vendor, sealed, registered_at from tag where person = $1 and ended_at is null order by registered_at, id
 
 -- name: number
 select current_setting('cityos.tenant_id')::int

@@ -153,4 +153,4 @@ class SearchDesk:
 
 def searcher(tenant: str, officer: str) -> Asker:
     """An officer as who asks: the municipality gets the data, this person stands for it."""
-    return Asker(tenant, officer, MISSING, officer=True, recipient=MUNICIPALITY)
+    return Asker(tenant, officer, MISSING, by=officer, recipient=MUNICIPALITY)

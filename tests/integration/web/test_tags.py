@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from adapters.mqtt.publisher import Publisher, PublisherSettings
 from cityos.tag_day import FAMILY_LOGIN, OFFICER_LOGIN, payload_of
 from cityos.tag_walks import Heard, Message, Walks
-from schemas.clock import utc_now
+from schemas.clock import JST, utc_now
 from tests.city import WholeCity, wait_until
 from tests.integration.notify.test_web_push import Phone
 from tests.integration.web.flood_server import DIST
@@ -170,14 +170,17 @@ def test_a_family_sees_where_the_wearer_is_and_is_told_on_the_phone(
     expect(page.locator("#standing")).to_contain_text("駅にいます")
     expect(page.locator("#now")).to_contain_text("半径およそ50m")
     expect(page.locator("#now .wearer-mark")).to_be_attached()
+    shoot(page, "tags-phone")
+    # Three hours of play may reach back over midnight.
+    page.locator("#day input").fill(f"{utc_now().astimezone(JST) - timedelta(minutes=20):%Y-%m-%d}")
     expect(page.locator("#day")).to_contain_text("着きました")
     page.locator("#day summary").click()
     expect(page.locator("#day table")).to_have_count(2)
     fits_and_is_accessible(page)
-    shoot(page, "tags-phone")
+    shoot(page, "tags-phone-day")
 
-    page.locator("#rules").get_by_label("何を").select_option("enter")
-    page.locator("#rules").get_by_label("場所", exact=True).select_option(label="自宅")
+    page.locator("#rules [name=kind]").select_option("enter")
+    page.locator("#rules [name=place]").select_option(label="自宅")
     page.locator("#rules").get_by_role("button", name="加える").click()
     expect(page.locator("#rules")).to_contain_text("自宅に着いたとき")
     ways = page.locator("#ways")
@@ -262,8 +265,8 @@ def test_by_keyboard_at_the_desk_a_tag_gets_places_and_others_are_invited(
     places.get_by_role("button", name="場所を加える").click()
     expect(page.locator("#places .entry__title")).to_have_count(2)
     rules = page.locator("#rules")
-    rules.get_by_label("何を").select_option("not-arrived")
-    rules.get_by_label("時刻").fill("09:10")
+    rules.locator("[name=kind]").select_option("not-arrived")
+    rules.locator("[name=by]").fill("09:10")
     rules.get_by_label("土").check()
     rules.get_by_role("button", name="加える").click()
     expect(rules).to_contain_text("09:10までに")

@@ -130,6 +130,8 @@ export function nowCard(view: View, heard: (found: Presence) => void): Now {
   const showPath = async (fixes: readonly Fix[]): Promise<void> => {
     path = fixes;
     await draw();
+    const at = last?.location?.coordinates;
+    if (fixes.length > 0) map?.fit([...fixes.map((fix) => fix.location), ...(at === undefined ? [] : [at])]);
   };
   return { node, refresh, showPath, close };
 }

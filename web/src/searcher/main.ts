@@ -84,6 +84,7 @@ function ending({ account, words, redraw }: Desk, report: Report): HTMLElement {
 function looking(desk: Desk, report: Report): HTMLElement {
   const { account, words, family, code, config } = desk;
   const box = h("div", { class: "map", hidden: true });
+  const standing = h("div", { role: "status" });
   const shown = h("div", { class: "stack" });
   let map: WearerMap | null = null;
   const look = renderButton(words.look, async () => {
@@ -93,8 +94,10 @@ function looking(desk: Desk, report: Report): HTMLElement {
     const day = await account.api<Day>("GET", `${pathTo(report, "history")}?${query}`);
     box.hidden = false;
     map ??= openMap(box, config, family);
+    standing.replaceChildren(
+      h("p", { class: "standing" }, `${found.name}: ${sentence(found, now, family, code)}`),
+    );
     shown.replaceChildren(
-      h("p", { class: "standing", role: "status" }, `${found.name}: ${sentence(found, now, family, code)}`),
       presenceFacts(found, now, family, code),
       h("h3", {}, words.clues),
       h("p", {}, found.words || words.noClues),
@@ -108,7 +111,15 @@ function looking(desk: Desk, report: Report): HTMLElement {
     });
   });
   look.classList.add("button--main");
-  return h("div", { class: "stack" }, h("div", { class: "row" }, look), box, shown, ending(desk, report));
+  return h(
+    "div",
+    { class: "stack" },
+    h("div", { class: "row" }, look),
+    standing,
+    box,
+    shown,
+    ending(desk, report),
+  );
 }
 
 function card(desk: Desk, report: Report): HTMLElement {
