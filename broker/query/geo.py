@@ -46,10 +46,7 @@ class GeoQuery(NamedTuple):
             west, south, east, north = west - dx, south - dy, east + dx, north + dy
             if west < -180 or east > 180:
                 west, east = -180.0, 180.0
-        sql = (
-            "(lon between {0}::float8 and {1}::float8 and lat between {2}::float8 and {3}::float8)"
-            " or (lon is not null and doc #>> '{{location,value,type}}' is distinct from 'Point')"
-        )
+        sql = "(lon between {0}::float8 and {1}::float8 and lat between {2}::float8 and {3}::float8) or shaped"
         return Where(sql, (west, east, south, north))
 
     def matches(self, attribute: Any) -> bool:

@@ -141,6 +141,16 @@ async def test_a_transaction_rolled_back_leaves_nothing_behind(bench: Bench, dat
     assert written.versions == [{"waterLevel": 0}]
 
 
+async def test_a_new_reading_touches_no_index(database: CityDatabase) -> None:
+    """PostgreSQL's heap-only update: what makes a store of one state per gauge cheap to keep."""
+    writer = EntityWriter(KeptRecords())
+    hot = "select pg_stat_get_xact_tuples_hot_updated('entity'::regclass)"
+    async with database.system.transaction() as tx:
+        await writer.write(tx, "fukui", [level(0, 1.0)], at=NOW)
+        await writer.write(tx, "fukui", [level(10, 1.1)], at=NOW)
+        assert await tx.fetchval(hot) == 1
+
+
 async def test_a_person_confirms_what_was_observed_in_a_period(bench: Bench, database: CityDatabase) -> None:
     await bench.write(level(0, 1.0), level(10, 1.1), level(20, 1.2))
     period = (START, START + timedelta(minutes=20))

@@ -122,3 +122,25 @@ async def test_index_types_are_leakproof(database: CityDatabase) -> None:
             " where not p.proleakproof and c.relname in ('entity', 'series', 'history', 'device', 'consent')"
         )
     assert [tuple(row) for row in leaking] == []
+
+
+@pytest.mark.parametrize(
+    ("table", "moved"),
+    [
+        ("entity", {"doc", "version", "modified_at", "stamps"}),
+        ("gauge_state", {"level", "observed_at", "silent_from", "steps", "state", "revision"}),
+    ],
+)
+async def test_what_a_reading_moves_is_in_no_index(database: CityDatabase, table: str, moved: set[str]) -> None:
+    """In its columns or in its predicate: one such index takes the short way (HOT) from every update of the table."""
+    async with database.system.transaction() as tx:
+        rows = await tx.fetch(
+            "select distinct a.attname from pg_depend d"
+            " join pg_index i on i.indexrelid = d.objid and d.classid = 'pg_class'::regclass"
+            " join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid"
+            " where i.indrelid = $1::regclass and d.refobjid = i.indrelid",
+            table,
+        )
+    indexed = {row["attname"] for row in rows}
+    assert indexed, "no index at all"
+    assert not indexed & moved
