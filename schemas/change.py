@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, Literal
 
@@ -58,8 +59,17 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     trace: str | None = None
 
 
+class Head(msgspec.Struct, frozen=True):
+    """As much of a change as tells what it is about, and so who may see it; read without the rest."""
+
+    tenant: str
+    type: tuple[str, ...] = ()
+    entity: str = ""
+
+
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Change] = msgspec.json.Decoder(Change)
+_head_decoder: msgspec.json.Decoder[Head] = msgspec.json.Decoder(Head)
 
 
 def encode_change(change: Change) -> bytes:
@@ -70,3 +80,13 @@ def encode_change(change: Change) -> bytes:
 def decode_change(value: bytes) -> Change:
     """The inverse of `encode_change`. Raises `msgspec.DecodeError` on anything else."""
     return _decoder.decode(value)
+
+
+def decode_head(value: bytes) -> Head:
+    """What a change is about. Raises `msgspec.DecodeError` on anything that is no change."""
+    return _head_decoder.decode(value)
+
+
+def changes_of_types(values: Iterable[bytes], types: frozenset[str]) -> Iterator[Change]:
+    """Those changes that are about an entity of one of `types`. The others, most of a stream, are hardly read."""
+    return (decode_change(value) for value in values if not types.isdisjoint(decode_head(value).type))

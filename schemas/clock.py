@@ -19,4 +19,5 @@ def utc_now() -> datetime:
 
 def iso(at: datetime) -> str:
     """NGSI-LD's DateTime: UTC with ``Z``, to the microsecond where there is one (ETSI GS CIM 009, 4.6.3)."""
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    utc = at if at.tzinfo is UTC else at.astimezone(UTC)
+    return utc.isoformat().removesuffix("+00:00") + "Z"

@@ -21,6 +21,7 @@ from api_gateway.errors import Busy
 from api_gateway.events.cursor import Offsets, encode
 from broker.errors import Unavailable
 from broker.ports import CHANGES, Log, Record
+from schemas.change import Head, decode_head
 
 Appended = Callable[[], AbstractAsyncContextManager[asyncio.Event]]
 """An event that is set whenever the log has grown, for a log that can tell."""
@@ -28,14 +29,6 @@ Appended = Callable[[], AbstractAsyncContextManager[asyncio.Event]]
 _READ = 1000
 _ENDS_SECONDS = 10.0
 _log = logging.getLogger(__name__)
-
-
-class Head(msgspec.Struct, frozen=True):
-    """As much of a change as tells who may see it."""
-
-    tenant: str
-    type: tuple[str, ...] = ()
-    entity: str = ""
 
 
 class Event(NamedTuple):
@@ -49,7 +42,6 @@ class Event(NamedTuple):
     cursor: str
 
 
-_decode_head = msgspec.json.Decoder(Head).decode
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
@@ -58,7 +50,7 @@ def as_event(record: Record, position: Offsets) -> Event | None:
     position[record.partition] = record.offset + 1
     try:
         told = {name: value for name, value in _decode_members(record.value).items() if name != "state"}
-        return Event(_decode_head(record.value), msgspec.json.encode(told), encode(position))
+        return Event(decode_head(record.value), msgspec.json.encode(told), encode(position))
     except msgspec.DecodeError:
         _log.warning("no change in %s/%d at %d", record.topic, record.partition, record.offset)
         return None

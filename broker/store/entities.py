@@ -47,7 +47,20 @@ class Held(NamedTuple):
 
     tenant: int
     stored: dict[str, _Stored]
-    documents: dict[str, Document]
+    records: Sequence[Mapping[str, Any]]
+
+    @property
+    def documents(self) -> dict[str, Document]:
+        """Each as a reader is given it."""
+        return {record["id"]: _document(record) for record in self.records}
+
+
+class _Next(NamedTuple):
+    """An entity as a batch leaves it, written out once for the store and for the change. `touched`: its new stamps."""
+
+    doc: dict[str, Any]
+    text: bytes
+    touched: dict[str, str]
 
 
 class EntityWriter:
@@ -94,24 +107,24 @@ class EntityWriter:
         for index, update in enumerate(updates):
             grouped[update.id].append(index)
         changes: list[Change] = []
-        inserts: list[dict[str, Any]] = []
-        alterations: list[dict[str, Any]] = []
-        stamps: list[dict[str, str]] = []
+        inserts: list[_Next] = []
+        alterations: list[_Next] = []
+        time = iso(at)
         for entity_id, indexes in grouped.items():
             before = stored.get(entity_id)
             merged = _fold(before, (_without_duplicates(updates[i], versions[i], before) for i in indexes))
             samples = tuple(s for i in indexes for s in _samples(updates[i], versions[i], at))
             if not merged.changed and not samples:
                 continue
+            left: _Next | None = None
             if merged.changed:
-                (alterations if before else inserts).append(merged.doc)
-                if before:
-                    stamps.append(_stamps(before.doc, merged, at))
+                left = _Next(merged.doc, _encode(merged.doc), _stamps(before.doc, merged, time) if before else {})
+                (alterations if before else inserts).append(left)
             own = next((updates[i].trace for i in reversed(indexes) if updates[i].trace), trace)
-            changes.append(_change(tenant, entity_id, before, merged, samples, at, own))
-        # In order of id, as entities are locked: two who make the same ones wait for each other in no ring.
-        await _save(tx, "insert", number, sorted(inserts, key=_id_of), at)
-        await _save(tx, "update", number, alterations, at, stamps)
+            state = _state_after(before, left, at) if left else None
+            changes.append(_change(tenant, entity_id, before, merged, samples, at, state, own))
+        await _save(tx, "insert", number, inserts, at)
+        await _save(tx, "update", number, alterations, at)
         await note_gone(tx, number, changes, at)
         return Written(changes, versions)
 
@@ -119,11 +132,7 @@ class EntityWriter:
         """Lock entities, for whoever decides from how they stand what to `apply`."""
         number = await _tenant_number(tx, tenant)
         records = await _lock(tx, number, sorted(set(ids)))
-        return Held(
-            number,
-            {record["id"]: _stored(record) for record in records},
-            {record["id"]: _document(record) for record in records},
-        )
+        return Held(number, {record["id"]: _stored(record) for record in records}, records)
 
     async def evolve(
         self, tx: Transaction, tenant: str, update: EntityUpdate, *, at: datetime, trace: str | None = None
@@ -161,7 +170,7 @@ class EntityWriter:
                     version=record["version"] + 1,
                     at=at,
                     previous={name: value for name, value in doc.items() if name not in ("id", "type")},
-                    state=_state(doc, record["created_at"], record["modified_at"], record["stamps"]),
+                    state=_state(_encode(doc), record["created_at"], record["modified_at"], record["stamps"]),
                     trace=trace,
                 )
             )
@@ -206,10 +215,6 @@ class EntityWriter:
             await self._outlet.put(tx, CHANGES, records)
 
 
-def _id_of(doc: dict[str, Any]) -> str:
-    return str(doc["id"])
-
-
 async def _tenant_number(tx: Transaction, tenant: str) -> int:
     return int(await tx.fetchval("select id from tenant where name = $1", tenant))
 
@@ -229,16 +234,14 @@ def _document(record: Mapping[str, Any]) -> Document:
     return Document(record["id"], record["type"], record["doc"], *times, record["stamps"])
 
 
-def _state(doc: dict[str, Any], created_at: datetime, modified_at: datetime, stamps: str) -> State | None:
-    text = _encode(doc)
+def _state(text: bytes, created_at: datetime, modified_at: datetime, stamps: str) -> State | None:
     if len(text) > MAX_STATE_BYTES:
         return None
     return State(doc=msgspec.Raw(text), created_at=created_at, modified_at=modified_at, stamps=stamps)
 
 
-def _stamps(before: dict[str, Any], merged: Merged, at: datetime) -> dict[str, str]:
+def _stamps(before: dict[str, Any], merged: Merged, time: str) -> dict[str, str]:
     """When the attributes changed (4.8): "c:" for those that are new, "m:" for all."""
-    time = iso(at)
     changed = [name for name, value in merged.attributes.items() if value is not None and name != "type"]
     return {f"m:{name}": time for name in changed} | {f"c:{name}": time for name in changed if name not in before}
 
@@ -251,22 +254,21 @@ async def _save(
     tx: Transaction,
     statement: str,
     tenant: int,
-    docs: Sequence[dict[str, Any]],
+    entities: Sequence[_Next],
     at: datetime,
-    stamps: Sequence[dict[str, str]] = (),
 ) -> None:
-    if not docs:
+    if not entities:
         return
-    order = sorted(range(len(docs)), key=lambda index: str(docs[index]["id"]))
-    ordered = [docs[index] for index in order]
-    marks = [[_encode(stamps[index]).decode() for index in order]] if stamps else []
-    places = [_place(doc) for doc in ordered]
+    # In order of id, as entities are locked: two who make the same ones wait for each other in no ring.
+    ordered = sorted(entities, key=lambda entity: str(entity.doc["id"]))
+    marks = [[_encode(entity.touched).decode() for entity in ordered]] if statement == "update" else []
+    places = [_place(entity.doc) for entity in ordered]
     await tx.execute(
         _SQL[statement],
         tenant,
-        [doc["id"] for doc in ordered],
-        [" ".join(_types(doc)) for doc in ordered],
-        [_encode(doc).decode() for doc in ordered],
+        [entity.doc["id"] for entity in ordered],
+        [" ".join(_types(entity.doc)) for entity in ordered],
+        [entity.text.decode() for entity in ordered],
         [place[0] for place in places],
         [place[1] for place in places],
         at,
@@ -317,6 +319,7 @@ def _change(
     merged: Merged,
     samples: tuple[Sample, ...],
     at: datetime,
+    state: State | None,
     trace: str | None,
 ) -> Change:
     return Change(
@@ -329,18 +332,16 @@ def _change(
         attributes=merged.attributes,
         previous=merged.previous,
         samples=samples,
-        state=_state_after(before, merged, at),
+        state=state,
         trace=trace,
     )
 
 
-def _state_after(before: _Stored | None, merged: Merged, at: datetime) -> State | None:
-    if not merged.changed:
-        return None
+def _state_after(before: _Stored | None, left: _Next, at: datetime) -> State | None:
     if before is None:
-        return _state(merged.doc, at, at, "{}")
-    stamps = _encode(before.stamps | _stamps(before.doc, merged, at)).decode()
-    return _state(merged.doc, before.created_at, max(at, before.modified_at), stamps)
+        return _state(left.text, at, at, "{}")
+    stamps = _encode(before.stamps | left.touched).decode()
+    return _state(left.text, before.created_at, max(at, before.modified_at), stamps)
 
 
 def row_of(update: EntityUpdate, name: str, attribute: dict[str, Any], at: datetime) -> Row:

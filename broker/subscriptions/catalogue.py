@@ -20,7 +20,7 @@ from broker.query.q import Query
 from broker.sql import load
 from broker.subscriptions.documents import q_of
 from broker.subscriptions.index import Alike, Index, Key, Live
-from schemas.change import Change
+from schemas.change import Change, Head
 
 _SQL = load("broker.store", "notifications")
 _log = logging.getLogger(__name__)
@@ -100,6 +100,10 @@ class Catalogue:
         except CityError:
             # Names as full IRIs tell the same; a context that is away must not silence a city.
             return CORE
+
+    def may_concern(self, head: Head) -> bool:
+        """Whether a change may have `candidates`, by as much of it as is read without the rest."""
+        return self._index.may_concern(head)
 
     def candidates(self, change: Change) -> Iterable[Alike]:
         """All the subscriptions that may be concerned, and few others."""

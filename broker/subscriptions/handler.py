@@ -30,7 +30,7 @@ from broker.subscriptions.telling import (
     told_entity,
     visible,
 )
-from schemas.change import Change, decode_change
+from schemas.change import Change, decode_change, decode_head
 from schemas.clock import Clock
 
 _SQL = load("broker.store", "notifications")
@@ -58,6 +58,8 @@ class SubscriptionHandler:
         now = self._clock()
         told: list[tuple[Live, Change, Document]] = []
         for record in records:
+            if not self._catalogue.may_concern(decode_head(record.value)):
+                continue
             change = decode_change(record.value)
             concerned_by = _concerned_by(change, self._catalogue.candidates(change), now)
             document = await _as_of(tx, concerned_by[0].one.tenant_id, change) if concerned_by else None

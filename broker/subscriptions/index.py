@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from broker.jsonld.context import Context
 from broker.query.geo import GeoQuery
 from broker.query.q import Query
 from broker.subscriptions.matching import types_of
-from schemas.change import Change
+from schemas.change import Change, Head
 
 _ANY = ""
 
@@ -64,6 +64,7 @@ class Index:
         self._lives: dict[Key, Live] = {}
         self._alike: dict[_Likeness, Alike] = {}
         self._places: defaultdict[_Place, dict[_Likeness, Alike]] = defaultdict(dict)
+        self._types: Counter[_Place] = Counter()
 
     def __iter__(self) -> Iterator[Key]:
         return iter(self._lives)
@@ -84,6 +85,7 @@ class Index:
             some = self._alike[likeness] = Alike(live.about, live.asks, {})
             for place in _places(live):
                 self._places[place][likeness] = some
+                self._types[place[:2]] += 1
         some.by_id[live.id] = live
 
     def drop(self, key: Key) -> None:
@@ -98,8 +100,13 @@ class Index:
         del self._alike[likeness]
         for place in _places(live):
             del self._places[place][likeness]
+            self._types[place[:2]] -= 1
             if not self._places[place]:
                 del self._places[place]
+
+    def may_concern(self, head: Head) -> bool:
+        """Whether a change may have `candidates`, by as much of it as is read without the rest."""
+        return any(self._types[head.tenant, name] > 0 for name in (head.entity, *head.type, "*"))
 
     def candidates(self, change: Change) -> Iterable[Alike]:
         """All the subscriptions that may be concerned, and few others."""

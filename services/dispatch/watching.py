@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from broker.errors import Invalid, UnknownTenant
 from broker.ports import Database, Record, Transaction
 from broker.sql import load
-from schemas.change import Change, decode_change
+from schemas.change import Change, changes_of_types
 from schemas.river import STAGE_NAMES, STAGES, Stage
 from services.dispatch import store
 from services.dispatch.crew import Crew
@@ -21,6 +21,7 @@ from services.dispatch.values import ClosureRule
 
 SQL = load("services.dispatch", "watching")
 _log = logging.getLogger(__name__)
+_LOOKED_AT = frozenset({"Vehicle", "FloodMonitoring"})
 
 
 async def load_rules(tx: Transaction) -> list[ClosureRule]:
@@ -54,8 +55,7 @@ class ChangeWatcher:
     async def handle(self, tx: Transaction, records: Sequence[Record]) -> None:
         """Take positions in with the batch; closures are transactions of their own, as they plan a whole day anew."""
         stages: dict[tuple[str, str], Stage] = {}
-        for record in records:
-            change = decode_change(record.value)
+        for change in changes_of_types((record.value for record in records), _LOOKED_AT):
             if "Vehicle" in change.type:
                 await self._place(tx, change)
             elif "FloodMonitoring" in change.type and (stage := _stage(change)) is not None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from broker.delivery.queue import enqueue
 from broker.ports import Database, Record, Transaction
-from schemas.change import decode_change
+from schemas.change import changes_of_types
 from schemas.clock import Clock, utc_now
 from schemas.river import Mode
 from services.evacuation import store
@@ -35,10 +35,8 @@ class Proposer:
     async def handle(self, tx: Transaction, records: Sequence[Record]) -> None:
         """Judge anew every district that a changed gauge or source stands for. Doing it again changes nothing."""
         changed: defaultdict[str, set[str]] = defaultdict(set)
-        for record in records:
-            change = decode_change(record.value)
-            if not _LOOKED_AT.isdisjoint(change.type):
-                changed[change.tenant].add(_gauge_of(change.entity))
+        for change in changes_of_types((record.value for record in records), _LOOKED_AT):
+            changed[change.tenant].add(_gauge_of(change.entity))
         for tenant, gauges in sorted(changed.items()):
             if await tx.fetchval(SQL["become"], tenant) is not None:
                 await self._judge(tx, tenant, gauges)
