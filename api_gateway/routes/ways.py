@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
@@ -32,6 +32,7 @@ from services.notify.web_push import PushKeys, check_keys
 router = APIRouter(prefix="/account/ways", tags=["personal"], responses=PROBLEMS)
 
 _Matters = Annotated[list[Annotated[str, Field(max_length=60)]], Field(min_length=1, max_length=20)]
+_Way = Annotated[int, Path(ge=1, le=2**63 - 1, description="the way's number")]
 _Address = Annotated[str, Field(min_length=1, max_length=2000, pattern=r"^[^\x00]*$")]
 
 
@@ -122,7 +123,7 @@ async def add_webhook(request: Request, body: NewWebhook) -> Response:
 
 
 @router.post("/{way}/trial", status_code=202, summary="Try it")
-async def trial(request: Request, way: int) -> Response:
+async def trial(request: Request, way: _Way) -> Response:
     """Queues a message that says that it is a trial."""
     async with _acting(request) as acting:
         sent = Notice(
@@ -139,7 +140,7 @@ async def trial(request: Request, way: int) -> Response:
 
 
 @router.delete("/{way}", status_code=204, summary="Tell me nothing more there")
-async def remove(request: Request, way: int) -> Response:
+async def remove(request: Request, way: _Way) -> Response:
     """What waited for me there is dropped."""
     async with _acting(request) as acting:
         await personal.leave(acting.tx, acting.me.tenant, acting.me.id, way)

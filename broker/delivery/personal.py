@@ -29,6 +29,9 @@ MATTERS: dict[str, tuple[str, str]] = {
 """What a person may want to be told of, by name: Japanese and English. A service that tells persons adds its own."""
 
 
+_MOST = 20
+
+
 class Way(NamedTuple):
     """One way to reach a person: the subscriber's number, its channel and place, and what they want to hear there."""
 
@@ -55,7 +58,8 @@ async def reach(
     """From now on `person` is told of `matters`, and of no others, at this place. Returns the subscriber's number.
 
     A browser (`webpush`) belongs to who asked last: on a shared one nobody sees the news of who used it before. A
-    webhook is one person's: `Conflict` where the address is taken. Raises `Invalid` naming an unknown matter.
+    webhook is one person's: `Conflict` where the address is taken, and beyond twenty ways. Raises `Invalid` naming an
+    unknown matter.
     """
     if unknown := sorted(set(matters) - MATTERS.keys()):
         raise Invalid(f"there is no matter {unknown[0][:60]!r}; choose of {', '.join(MATTERS)}", field="matters")
@@ -69,6 +73,8 @@ async def reach(
         await tx.execute(_SQL["drop_waiting"], number)
     await tx.execute(_SQL["want_only"], tenant, person, number, list(matters))
     await tx.execute(_SQL["want"], tenant, person, list(matters), number, now)
+    if len(await ways_of(tx, tenant, person)) > _MOST:
+        raise Conflict(f"you are told in {_MOST} places already; remove one first")
     return int(number)
 
 

@@ -72,6 +72,8 @@ async def deliver(
         raise NotDelivered(f"no answer within {within:g} s") from error
     except httpx.HTTPError as error:
         raise NotDelivered(f"{type(error).__name__}: {error}") from error
+    except httpx.InvalidURL as error:
+        raise NotDelivered(f"{url!r} is no address: {error}", final=True) from error
     if response.is_success:
         return
     status = response.status_code

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -19,6 +18,7 @@ from broker.sql import load
 from broker.veil import Veil
 from schemas.clock import JST, Clock, iso
 from services.presence import store
+from services.presence.codes import read_code
 from services.presence.places import Fences, read_polygon
 from services.presence.rules import Rule
 from services.presence.settings import TagsSettings
@@ -30,9 +30,6 @@ SERVICE = "presence"
 """The name in links of persons: the reference is the tag's row, never its code."""
 MISSING = "missing-person"
 _SQL = load("services.presence", "family")
-_CODE = re.compile(
-    r"ibeacon:[0-9a-f]{32}:\d{1,5}:\d{1,5}|eddystone-uid:[0-9a-f]{20}:[0-9a-f]{12}|altbeacon:[0-9a-f]{40}|mac:[0-9a-f]{12}"
-)
 _MOST_PLACES, _MOST_RULES = 20, 50
 _DAY = timedelta(days=1)
 _NONE = "there is no such tag in your care"
@@ -66,22 +63,20 @@ class FamilyDesk:
         Raises `Invalid` naming the field, `NotFound` for a person not in the asker's care, `Conflict` for a tag that is
         registered already.
         """
-        now, plain = self._clock(), plain_code(code)
-        if not _CODE.fullmatch(plain):
-            detail = "the code is ibeacon:UUID:major:minor, eddystone-uid:NAMESPACE:INSTANCE, altbeacon:… or mac:…"
-            raise Invalid(detail, field="code")
+        now = self._clock()
+        known = read_code(code, now)
         if not 1 <= len(name) <= 60 or "\x00" in name:
             raise Invalid("the name has 1 to 60 characters", field="name")
         await demand_right_to_act(tx, asker.tenant, asker.id, person, now)
         id = secrets.token_hex(8)
-        sealed = self._seal(asker.tenant, TAG, Wearer(code=plain, person=person, name=name))
-        blind = (self._veil.blind(asker.tenant, "code", plain), self._veil.blind(asker.tenant, "person", person))
-        epochs = {self._veil.epoch_of(now + timedelta(days=days)) for days in (-1, 0, 1)}
+        sealed = self._seal(asker.tenant, TAG, Wearer(code=known.text, person=person, name=name))
+        blind = (self._veil.blind(asker.tenant, "code", known.same), self._veil.blind(asker.tenant, "person", person))
         async with as_family(tx):
             if await tx.fetchval(_SQL["add"], id, asker.vendor or "", *blind, sealed, now) is None:
                 raise Conflict("a tag with this code is registered already")
-            for epoch in sorted(epochs):
-                await tx.execute(_SQL["add_alias"], epoch, self._veil.pseudonym(asker.tenant, plain, epoch), id)
+            await tx.execute(_SQL["add_aliases"], id, *store.aliases(self._veil, asker.tenant, known.text, now, now))
+            if known.rotation is not None:
+                await tx.execute(_SQL["named_until"], id, now + store.NAMED_AHEAD)
         await link(tx, asker.tenant, person, SERVICE, id, asker.id, now)
         return id
 
@@ -278,12 +273,6 @@ class FamilyDesk:
 
     def _wearer(self, tenant: str, sealed: bytes) -> Wearer:
         return msgspec.json.decode(self._veil.open(tenant, TAG, sealed), type=Wearer)
-
-
-def plain_code(code: str) -> str:
-    """A code as decoders spell it: UUIDs in print have hyphens and capitals."""
-    kind, _, rest = code.strip().lower().partition(":")
-    return f"{kind}:{rest.replace('-', '')}"
 
 
 def _changes(fixes: Sequence[State]) -> list[State]:

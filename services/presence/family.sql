@@ -3,9 +3,14 @@ insert into tag (tenant_id, id, vendor, code, person, sealed, registered_at)
 values (current_setting('cityos.tenant_id')::int, $1, $2, $3, $4, $5, $6)
 on conflict do nothing returning id
 
--- name: add_alias
-insert into tag_alias (tenant_id, epoch, pseudonym, tag_id)
-values (current_setting('cityos.tenant_id')::int, $1, $2, $3) on conflict do nothing
+-- name: add_aliases
+insert into tag_alias (tenant_id, epoch, pseudonym, tag_id, until)
+select current_setting('cityos.tenant_id')::int, e, p, $1, u
+from unnest($2::int[], $3::text[], $4::timestamptz[]) as n (e, p, u)
+on conflict do nothing
+
+-- name: named_until
+update tag set named_until = $2 where id = $1
 
 -- name: of_person
 select id, vendor, sealed, registered_at from tag where person = $1 and ended_at is null order by registered_at, id

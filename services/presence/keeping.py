@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 
 from broker.entities.merge import EntityUpdate
-from broker.ports import Database
+from broker.ports import Database, Transaction
 from broker.sql import load
 from broker.store.entities import EntityWriter
 from broker.store.retention import cutoffs
@@ -62,17 +63,24 @@ class Keeper:
         return count
 
     async def name(self) -> int:
-        """Give registered tags their pseudonyms of this epoch and its neighbours. How many tags were named."""
+        """Give tags their pseudonyms: of this epoch and its neighbours, or of the names to come. How many tags."""
         now, count = self._clock(), 0
         for epoch in {self._veil.epoch_of(now + timedelta(days=days)) for days in (-1, 0, 1)}:
             async with self._database.transaction() as tx:
                 for row in await tx.fetch(SQL["unaliased"], epoch):
-                    link = self._veil.open(row["tenant"], TAG, row["sealed"])
-                    code = msgspec.json.decode(link, type=Wearer).code
-                    pseudonym = self._veil.pseudonym(row["tenant"], code, epoch)
-                    await tx.execute(SQL["add_alias"], row["tenant_id"], epoch, pseudonym, row["id"])
+                    await self._alias(tx, row, now, now)
                     count += 1
+        async with self._database.transaction() as tx:
+            for row in await tx.fetch(SQL["rotating"], now + store.NAMED_AHEAD / 2):
+                await self._alias(tx, row, row["named_until"], now)
+                await tx.execute(SQL["named_until"], row["tenant_id"], row["id"], now + store.NAMED_AHEAD)
+                count += 1
         return count
+
+    async def _alias(self, tx: Transaction, row: Any, since: datetime, now: datetime) -> None:
+        code = msgspec.json.decode(self._veil.open(row["tenant"], TAG, row["sealed"]), type=Wearer).code
+        names = store.aliases(self._veil, row["tenant"], code, since, now)
+        await tx.execute(SQL["add_aliases"], row["tenant_id"], row["id"], *names)
 
     async def publish(self) -> int:
         """Write `CrowdFlowObserved` for each detector and hour in which enough tags were heard. How many.
@@ -99,6 +107,7 @@ class Keeper:
                     dropped += await tx.fetchval(SQL["drop_days"], kind, cutoff.tenant_id, cutoff.before.date())
                     if kind == "tag_cell":
                         await tx.execute(SQL["drop_checkpoints"], cutoff.tenant_id, cutoff.before.date())
+                        await tx.execute(SQL["drop_aliases"], cutoff.tenant_id, cutoff.before)
             for cutoff in await cutoffs(tx, "tag_event", now):
                 await tx.execute(SQL["drop_events"], cutoff.tenant_id, cutoff.before)
             for cutoff in await cutoffs(tx, "tag_search", now):

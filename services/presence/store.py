@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
@@ -14,6 +14,7 @@ import msgspec
 from broker.ports import Transaction
 from broker.sql import load
 from broker.veil import Veil
+from services.presence.codes import names_between, rotation_of
 from services.presence.places import Fences, read_polygon
 from services.presence.rules import Rule
 from services.presence.track import Cell, State, Watch, window_start
@@ -47,6 +48,28 @@ class Watched(NamedTuple):
     places: Mapping[str, SealedPlace]
     rules: Sequence[Rule]
     watch: Watch
+
+
+NAMED_AHEAD = timedelta(days=2)
+"""How far ahead the names of a tag that changes them are known, so that a day's stop of this service loses nothing."""
+
+
+def aliases(
+    veil: Veil, tenant: str, code: str, since: datetime, now: datetime
+) -> tuple[list[int], list[str], list[datetime | None]]:
+    """By which epochs, pseudonyms and until when a tag with this code is heard: for good, or from `since` on."""
+    rows: set[tuple[int, str, datetime | None]] = set()
+    rotation = rotation_of(code)
+    if rotation is None:
+        epochs = {veil.epoch_of(now + timedelta(days=days)) for days in (-1, 0, 1)}
+        rows = {(epoch, veil.pseudonym(tenant, code, epoch), None) for epoch in epochs}
+    else:
+        for name in names_between(rotation, since, now + NAMED_AHEAD):
+            period = name.until - name.since
+            for epoch in {veil.epoch_of(name.since - period), veil.epoch_of(name.until + period)}:
+                rows.add((epoch, veil.pseudonym(tenant, name.tag, epoch), name.until))
+    ordered = sorted(rows, key=lambda row: row[:2])
+    return [row[0] for row in ordered], [row[1] for row in ordered], [row[2] for row in ordered]
 
 
 @asynccontextmanager

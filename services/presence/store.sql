@@ -95,12 +95,27 @@ order by p.tenant_id, p.tag_id
 -- name: unaliased
 select n.name as tenant, n.id as tenant_id, t.id, t.sealed
 from tag t join tenant n on n.id = t.tenant_id
-where t.ended_at is null and not exists (
+where t.ended_at is null and t.named_until is null and not exists (
     select from tag_alias a where a.tenant_id = t.tenant_id and a.tag_id = t.id and a.epoch = $1)
 order by t.tenant_id, t.id limit 1000
 
--- name: add_alias
-insert into tag_alias (tenant_id, epoch, pseudonym, tag_id) values ($1, $2, $3, $4) on conflict do nothing
+-- name: rotating
+select n.name as tenant, n.id as tenant_id, t.id, t.sealed, t.named_until
+from tag t join tenant n on n.id = t.tenant_id
+where t.ended_at is null and t.named_until < $1
+order by t.named_until limit 200
+for update of t skip locked
+
+-- name: named_until
+update tag set named_until = $3 where tenant_id = $1 and id = $2
+
+-- name: add_aliases
+insert into tag_alias (tenant_id, epoch, pseudonym, tag_id, until)
+select $1, e, p, $2, u from unnest($3::int[], $4::text[], $5::timestamptz[]) as n (e, p, u)
+on conflict do nothing
+
+-- name: drop_aliases
+delete from tag_alias where tenant_id = $1 and until < $2
 
 -- name: flows
 select n.name as tenant, f.detector, f.decided, count(*)::int as people

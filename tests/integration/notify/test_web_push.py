@@ -137,6 +137,15 @@ async def test_a_shared_browser_is_of_who_asked_last(database: CityDatabase) -> 
         assert await tx.fetchval("select count(*) from delivery") == 0, "what waited for her is not shown to another"
 
 
+async def test_nobody_has_ways_without_end(database: CityDatabase) -> None:
+    secret, now = Phone().secret, utc_now()
+    with pytest.raises(Conflict, match="20 places"):
+        async with database.app.transaction("fukui") as tx:
+            for number in range(21):
+                place = ("webpush", f"https://push.example/{number}", ["tags"])
+                await reach(tx, "fukui", "fukui.mother", *place, now, secret=secret)
+
+
 async def test_what_cannot_be_told_is_refused_by_name(database: CityDatabase) -> None:
     now = utc_now()
     with pytest.raises(Invalid) as unknown:

@@ -15,6 +15,7 @@ from broker.errors import CityError, Conflict, Forbidden, Invalid, NotFound
 from broker.log.postgres import PostgresLog, PostgresOutlet
 from broker.ports import CHANGES, OBSERVATIONS, NewRecord, Record
 from broker.store.entities import EntityWriter
+from services.presence.codes import ephemeral_id
 from services.presence.desk import Asker
 from services.presence.keeping import Keeper
 from services.presence.rules import Rule
@@ -248,6 +249,32 @@ async def test_a_new_epoch_finds_the_tag_again(town: Town) -> None:
     assert await keeper_of(town).name() >= 1
     await town.tell([town.heard("gate-1", town.now)])
     assert (await town.presence())["status"] == "at-place"
+
+
+async def test_a_tag_that_changes_its_name_is_found_again_for_days(town: Town) -> None:
+    key, start = bytes(range(16)), town.now
+    async with town.database.app.transaction("fukui") as tx:
+        code = f"eddystone-eid-key:{key.hex()}:10:5000"
+        tag = await town.desk.register(tx, FAMILY, "fukui.child", code, "弟")
+    with pytest.raises(Conflict):
+        async with town.database.app.transaction("fukui") as tx:
+            await town.desk.register(tx, FAMILY, "fukui.child", f"eddystone-eid-key:{key.hex()}:10:9000", "弟")
+    keeper = keeper_of(town)
+    for hours in (0, 30, 55, 80):
+        town.now = start + timedelta(hours=hours)
+        await keeper.name()
+        sent = ephemeral_id(key, 10, 5000 + hours * 3600)
+        advert = "0201060303aafe0d16aafe30e7" + sent.hex()
+        await town.tell([town.sent("gate-1", {"sightings": [{"adv": advert, "rssi": -60}]})])
+        async with town.database.app.transaction("fukui") as tx:
+            found = await town.desk.presence(tx, town.gate, FAMILY, tag)
+        assert (found["status"], found["seenAt"]) == ("staying", town.now.isoformat().replace("+00:00", "Z"))
+    dump = await everything(town)
+    assert key.hex().encode() not in dump
+    town.now = start + timedelta(days=40)
+    await keeper.forget()
+    async with town.database.system.transaction() as tx:
+        assert await tx.fetchval("select count(*) from tag_alias where until < $1", start + timedelta(days=4)) == 0
 
 
 async def test_what_a_family_ends_is_gone(town: Town) -> None:
