@@ -13,6 +13,7 @@ SCOPES = {
     "evacuation:read": "see what is proposed for districts, which notices were issued and by whom",
     "evacuation:issue": "issue, correct, lift and withdraw evacuation notices",
     "evacuation:manage": "load the districts and who stands for them",
+    "cameras:write": "send still images of the cameras beside gauges",
     "shelters:run": "open and close shelters, and count who is there",
     "subscriptions:write": "subscribe to what one may read, and see and change the city's subscriptions",
     "registrations:write": "register context sources, and see and change registrations",
@@ -255,6 +256,7 @@ DEFAULT_POLICY = Policy(
         _service("evacuation", Action.READ),
         _service("evacuation", Action.WRITE, "evacuation:issue"),
         _service("evacuation-districts", Action.WRITE, "evacuation:manage"),
+        _service("cameras", Action.WRITE, "cameras:write"),
         _service("shelters", Action.READ, "shelters:run"),
         _service("shelters", Action.WRITE, "shelters:run"),
         Rule(

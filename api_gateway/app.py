@@ -46,6 +46,7 @@ from api_gateway.routes import (
     bus_people,
     bus_roads,
     buses,
+    cameras,
     catalogue,
     chargers,
     city,
@@ -216,7 +217,7 @@ def _routers(services: Gateway) -> list[APIRouter]:
         routers.append(flood.rules_router)
     routers.append(snapshot.router)
     if services.evacuation is not None:
-        routers += [evacuation.router, evacuation_review.router, shelters.router, safety.router]
+        routers += [evacuation.router, evacuation_review.router, cameras.router, shelters.router, safety.router]
     if services.points is not None:
         routers += [points.router, points_own.router, points_till.router, points_staff.router]
         routers += [points_programmes.router, points_treasury.router]

@@ -16,6 +16,7 @@ const PAGES = [
   "developer",
   "staff",
   "officer",
+  "review",
   "shelter",
   "safety",
   "bus",

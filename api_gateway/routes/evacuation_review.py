@@ -75,8 +75,10 @@ async def review_csv(request: Request, start: _From = None, end: _To = None) -> 
 @router.post(f"{PREFIX}/review/rules", summary="Try alerting rules on a night", openapi_extra=JSON_BODY)
 async def try_rules(request: Request, start: _From = None, end: _To = None) -> Response:
     """The rules in force beside those sent, on the readings as they arrived: alarms, misses, false alarms and leads of
-    each gauge and stage. Nothing is stored. The body is a rules document as in `PUT /api/v1/rules`. Needs the scopes
-    evacuation:read and rules:read."""
+    each gauge and stage. Nothing is stored. The body is a rules document as in `PUT /api/v1/flood/rules`.
+
+    Needs the scopes evacuation:read and rules:read.
+    """
     await demand_caller(request, Action.READ)
     caller = await demand_caller(request, Action.READ, "rules")
     document = await read_rules(request)

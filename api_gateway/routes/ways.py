@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
@@ -140,9 +140,11 @@ async def trial(request: Request, way: _Way) -> Response:
 
 
 @router.delete("/{way}", status_code=204, summary="Tell me nothing more there")
-async def remove(request: Request, way: _Way) -> Response:
+async def remove(
+    request: Request, way: _Way, matter: Annotated[str | None, Query(description="of this alone", max_length=60)] = None
+) -> Response:
     """What waited for me there is dropped."""
     async with _acting(request) as acting:
-        await personal.leave(acting.tx, acting.me.tenant, acting.me.id, way)
+        await personal.leave(acting.tx, acting.me.tenant, acting.me.id, way, matter)
         await note(acting.tx, request, Line("way.remove", str(way), acting.me.id))
     return Response(status_code=204)

@@ -25,6 +25,7 @@ _SQL = load("broker.delivery", "personal")
 
 MATTERS: dict[str, tuple[str, str]] = {
     "tags": ("見守りタグ", "Watch tags"),
+    "evacuation": ("避難の情報", "Evacuation notices"),
 }
 """What a person may want to be told of, by name: Japanese and English. A service that tells persons adds its own."""
 
@@ -83,9 +84,10 @@ async def ways_of(tx: Transaction, tenant: str, person: str) -> list[Way]:
     return [Way(**dict(row)) for row in await tx.fetch(_SQL["ways"], tenant, person)]
 
 
-async def leave(tx: Transaction, tenant: str, person: str, number: int) -> None:
-    """Tell the person nothing more there; what waits for them alone is dropped. Raises `NotFound`."""
-    if not await tx.fetch(_SQL["leave"], tenant, person, number):
+async def leave(tx: Transaction, tenant: str, person: str, number: int, matter: str | None = None) -> None:
+    """Tell the person nothing more there, or nothing of one matter; what waits for them alone is dropped. Raises
+    `NotFound`."""
+    if not await tx.fetch(_SQL["leave"], tenant, person, number, matter):
         raise NotFound("you are not told of anything there")
     await tx.execute(_SQL["clear_unused"], [number])
 
@@ -118,6 +120,19 @@ async def tell_persons(
     if queued:
         await tx.execute("select pg_notify($1, '')", CHANNEL)
     return len(queued)
+
+
+async def tell_everybody(tx: Transaction, tenant: str, matter: str, notice: Notice, *, at: datetime) -> int:
+    """Queue a public notice for every person who asked to be told of `matter`. How many deliveries were added."""
+    queued = await tx.fetch(_SQL["tell_all"], tenant, matter, notice.id, msgspec.json.encode(notice).decode(), at)
+    if queued:
+        await tx.execute("select pg_notify($1, '')", CHANNEL)
+    return len(queued)
+
+
+async def count_listening(tx: Transaction, tenant: str, matter: str) -> dict[str, int]:
+    """How many places `tell_everybody` would reach, by channel."""
+    return {row["channel"]: row["count"] for row in await tx.fetch(_SQL["count_listening"], tenant, matter)}
 
 
 async def tell_way(tx: Transaction, tenant: str, person: str, number: int, notice: Notice, *, at: datetime) -> None:

@@ -35,6 +35,7 @@ group by s.id order by min(p.since), s.id
 -- name: leave
 delete from person_subscriber p using tenant t
 where t.id = p.tenant_id and t.name = $1 and p.person = $2 and p.subscriber_id = $3
+    and ($4::text is null or p.matter = $4)
 returning p.matter
 
 -- name: leave_all
@@ -55,6 +56,22 @@ join person_subscriber p on p.tenant_id = t.id and p.person = n.person and p.mat
 join subscriber s on s.id = p.subscriber_id and s.status <> 'gone'
 on conflict (subscriber_id, notice_id) do nothing
 returning id
+
+-- name: tell_all
+insert into delivery (tenant_id, subscriber_id, notice_id, notice, created_at)
+select distinct p.tenant_id, p.subscriber_id, $3, $4::jsonb, $5::timestamptz
+from person_subscriber p join tenant t on t.id = p.tenant_id
+join subscriber s on s.id = p.subscriber_id and s.status <> 'gone'
+where t.name = $1 and p.matter = $2
+on conflict (subscriber_id, notice_id) do nothing
+returning id
+
+-- name: count_listening
+select s.channel, count(distinct s.id) as count
+from person_subscriber p join tenant t on t.id = p.tenant_id
+join subscriber s on s.id = p.subscriber_id and s.status <> 'gone'
+where t.name = $1 and p.matter = $2
+group by s.channel
 
 -- name: listening
 select w.person from unnest($3::text[]) as w (person) join tenant t on t.name = $1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,7 +16,7 @@ from cityos.settings import Settings
 from cityos.wiring import Parts
 from schemas.river import Mode
 from services.notify.signature import new_secret, shown
-from services.notify.targets import CHANNELS, check_target
+from services.notify.targets import CHANNELS, TOKENED, check_target
 
 app = typer.Typer(help="通知の届け先 / who is notified", no_args_is_help=True)
 
@@ -33,6 +34,10 @@ def add(
     about: Annotated[list[str] | None, typer.Option(help="only about this, such as river=天王川")] = None,
     grade: Annotated[int, typer.Option(min=0, help="only from this gravity on")] = 0,
     staff: Annotated[bool, typer.Option("--staff", help="also what only staff may know")] = False,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(help="file with the access token (line, mastodon) or user:password (export)"),
+    ] = None,
     tenant: Tenant = "",
 ) -> None:
     """Notify somebody from now on; a webhook's secret is printed once. / 届け先を登録する（署名の鍵は1回だけ表示）"""
@@ -43,7 +48,7 @@ def add(
         staff=staff,
         about=_labels(about or []),
     )
-    secret = new_secret() if channel == "webhook" else None
+    secret = new_secret() if channel == "webhook" else _token(channel, token_file)
 
     async def write(settings: Settings, parts: Parts) -> int:
         check_target(channel, target, allow_private=settings.notify.allow_private_targets)
@@ -52,7 +57,7 @@ def add(
             return await subscribe(tx, place, channel=channel, target=target, secret=secret, wants=wants, name=name)
 
     console.print(f"number: {with_parts(write)}", markup=False)
-    if secret:
+    if secret and channel == "webhook":
         console.print(f"secret: {shown(secret)}", markup=False, soft_wrap=True)
 
 
@@ -88,6 +93,21 @@ def revive(number: Number, tenant: Tenant = "") -> None:
             return await revive_subscriber(tx, tenant or settings.city.tenant, number)
 
     console.print(f"{with_parts(write)} notices are tried again", markup=False)
+
+
+def _token(channel: str, file: Path | None) -> bytes | None:
+    """What opens the account, from a file: a command's arguments can be read by others on the machine."""
+    if file is None:
+        if channel in TOKENED:
+            raise Invalid("the account's access token is missing: name the file that holds it", field="token_file")
+        return None
+    try:
+        token = file.read_bytes().strip()
+    except OSError as error:
+        raise Invalid(f"{file} cannot be read: {error}", field="token_file") from error
+    if not token or not token.isascii():
+        raise Invalid(f"{file} holds no token", field="token_file")
+    return token
 
 
 def _labels(about: list[str]) -> dict[str, tuple[str, ...]]:

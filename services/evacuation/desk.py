@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import msgspec
 
 from broker.delivery.cap import cap_time
+from broker.delivery.personal import count_listening, tell_everybody
 from broker.delivery.queue import audience, enqueue
 from broker.errors import Conflict, Forbidden, Invalid, NotFound
 from broker.ports import Transaction
@@ -35,7 +37,7 @@ from services.evacuation.orders import (
 from services.evacuation.proposals import Proposal
 from services.evacuation.settings import EvacuationSettings
 from services.evacuation.store import SQL, Event, Times
-from services.evacuation.telling import district_alert, identifier_of, notice_of
+from services.evacuation.telling import MATTER, district_alert, identifier_of, notice_of, resident_notice
 from services.evacuation.wording import Told, Words, words_of
 
 Present = Callable[[Transaction], Awaitable[datetime | None]]
@@ -99,13 +101,16 @@ class EvacuationDesk:
         next_standing(wish, held, about)
         draft = await self._drafted(tx, wish, about, held, Officer(id="", name=""))
         words = self._words(draft, districts, draft.asked_at)
+        channels = Counter(await audience(tx, tenant, notice_of(draft, words, districts, self._url)))
+        if self.mode is Mode.ACTUAL:
+            channels.update(await count_listening(tx, tenant, MATTER))
         return {
             "words": words._asdict(),
             "mode": self.mode,
             "households": sum(district.households for district in districts),
             "people": sum(district.people for district in districts),
             "needHelp": sum(district.need_help for district in districts),
-            "channels": await audience(tx, tenant, notice_of(draft, words, districts, self._url)),
+            "channels": channels,
             "web": self.mode is Mode.ACTUAL,
             "secondPerson": self.settings.second_person,
         }
@@ -203,6 +208,7 @@ class EvacuationDesk:
         await tx.fetch(SQL["answer"], list(order.districts), self.mode, officer.id, now.wall)
         await enqueue(tx, tenant, [notice_of(order, words, districts, self._url)], at=now.wall)
         if self.mode is Mode.ACTUAL:
+            await tell_everybody(tx, tenant, MATTER, resident_notice(order, words, self._url), at=now.wall)
             updates = [district_alert(order, words, district, levels[district.id]) for district in districts]
             await self.writer.write(tx, tenant, updates, at=now.wall)
         return order

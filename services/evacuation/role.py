@@ -1,20 +1,26 @@
-"""The role `evacuation`: proposals from changed stages, and escalation of those that nobody answers."""
+"""The role `evacuation`: proposals from changed stages, escalation of those nobody answers, old images forgotten."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+from typing import Any
 
 from broker.consume import Consumption, Subscription
 from broker.errors import CityError
 from broker.ports import CHANGES, Database, Log
 from schemas.clock import Clock, utc_now
 from schemas.river import Mode
+from services.evacuation import cameras
 from services.evacuation.settings import EvacuationSettings
 from services.evacuation.watching import Escalation, Proposer
 
 GROUP = "evacuation"
+_FORGET_EVERY_S = 600.0
 _log = logging.getLogger(__name__)
 
 
@@ -34,15 +40,24 @@ async def run(
     escalation = Escalation(database, settings, clock)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(consumption.run(stop))
-        tasks.create_task(_escalate(escalation, settings.look_every_s, stop))
+        tasks.create_task(_again("unanswered proposals wait", escalation.look, settings.look_every_s, stop))
+        forget = partial(_forget_stills, database, timedelta(hours=settings.stills_kept_h), clock)
+        tasks.create_task(_again("old images stay", forget, _FORGET_EVERY_S, stop))
 
 
-async def _escalate(escalation: Escalation, every: float, stop: asyncio.Event) -> None:
-    """A round that fails is logged and made up for in the next."""
+async def _forget_stills(database: Database, kept: timedelta, clock: Clock) -> None:
+    async with database.transaction() as tx:
+        await cameras.purge(tx, clock() - kept)
+
+
+async def _again(
+    without: str, act: Callable[[], Coroutine[Any, Any, object]], every: float, stop: asyncio.Event
+) -> None:
+    """Do it until `stop`. A round that fails is logged (`without` it) and made up for in the next."""
     while not stop.is_set():
         try:
-            await escalation.look()
+            await act()
         except CityError as error:
-            _log.warning("unanswered proposals wait: %s", error)
+            _log.warning("%s: %s", without, error)
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), every)

@@ -25,6 +25,7 @@ class EvacuationSettings(BaseModel):
         default=300.0, gt=0, description="seconds until an unanswered proposal is raised with the next people"
     )
     look_every_s: float = Field(default=10.0, gt=0, description="how often unanswered proposals are looked for")
+    stills_kept_h: float = Field(default=72.0, gt=0, description="how long cameras' still images are kept, in hours")
     sender: str = Field(default="evacuation@city.example", description="`sender` of CAP documents")
     issuer: str = Field(default="市長", description="in whose name notices are issued")
     issuer_en: str = Field(default="Mayor", description="the same in English")

@@ -17,6 +17,8 @@ from services.evacuation.wording import Words
 
 KIND = "evacuation.order"
 PROPOSED = "evacuation.proposal"
+MATTER = "evacuation"
+"""As what residents ask to be told of it (`broker.delivery.personal`): in their browsers, by mail."""
 _SEVERITY = {0: "informational", 3: "high", 4: "critical", 5: "critical"}
 
 
@@ -40,6 +42,13 @@ def notice_of(order: Order, words: Words, districts: Sequence[District], url: st
         staff=order.mode is not Mode.ACTUAL,
         topic="evacuation/orders",
     )
+
+
+def resident_notice(order: Order, words: Words, url: str) -> Notice:
+    """The notice for residents who asked for it: the words without the borders, which a small device has no use for."""
+    body = {name: value for name, value in public_body(order, words, []).items() if name != "districts"}
+    link = f"{url}/cap/evacuation/{order.number}.xml"
+    return msgspec.structs.replace(notice_of(order, words, [], url), body={**body, "cap": link}, page="/")
 
 
 def proposal_notice(district: str, name: str, level: int, mode: Mode, number: str, *, again: bool) -> Notice:

@@ -62,8 +62,10 @@ async def deliver(
     allow_private: bool,
     within: float,
     gone: frozenset[int],
+    known: frozenset[int] = frozenset(),
 ) -> None:
-    """Post and return when the receiver has it (2xx). Raises `NotDelivered`; a status in `gone` ends all deliveries."""
+    """Post and return when the receiver has it (2xx, or `known`: it has it from before). Raises `NotDelivered`; a
+    status in `gone` ends all deliveries."""
     address = await resolve(url, allow_private=allow_private, within=within)
     try:
         async with asyncio.timeout(within):
@@ -74,9 +76,9 @@ async def deliver(
         raise NotDelivered(f"{type(error).__name__}: {error}") from error
     except httpx.InvalidURL as error:
         raise NotDelivered(f"{url!r} is no address: {error}", final=True) from error
-    if response.is_success:
-        return
     status = response.status_code
+    if response.is_success or status in known:
+        return
     raise NotDelivered(
         f"the receiver answered {status} {response.reason_phrase}".strip(),
         final=status in _HOPELESS,

@@ -31,9 +31,11 @@ from broker.errors import CityError
 from broker.ports import Database, Transaction
 from schemas.clock import Clock, utc_now
 from services.notify.channel import Channel, NotDelivered
+from services.notify.export import ExportChannel, load_exporter
 from services.notify.mail import MailChannel
 from services.notify.mqtt import MqttChannel, Publish
 from services.notify.settings import NotifySettings
+from services.notify.social import SERVICES, SocialChannel
 from services.notify.web_push import WebPushChannel
 from services.notify.webhook import WebhookChannel
 
@@ -46,8 +48,12 @@ def channels(
     clock: Clock = utc_now,
     push_key: SigningKey | None = None,
 ) -> dict[str, Channel]:
-    """The channels that are set up: webhooks always, mail with a server, MQTT with a publisher, browsers with a key."""
+    """The channels that are set up: webhooks and social networks always, mail with a server, MQTT with a publisher,
+    browsers with a key, other systems with an exporter."""
     made: dict[str, Channel] = {"webhook": WebhookChannel(settings, clock)}
+    made |= {name: SocialChannel(service, settings) for name, service in SERVICES.items()}
+    if settings.exporter:
+        made["export"] = ExportChannel(load_exporter(settings.exporter), settings)
     if settings.smtp_host:
         made["mail"] = MailChannel(settings, clock)
     if publish is not None:

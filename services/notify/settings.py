@@ -23,6 +23,11 @@ class NotifySettings(BaseModel):
     allow_private_targets: bool = Field(
         default=False, description="webhooks may go to private and loopback addresses (tests, an intranet)"
     )
+    exporter: str = Field(
+        default="",
+        description="function that makes documents for the channel `export` (Lアラート and its like), as"
+        " package.module:function; empty: such deliveries wait",
+    )
     smtp_host: str = Field(default="", description="mail server; empty: mail deliveries wait")
     smtp_port: int = Field(default=587, ge=1, le=65535, description="the mail server's port")
     smtp_user: str = Field(default="", description="user name at the mail server; empty: no log-in")

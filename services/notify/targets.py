@@ -7,17 +7,20 @@ from email.headerregistry import Address
 from broker.errors import Invalid
 from services.notify.guard import url_fault
 
-CHANNELS = ("webhook", "mail", "mqtt")
+CHANNELS = ("webhook", "mail", "mqtt", "line", "mastodon", "export")
+TOKENED = frozenset({"line", "mastodon"})
+"""Those that an account's access token opens."""
 """Those to which an operator may send; a browser (`webpush`) is added by the person who uses it."""
 
 
 def check_target(channel: str, target: str, *, allow_private: bool) -> None:
     """Return if `target` is one of `channel`'s. Raises `Invalid` naming what is wrong.
 
-    A webhook's, and a browser's at its push service, is an https address (http only where private addresses are
-    allowed), mail's an address, MQTT's one or more topic levels. Whether somebody is there is found out at delivery.
+    A webhook's, a social network's (https://api.line.me), another system's (`export`) and a browser's at its push
+    service is an https address (http only where private addresses are allowed), mail's an address, MQTT's one or more
+    topic levels. Whether somebody is there is found out at delivery.
     """
-    if channel in ("webhook", "webpush"):
+    if channel in ("webhook", "webpush", "line", "mastodon", "export"):
         fault = url_fault(target, allow_private=allow_private)
     elif channel == "mail":
         fault = _mail_fault(target)

@@ -15,7 +15,7 @@ from api_gateway.app import create_app
 from api_gateway.shared import SharedAnswers
 from broker.entities.merge import EntityUpdate
 from broker.store.entities import EntityWriter
-from schemas.clock import iso
+from schemas.clock import Clock, iso, utc_now
 from schemas.river import Mode
 from services.alerting.reading import FloodReading, StoredRules
 from services.alerting.rulebook import load_rules
@@ -53,11 +53,11 @@ def collection(*features: dict[str, Any]) -> dict[str, Any]:
 class Night:
     """The desk's city, its flood, and officers who speak to it over HTTP."""
 
-    def __init__(self, city: City, mode: Mode, **settings: Any) -> None:
+    def __init__(self, city: City, mode: Mode, *, clock: Clock = utc_now, **settings: Any) -> None:
         self.mode = mode
         self.settings = EvacuationSettings(**settings)
         writer = EntityWriter(city.services.outlet)
-        desk = EvacuationDesk(self.settings, mode, writer, public_url=SETTINGS.public_url)
+        desk = EvacuationDesk(self.settings, mode, writer, public_url=SETTINGS.public_url, clock=clock)
         flood = FloodReading(public_url=SETTINGS.public_url)
         services = dataclasses.replace(
             city.services,

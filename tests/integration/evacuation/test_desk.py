@@ -8,8 +8,13 @@ import httpx
 import pytest
 from lxml import etree
 
+from adapters.times import parse_time
+from broker.consent.register import add_person
 from broker.delivery.notice import Filter
+from broker.delivery.personal import leave, reach, ways_of
 from broker.delivery.queue import subscribe
+from broker.errors import NotFound
+from schemas.clock import utc_now
 from schemas.river import Mode
 from services.evacuation.watching import Escalation
 from tests.integration.evacuation.conftest import PREFIX, Night, collection, district, load, seen, wish
@@ -312,3 +317,59 @@ async def test_a_flood_notice_is_evidence_of_its_own(night: Night, officer: http
     await night.hear(notice, "FloodNotice", {**said, "ended": True}, minutes=1)
     [eba] = (await officer.get(f"{PREFIX}/desk")).json()["districts"]
     assert eba["proposal"]["level"] == 0
+
+
+async def test_residents_who_asked_are_told_in_their_own_ways(
+    night: Night, officer: httpx.AsyncClient, city: City
+) -> None:
+    """A browser or a mail box that asked for evacuation notices gets them, once, without the borders."""
+    async with city.database.system.transaction() as tx:
+        await add_person(tx, "fukui", "p1", utc_now(), name="福井 花子")
+        await add_person(tx, "fukui", "p2", utc_now(), name="福井 太郎")
+        own = await reach(tx, "fukui", "p1", "mail", "h@example.jp", ["evacuation", "tags"], utc_now())
+        await reach(tx, "fukui", "p2", "mail", "h@example.jp", ["evacuation"], utc_now())
+        await reach(tx, "fukui", "p2", "mail", "t@example.jp", ["tags"], utc_now())
+    asked = await wish(officer, "issue", "eba", level=4)
+    shown = (await officer.post(f"{PREFIX}/preview", json=asked)).json()
+    assert shown["channels"] == {"mail": 1}
+    order = (await officer.post(ORDERS, json=asked)).json()
+    progress = (await officer.get(f"{ORDERS}/{order['id']}")).json()["deliveries"]
+    assert progress == [{"channel": "mail", "state": "waiting", "count": 1}]
+    async with city.database.system.transaction() as tx:
+        [row] = await tx.fetch("select s.target, d.notice::text as notice from delivery d"
+                               " join subscriber s on s.id = d.subscriber_id")  # fmt: skip
+        assert row["target"] == "h@example.jp"
+        assert "geometry" not in row["notice"]
+        await leave(tx, "fukui", "p1", own, "evacuation")
+        assert [way.matters for way in await ways_of(tx, "fukui", "p1")] == [["tags"]]
+        with pytest.raises(NotFound):
+            await leave(tx, "fukui", "p1", own, "evacuation")
+
+
+async def test_a_clock_that_is_put_back_disorders_nothing(city: City) -> None:
+    """The gateway's clock was an hour ahead and is corrected between two notices."""
+    hands = [parse_time("2024-07-01T03:00:00+09:00")]
+    night = Night(city, Mode.ACTUAL, clock=lambda: hands[0])
+    await night.flood.gauge()
+    client = await night.officer()
+    try:
+        await load(client)
+        first = await issue(client, "eba", level=3)
+        hands[0] = parse_time("2024-07-01T02:00:00+09:00")
+        second = (await client.post(ORDERS, json=await wish(client, "correct", "eba", about=first["id"]))).json()
+        assert (first["number"], second["number"]) == (1, 2)
+        assert second["issuedAt"] < first["issuedAt"]
+        [public] = await in_force(night)
+        assert public["id"] == second["identifier"], "the later notice holds, whatever its clock said"
+        lifted = await client.post(ORDERS, json=await wish(client, "lift", "eba"))
+        assert lifted.status_code == 200, lifted.text
+        span = {"from": "2024-07-01T00:00:00+09:00", "to": "2024-07-01T12:00:00+09:00"}
+        lines = (await client.get(f"{PREFIX}/record", params=span)).json()["lines"]
+        kinds = [line["kind"] for line in reversed(lines) if line["kind"] in ("issue", "correct", "lift")]
+        assert kinds == ["issue", "correct", "lift"], "the record is in the order in which it was written"
+        table = (await client.get(f"{PREFIX}/record.csv", params=span)).content.decode("utf-8-sig")
+        assert table.index("発令") < table.index("訂正") < table.index("解除")
+        document = etree.fromstring((await client.get("/cap/evacuation/2.xml")).content)
+        assert document.findtext("{*}references", "").endswith("evacuation-1,2024-07-01T03:00:00+09:00")
+    finally:
+        await night.close()

@@ -72,6 +72,7 @@ async def test_from_the_command_to_the_officer(night: Night, officer: httpx.Asyn
     system = night.city.database.system
     async with system.transaction() as tx:
         await register(tx)
+    assert await Forecaster(system, EntityWriter(night.flood.stream)).look() == 0, "without a model nothing is forecast"
     said = cityos("forecast", "train", "--readings", FLOODS[0], "--test", FLOODS[1], "--test", FLOODS[2])
     lines = said.stdout.splitlines()
     rows, told = lines[:-9], lines[-9:]

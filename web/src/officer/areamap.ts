@@ -2,34 +2,12 @@
 import { createApi } from "../shared/api/client";
 import { h } from "../shared/dom/h";
 import { dictionaryOf, type LanguageCode } from "../shared/language/language";
-import { type Area, type Geometry, geometryOf } from "../shared/map/areas";
+import type { Area } from "../shared/map/areas";
+import { type Border, loadBorders } from "../shared/map/borders";
 import type { GaugeMap } from "../shared/map/map";
 import { shortGauge, spokenRest } from "../shared/stage/words";
 import type { Desk, District } from "./types";
 import type { OfficerWords } from "./words";
-
-const BORDERS = "/api/v1/evacuation/districts";
-const TIMEOUT_MS = 15_000;
-
-export interface Border {
-  readonly id: string;
-  readonly name: string;
-  readonly geometry: Geometry;
-}
-
-/** The borders in a GeoJSON answer; what cannot be drawn is passed over. */
-export function bordersOf(answer: unknown): Border[] {
-  const features =
-    typeof answer === "object" && answer !== null && "features" in answer ? answer.features : null;
-  if (!Array.isArray(features)) return [];
-  return features.flatMap(
-    (one: { id?: unknown; geometry?: unknown; properties?: { name?: unknown } | null }) => {
-      const geometry = geometryOf(one.geometry);
-      if (geometry === null || typeof one.id !== "string") return [];
-      return [{ id: one.id, name: String(one.properties?.name ?? one.id), geometry }];
-    },
-  );
-}
 
 /** How the desk's districts are drawn: what is in force comes before what is proposed. */
 export function areasOf(
@@ -142,9 +120,7 @@ export class AreaMap {
       .sort()
       .join("\n");
     if (named === this.known) return;
-    const answer = await fetch(BORDERS, { signal: AbortSignal.timeout(TIMEOUT_MS) });
-    if (!answer.ok) throw new Error(`${BORDERS}: status ${answer.status}`);
-    this.borders = bordersOf(await answer.json());
+    this.borders = await loadBorders();
     this.known = named;
     this.map?.fitAreas(areasOf(desk, this.borders, this.words, this.code));
   }

@@ -9,6 +9,8 @@ export interface Picking {
   readonly may: boolean;
   toggle(district: string, on: boolean): void;
   answer(district: string): Promise<void>;
+  /** Shows a camera's latest image. */
+  look(camera: string, district: string): Promise<void>;
 }
 
 export function time(text: string | null): string {
@@ -85,6 +87,9 @@ function card(district: District, desk: Desk, words: OfficerWords, picking: Pick
     proposal.missing.length > 0
       ? h("ul", { class: "facts gap" }, ...proposal.missing.map((text) => h("li", {}, text)))
       : null,
+    ...district.cameras.map((camera) =>
+      renderButton(words.camera(camera), () => picking.look(camera, district.name)),
+    ),
     proposal.escalatedAt !== null && waits ? h("p", { class: "gap" }, words.unanswered) : null,
     waits && picking.may ? renderButton(words.seen(district.name), () => picking.answer(district.id)) : null,
   );

@@ -2,7 +2,7 @@
 import type { Account } from "../shared/account/session";
 import { h } from "../shared/dom/h";
 import { renderButton } from "../shared/form/form";
-import { type Border, bordersOf } from "./areamap";
+import { type Border, bordersOf } from "../shared/map/borders";
 import type { OfficerWords } from "./words";
 
 interface Checked {

@@ -5,7 +5,8 @@ import type { Words } from "../shared/account/words";
 import { byId, h, setText } from "../shared/dom/h";
 import { say } from "../shared/form/form";
 import type { LanguageCode } from "../shared/language/language";
-import { AreaMap, type Border } from "./areamap";
+import type { Border } from "../shared/map/borders";
+import { AreaMap } from "./areamap";
 import { type Composing, composer, previewing } from "./compose";
 import { districtList, time } from "./districts";
 import { type Draft, dropDraft, emptyDraft, keepDraft, loadDraft } from "./draft";
@@ -29,6 +30,7 @@ class OfficerDesk {
   private readonly writing = h("div", {});
   private readonly sent = h("div", {});
   private readonly lines = h("div", {});
+  private readonly still = h("figure", { class: "still", tabindex: -1, hidden: true });
   private readonly map: AreaMap;
   private desk: Desk | null = null;
 
@@ -49,7 +51,11 @@ class OfficerDesk {
     return [
       this.top,
       card("map", words.map, h("div", { class: "card__body" }, this.map.picture, this.map.note)),
-      card("districts", words.districts, h("div", { class: "card__body" }, this.list, ...this.loading())),
+      card(
+        "districts",
+        words.districts,
+        h("div", { class: "card__body" }, this.still, this.list, ...this.loading()),
+      ),
       ...(this.account.may("evacuation:issue") ? [card("compose", words.compose, this.writing)] : []),
       card("orders", words.orders, this.sent),
       card(
@@ -58,6 +64,25 @@ class OfficerDesk {
         h("div", { class: "card__body" }, ...recordTools(this.handling()), this.lines),
       ),
     ];
+  }
+
+  /** The picture stays while the list below is drawn anew. */
+  private async look(camera: string, district: string): Promise<void> {
+    const path = `/api/v1/evacuation/cameras/${encodeURIComponent(camera)}/still`;
+    const headers = { Authorization: `Bearer ${await this.account.bearer()}` };
+    const answer = await fetch(path, { headers, signal: AbortSignal.timeout(15_000) });
+    if (!answer.ok) throw new Error(this.words.noStill(camera));
+    const taken = answer.headers.get("Last-Modified");
+    const title = this.words.still(
+      camera,
+      district,
+      time(taken === null ? null : new Date(taken).toISOString()),
+    );
+    const picture = h("img", { alt: title, src: URL.createObjectURL(await answer.blob()) });
+    picture.addEventListener("load", () => URL.revokeObjectURL(picture.src));
+    this.still.replaceChildren(picture, h("figcaption", {}, title));
+    this.still.hidden = false;
+    this.still.focus();
   }
 
   private loading(): readonly Node[] {
@@ -130,6 +155,7 @@ class OfficerDesk {
         this.keep();
         this.write();
       },
+      look: (camera, district) => this.look(camera, district),
       answer: async (district) => {
         await this.account.api("POST", "/api/v1/evacuation/answers", { districts: [district] });
         await this.refresh();

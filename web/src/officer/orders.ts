@@ -120,7 +120,13 @@ export function recordTools(handling: Handling): readonly HTMLElement[] {
       h("a", { href: address, download: name }).click();
       setTimeout(() => URL.revokeObjectURL(address), 60_000);
     });
-  const files = h("div", { class: "row" }, save("record.csv", words.csv), save("record.pdf", words.pdf));
+  const files = h(
+    "div",
+    { class: "row" },
+    save("record.csv", words.csv),
+    save("record.pdf", words.pdf),
+    h("a", { href: "review.html" }, words.review),
+  );
   if (!account.may("evacuation:issue")) return [files];
   const note = renderForm(
     [{ name: "text", label: words.handover, type: "textarea", required: true }],

@@ -35,6 +35,7 @@ export interface District {
   readonly households: number;
   readonly people: number;
   readonly needHelp: number;
+  readonly cameras: readonly string[];
   readonly proposal: {
     readonly level: number;
     readonly evidence: readonly Evidence[];

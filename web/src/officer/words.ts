@@ -33,6 +33,9 @@ const ja = {
   ahead: (hours: number, level: number, low: number, high: number) =>
     `${hours}時間後 ${level.toFixed(2)} m（${low.toFixed(2)}〜${high.toFixed(2)}）の見込み`,
   around: "雨量・ダム・洪水の通知",
+  camera: (camera: string) => `カメラ ${camera} の画像を見る`,
+  still: (camera: string, district: string, time: string) => `${district} カメラ ${camera}（${time}）`,
+  noStill: (camera: string) => `カメラ ${camera} の画像は届いていません。`,
   unanswered: "未応答のため次の担当へ知らせました",
   seen: (name: string) => `${name}の提案を確認した`,
   compose: "発令・解除",
@@ -78,6 +81,7 @@ const ja = {
   handover: "引継ぎを書く",
   addHandover: "記録に加える",
   csv: "CSVで保存",
+  review: "この夜を振り返る",
   pdf: "PDFで保存",
   refused: (why: string) => `できませんでした: ${why}`,
 };
@@ -114,6 +118,9 @@ const en: OfficerWords = {
   ahead: (hours, level, low, high) =>
     `in ${hours} h ${level.toFixed(2)} m (${low.toFixed(2)} to ${high.toFixed(2)})`,
   around: "Rain, dams and flood notices",
+  camera: (camera) => `See the picture of camera ${camera}`,
+  still: (camera, district, time) => `${district}, camera ${camera} (${time})`,
+  noStill: (camera) => `Camera ${camera} has sent no picture.`,
   unanswered: "Unanswered: the next people have been told",
   seen: (name) => `I have seen the proposal for ${name}`,
   compose: "Issue or lift",
@@ -159,6 +166,7 @@ const en: OfficerWords = {
   handover: "Write a hand-over note",
   addHandover: "Add to the record",
   csv: "Save as CSV",
+  review: "Review the night",
   pdf: "Save as PDF",
   refused: (why) => `Not done: ${why}`,
 };

@@ -3,7 +3,9 @@ import { openDesk } from "../shared/account/desk";
 import { type Account, loginAddress, request } from "../shared/account/session";
 import { h } from "../shared/dom/h";
 import { renderButton, say } from "../shared/form/form";
+import type { LanguageCode } from "../shared/language/language";
 import { type Shelter, sheltersOf } from "../shared/shelter/shelter";
+import { waysSection } from "../shared/ways/ways";
 import { type SafetyWords, STATES, type State, safetyWords } from "./words";
 
 interface Report {
@@ -147,18 +149,22 @@ function familyCard(answer: Answer, page: Page): HTMLElement {
   );
 }
 
-async function draw(main: HTMLElement, account: Account, words: SafetyWords): Promise<void> {
+async function draw(main: HTMLElement, account: Account, code: LanguageCode): Promise<void> {
+  const words = safetyWords(code);
   const [answer, shelters] = await Promise.all([
     request<Answer>("GET", PATH),
     request<unknown>("GET", "/api/v1/evacuation/shelters").then(sheltersOf, () => []),
   ]);
-  const page: Page = { account, words, shelters, redraw: () => draw(main, account, words) };
+  const page: Page = { account, words, shelters, redraw: () => draw(main, account, code) };
   const card = (title: string, ...body: Node[]) =>
     h("section", { class: "card" }, h("h2", {}, title), ...body);
+  const ways = waysSection(account, "evacuation", code, { title: words.waysTitle, note: words.waysNote });
+  await ways.redraw();
   main.replaceChildren(
     h("p", { class: "urgent" }, words.urgent),
     card(words.mineTitle, ownCard(answer.mine, page), sayForm(page)),
     card(words.familyTitle, familyCard(answer, page)),
+    ways.node,
   );
 }
 
@@ -167,5 +173,5 @@ openDesk("pageSafety", async (main, account) => {
     location.assign(loginAddress());
     return;
   }
-  await draw(main, account, safetyWords(document.documentElement.lang === "en" ? "en" : "ja"));
+  await draw(main, account, document.documentElement.lang === "en" ? "en" : "ja");
 });

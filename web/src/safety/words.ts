@@ -27,6 +27,9 @@ const ja = {
   failed: (why: string) => `知らせられませんでした: ${why}`,
   familyTitle: "家族などの安否",
   nobody: "あなたに知らせることに同意した人の、新しい知らせはありません。",
+  waysTitle: "避難の情報の受け取り方",
+  waysNote:
+    "避難の情報が出たとき、選んだところへ数秒のうちに届きます。地区は選べません。市内のすべての発令・訂正・解除が届きます。",
   askFamily: "家族の安否を見るには、次のアドレスを家族に送り、同意してもらってください",
 };
 
@@ -52,6 +55,9 @@ const en: SafetyWords = {
   failed: (why) => `Could not be told: ${why}`,
   familyTitle: "Family and others",
   nobody: "There is no word from anybody who consented to let you know.",
+  waysTitle: "How you are told of evacuation notices",
+  waysNote:
+    "Messages arrive within seconds where you choose: every notice of the city, whatever the district.",
   askFamily: "To see how your family is, send them this address and let them consent",
 };
 

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
-import { areasOf, bordersOf } from "../../src/officer/areamap";
+import { areasOf } from "../../src/officer/areamap";
 import type { Desk, District } from "../../src/officer/types";
 import { officerWords } from "../../src/officer/words";
+import { bordersOf } from "../../src/shared/map/borders";
 
 const geometry = {
   type: "Polygon",
@@ -23,6 +24,7 @@ function district(id: string, proposed: number, standing: number): District {
     households: 1,
     people: 2,
     needHelp: 0,
+    cameras: [],
     proposal: {
       level: proposed,
       evidence: [],

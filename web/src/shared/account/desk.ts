@@ -23,6 +23,7 @@ export type Title =
   | "pageStaff"
   | "pageOfficer"
   | "pageKeeper"
+  | "pageReview"
   | "pageSafety"
   | "pageRider"
   | "pageOperator"

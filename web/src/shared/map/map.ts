@@ -116,7 +116,9 @@ export class GaugeMap {
     const bounds = boundsOf(areas);
     if (bounds === null) return;
     this.fitted = true;
-    this.map.fitBounds(bounds, { padding: 36, maxZoom: 14, animate: false });
+    // Names stand above the districts' northern edges, and must not be cut off.
+    const padding = { top: 90, bottom: 36, left: 90, right: 90 };
+    this.map.fitBounds(bounds, { padding, maxZoom: 14, animate: false });
   }
 
   /** Marks one gauge, and brings it into the picture when it is outside. */

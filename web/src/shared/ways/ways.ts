@@ -31,13 +31,23 @@ interface Part {
 
 const ROOT = "/account/ways";
 
-function line({ account, words, redraw }: Part, way: Way): HTMLElement {
+/** One place is told of several matters, and this page is about one of them: the others stay as they are. */
+async function leave({ account, matter }: Part, way: Way): Promise<void> {
+  await account.change("DELETE", `${ROOT}/${way.id}?${new URLSearchParams({ matter })}`);
+}
+
+function withMatter(matter: string, way: Way | undefined): string[] {
+  return [...new Set([...(way?.matters ?? []), matter])];
+}
+
+function line(part: Part, way: Way): HTMLElement {
+  const { account, words, redraw } = part;
   const trial = renderButton(words.trial, async () => {
     await account.post(`${ROOT}/${way.id}/trial`);
     say(words.trialSent);
   });
   const remove = renderButton(words.remove, async () => {
-    await account.change("DELETE", `${ROOT}/${way.id}`);
+    await leave(part, way);
     await redraw();
     say(words.removed);
   });
@@ -54,21 +64,22 @@ function line({ account, words, redraw }: Part, way: Way): HTMLElement {
 
 type Here = Awaited<ReturnType<typeof pushState>>;
 
-function browser({ account, matter, words, redraw }: Part, { state, mark }: Here, ways: Ways): HTMLElement {
+function browser(part: Part, { state, mark }: Here, ways: Ways): HTMLElement {
+  const { account, matter, words, redraw } = part;
   if (state === "impossible") return h("p", { class: "quiet" }, words.hereImpossible);
   if (state === "refused") return h("p", { class: "quiet" }, words.hereRefused);
   const own = ways.ways.find((way) => mark !== "" && way.mark === mark);
-  if (own !== undefined) {
+  if (own?.matters.includes(matter)) {
     const stop = renderButton(words.hereStop, async () => {
-      await stopPush();
-      await account.change("DELETE", `${ROOT}/${own.id}`);
+      if (own.matters.length === 1) await stopPush();
+      await leave(part, own);
       await redraw();
       say(words.removed);
     });
     return h("div", { class: "stack" }, h("p", {}, words.hereOn), h("div", { class: "row" }, stop));
   }
   const start = renderButton(words.here, async () => {
-    const on = await startPush(account, ways.key, [matter]);
+    const on = await startPush(account, ways.key, withMatter(matter, own));
     await redraw();
     say(on ? words.started : words.hereDenied, !on);
   });
@@ -94,15 +105,21 @@ function webhook({ account, matter, words, redraw }: Part): HTMLElement {
 }
 
 /** How the person is told of one matter (`broker.delivery.personal.MATTERS`). */
-export function waysSection(account: Account, matter: string, code: LanguageCode): Section {
-  const words = wayWords(code);
+export function waysSection(
+  account: Account,
+  matter: string,
+  code: LanguageCode,
+  said: Partial<Pick<WayWords, "title" | "note">> = {},
+): Section {
+  const words = { ...wayWords(code), ...said };
   const list = h("div", { class: "stack" });
   const part: Part = { account, matter, words, redraw: () => draw() };
   const draw = async (): Promise<void> => {
     const [ways, here] = await Promise.all([request<Ways>("GET", ROOT), pushState()]);
     const mine = ways.ways.filter((way) => way.matters.includes(matter));
     const mail = renderButton(words.mail, async () => {
-      await account.post(`${ROOT}/mail`, { matters: [matter] });
+      const known = ways.ways.find((way) => way.channel === "mail");
+      await account.post(`${ROOT}/mail`, { matters: withMatter(matter, known) });
       await draw();
       say(words.started);
     });
