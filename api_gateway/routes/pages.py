@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 import os
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,6 +15,8 @@ from starlette.types import Scope
 
 _FOREVER = "public, max-age=31536000, immutable"
 _ASK_AGAIN = "no-cache"
+_ENDINGS = {"br": ".br", "gzip": ".gz"}
+_NEVER = re.compile(r"q=0(\.0{0,3})?")
 
 
 def content_security_policy(tile_url: str | None) -> str:
@@ -28,7 +31,7 @@ def content_security_policy(tile_url: str | None) -> str:
 class Pages(StaticFiles):
     """Files of the built pages. What Vite names by its content (under assets/) never changes; all else is asked for.
 
-    A file that the build compressed beforehand (`NAME.gz`) goes out so to whoever accepts it.
+    A file that the build compressed beforehand (`NAME.br`, `NAME.gz`) goes out so to whoever accepts it.
     """
 
     def __init__(self, folder: Path, tile_url: str | None) -> None:
@@ -37,10 +40,10 @@ class Pages(StaticFiles):
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         asked = "index.html" if path in ("", ".") else path
-        packed = _accepts_gzip(scope) and self.lookup_path(f"{asked}.gz")[1] is not None
-        response = await super().get_response(f"{asked}.gz" if packed else path, scope)
+        packed = next((one for one in _accepted(scope) if self.lookup_path(asked + _ENDINGS[one])[1] is not None), None)
+        response = await super().get_response(asked + _ENDINGS[packed] if packed else path, scope)
         if packed:
-            response.headers["Content-Encoding"] = "gzip"
+            response.headers["Content-Encoding"] = packed
             response.headers["Content-Type"] = _content_type(asked)
         hashed = path.startswith(f"assets{os.sep}") and response.status_code in (200, 304)
         response.headers["Vary"] = "Accept-Encoding"
@@ -50,9 +53,11 @@ class Pages(StaticFiles):
         return response
 
 
-def _accepts_gzip(scope: Scope) -> bool:
-    accepted = Headers(scope=scope).get("accept-encoding", "")
-    return any(part.strip().partition(";")[0] == "gzip" for part in accepted.split(","))
+def _accepted(scope: Scope) -> list[str]:
+    """The codings that the client takes, the smaller one first; what it gives the weight 0 it does not take."""
+    parts = [part.split(";") for part in Headers(scope=scope).get("accept-encoding", "").split(",")]
+    taken = {name.strip() for name, *more in parts if not any(_NEVER.fullmatch(one.strip()) for one in more)}
+    return [coding for coding in _ENDINGS if coding in taken]
 
 
 def _content_type(name: str) -> str:

@@ -1,7 +1,7 @@
-// Writes a gzip twin beside every text file of the build, so that a server sends it without any work of its own.
+// Writes gzip and Brotli twins beside every text file of the build, so that a server sends them without any work.
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { gzipSync } from "node:zlib";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 
 const TEXT = /\.(html|js|css|svg|geojson)$/;
 
@@ -18,7 +18,9 @@ export function precompress() {
       for (const name of await readdir(folder, { recursive: true })) {
         if (!TEXT.test(name)) continue;
         const path = join(folder, name);
-        await writeFile(`${path}.gz`, gzipSync(await readFile(path), { level: 9 }));
+        const text = await readFile(path);
+        await writeFile(`${path}.gz`, gzipSync(text, { level: 9 }));
+        await writeFile(`${path}.br`, brotliCompressSync(text));
       }
     },
   };

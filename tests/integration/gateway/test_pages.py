@@ -25,3 +25,22 @@ async def test_what_the_build_compressed_goes_out_compressed_to_whoever_accepts_
     assert packed.headers["content-type"].startswith("text/javascript")
     assert "content-encoding" not in plain.headers
     assert packed.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+
+
+async def test_the_smallest_coding_that_is_taken_goes_out(tmp_path: Path) -> None:
+    for ending, body in (("", b"plain"), (".gz", gzip.compress(b"plain")), (".br", b"as Brotli")):
+        (tmp_path / f"index.html{ending}").write_bytes(body)
+    app = Starlette(routes=[Mount("/", Pages(tmp_path, None))])
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://city") as client:
+        for accepted, coding in (
+            ("gzip, br", "br"),
+            ("gzip, br;q=0", "gzip"),
+            ("br; q=0.000, gzip;q=0.0", None),
+            ("br;q=0.5", "br"),
+            ("", None),
+        ):
+            async with client.stream("GET", "/", headers={"Accept-Encoding": accepted}) as answer:
+                raw = b"".join([part async for part in answer.aiter_raw()])
+            assert answer.headers.get("content-encoding") == coding, accepted
+            assert raw == {"br": b"as Brotli", "gzip": gzip.compress(b"plain"), None: b"plain"}[coding]
+            assert answer.headers["content-type"] == "text/html; charset=utf-8"

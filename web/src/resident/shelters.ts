@@ -38,6 +38,10 @@ export function createShelters(store: Store): (state: State, before: State) => v
   const link = byId("shelters-safety", HTMLAnchorElement);
   let drawn = "";
   let opened = false;
+  // What is folded away would be missing on paper.
+  window.addEventListener("beforeprint", () => {
+    box.open = true;
+  });
 
   const draw = ({ words: { code }, shelters }: State) => {
     const key = JSON.stringify([code, shelters]);
