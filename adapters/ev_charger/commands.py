@@ -1,11 +1,11 @@
 """Commands to stations, in the city's words, as requests of either version; and whether the answer means done. Pure.
 
-`remote-start` {connector, token}, `remote-stop` {transaction}, `reset` {kind}, `unlock` {connector}, `trigger`
-{message, connector}, `availability` {connector, operative}, `get-configuration` {keys}, `set-configuration` {key,
-value}, `limit` {connector, watts, transaction}, `clear-limit` {connector}, `schedule` {connector, seconds}, `reserve`
-{connector, token, number, until}, `cancel-reservation` {number}, `local-list` {version, tokens, whole}, `local-list-
-version`, `clear-cache`, `diagnostics` {url}, `firmware` {url, at}, `data-transfer` {vendor, message, data}. Variables
-of 2.0.1 are named `Component.Variable`.
+`remote-start` {connector, token, watts}, `remote-stop` {transaction}, `reset` {kind, connector (2.0.1)}, `unlock`
+{connector}, `trigger` {message, connector}, `availability` {connector, operative}, `get-configuration` {keys},
+`set-configuration` {key, value}, `limit` {connector, watts, transaction}, `clear-limit` {connector}, `schedule`
+{connector, seconds, unit}, `reserve` {connector, token, number, until}, `cancel-reservation` {number}, `local-list`
+{version, tokens, whole}, `local-list-version`, `clear-cache`, `diagnostics` {url}, `firmware` {url, at},
+`data-transfer` {vendor, message, data}. Variables of 2.0.1 are named `Component.Variable`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ _STACK = 1
 _DONE = frozenset({"Accepted", "Unlocked", "RebootRequired", "AcceptedCanceled", "EmptyResultSet", "NoProfile"})
 _NOTHING_TO_CLEAR = "Unknown"
 _Arguments = Mapping[str, Any]
+_Maker = Callable[[_Arguments, int], tuple[str, dict[str, Any]]]
 _SHOWN = 300
 
 
@@ -98,6 +99,14 @@ def _limit_201(a: _Arguments, number: int) -> tuple[str, dict[str, Any]]:
     return "SetChargingProfile", {"evseId": int(a["connector"]), "chargingProfile": profile}
 
 
+def _first_limit(maker: _Maker, member: str, a: _Arguments, number: int) -> dict[str, Any] | None:
+    """The limit that a transaction begins with, where one is asked for: of a transaction that has no id yet."""
+    if "watts" not in a:
+        return None
+    profile: dict[str, Any] = maker({"connector": 1, **a, "transaction": 1}, number)[1][member]
+    return {name: value for name, value in profile.items() if name != "transactionId"}
+
+
 def _token(text: Any) -> dict[str, Any]:
     return {"idToken": str(text), "type": "ISO14443"}
 
@@ -134,12 +143,12 @@ def _local_201(a: _Arguments, _: int) -> tuple[str, dict[str, Any]]:
     }  # fmt: skip
 
 
-_Maker = Callable[[_Arguments, int], tuple[str, dict[str, Any]]]
 _RESETS_201 = {"Soft": "OnIdle", "Hard": "Immediate", "OnIdle": "OnIdle", "Immediate": "Immediate"}
 
 _IN_16: Mapping[str, _Maker] = {
-    "remote-start": lambda a, _: (
-        "RemoteStartTransaction", {"idTag": str(a["token"]), "connectorId": a.get("connector")}),
+    "remote-start": lambda a, n: (
+        "RemoteStartTransaction", {"idTag": str(a["token"]), "connectorId": a.get("connector"),
+                                   "chargingProfile": _first_limit(_limit_16, "csChargingProfiles", a, n)}),
     "remote-stop": lambda a, _: ("RemoteStopTransaction", {"transactionId": int(a["transaction"])}),
     "reset": lambda a, _: ("Reset", {"type": str(a.get("kind", "Soft"))}),
     "unlock": lambda a, _: ("UnlockConnector", {"connectorId": int(a["connector"])}),
@@ -152,7 +161,8 @@ _IN_16: Mapping[str, _Maker] = {
     "limit": _limit_16,
     "clear-limit": lambda a, _: ("ClearChargingProfile", {"id": LIMIT_PROFILE + int(a["connector"])}),
     "schedule": lambda a, _: ("GetCompositeSchedule", {
-        "connectorId": int(a["connector"]), "duration": int(a.get("seconds", 3600))}),
+        "connectorId": int(a["connector"]), "duration": int(a.get("seconds", 3600)),
+        "chargingRateUnit": a.get("unit")}),
     "reserve": lambda a, n: ("ReserveNow", {
         "connectorId": int(a["connector"]), "expiryDate": str(a["until"]), "idTag": str(a["token"]),
         "reservationId": int(a.get("number", n))}),
@@ -168,9 +178,11 @@ _IN_16: Mapping[str, _Maker] = {
 
 _IN_201: Mapping[str, _Maker] = {
     "remote-start": lambda a, n: ("RequestStartTransaction", {
-        "idToken": _token(a["token"]), "remoteStartId": n, "evseId": a.get("connector")}),
+        "idToken": _token(a["token"]), "remoteStartId": n, "evseId": a.get("connector"),
+        "chargingProfile": _first_limit(_limit_201, "chargingProfile", a, n)}),
     "remote-stop": lambda a, _: ("RequestStopTransaction", {"transactionId": str(a["transaction"])}),
-    "reset": lambda a, _: ("Reset", {"type": _RESETS_201[str(a.get("kind", "Soft"))]}),
+    "reset": lambda a, _: ("Reset", {
+        "type": _RESETS_201[str(a.get("kind", "Soft"))], "evseId": a.get("connector")}),
     "unlock": lambda a, _: ("UnlockConnector", {"evseId": int(a["connector"]), "connectorId": int(a.get("plug", 1))}),
     "trigger": _trigger_201,
     "availability": lambda a, _: ("ChangeAvailability", {
@@ -182,7 +194,7 @@ _IN_201: Mapping[str, _Maker] = {
     "limit": _limit_201,
     "clear-limit": lambda a, _: ("ClearChargingProfile", {"chargingProfileId": LIMIT_PROFILE + int(a["connector"])}),
     "schedule": lambda a, _: ("GetCompositeSchedule", {
-        "evseId": int(a["connector"]), "duration": int(a.get("seconds", 3600))}),
+        "evseId": int(a["connector"]), "duration": int(a.get("seconds", 3600)), "chargingRateUnit": a.get("unit")}),
     "reserve": lambda a, n: ("ReserveNow", {
         "id": int(a.get("number", n)), "expiryDateTime": str(a["until"]), "idToken": _token(a["token"]),
         "evseId": int(a["connector"])}),

@@ -13,7 +13,7 @@ from broker.errors import Invalid
 
 UNTIL = "2026-11-22T00:00:00Z"
 ARGUMENTS: dict[str, dict[str, Any]] = {
-    "remote-start": {"connector": 1, "token": "CARD-1"},
+    "remote-start": {"connector": 1, "token": "CARD-1", "watts": 3000},
     "remote-stop": {"transaction": "17"},
     "reset": {"kind": "Hard"},
     "unlock": {"connector": 1},
@@ -23,7 +23,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "set-configuration": {"key": "OCPPCommCtrlr.HeartbeatInterval", "value": 300},
     "limit": {"connector": 1, "watts": 3333.33, "transaction": "17"},
     "clear-limit": {"connector": 1},
-    "schedule": {"connector": 1},
+    "schedule": {"connector": 1, "unit": "W"},
     "reserve": {"connector": 1, "token": "CARD-1", "until": UNTIL},
     "cancel-reservation": {"number": 3},
     "local-list": {"version": 4, "tokens": ["CARD-1", "CARD-2"]},
@@ -51,6 +51,15 @@ async def test_a_limit_may_be_written_in_amperes(version: Version) -> None:
     asked = request_of(version, "limit", {"connector": 1, "watts": 3000, "unit": "A", "phases": 1}, 7)
     await validate_payload(Call("1", asked.action, dict(asked.payload)), version)
     assert "'limit': 15.0" in str(asked.payload)
+
+
+@pytest.mark.parametrize("version", get_args(Version))
+def test_a_remote_start_may_bring_its_limit(version: Version) -> None:
+    profile = request_of(version, "remote-start", ARGUMENTS["remote-start"], 7).payload["chargingProfile"]
+    assert profile["chargingProfilePurpose"] == "TxProfile"
+    assert "transactionId" not in profile
+    plain = request_of(version, "remote-start", {"token": "CARD-1"}, 7).payload
+    assert "chargingProfile" not in plain
 
 
 def test_what_is_missing_or_wrong_is_named() -> None:
