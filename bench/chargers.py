@@ -14,6 +14,7 @@ import json
 import os
 import random
 import secrets
+import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -141,12 +142,15 @@ async def measure(city: WholeCity, database: Database, stations: Sequence[Simula
     began = time.monotonic()
     await _all(come(each, gate, coming) for each in stations)
     came_s = time.monotonic() - began
+    _tell(f"{count} stations are connected after {came_s:.1f} s")
     await _all(begin(each, starting) for each in stations)
+    _tell("a car is at each; they live on")
     used, began = cpu_seconds([pid]), time.monotonic()
     await _all(live(each, began + EVERY_S + SECONDS, living) for each in stations)
     spent = time.monotonic() - began
     full_mb = memory_mb({"chargers": [pid]})["chargers"]
     cpu = (cpu_seconds([pid]) - used) / spent
+    _tell("the central system is killed")
     city.kill("chargers")
     began = time.monotonic()
     await _all(come_back(each, gate, back) for each in stations)
@@ -175,6 +179,10 @@ async def _all(acts: Any) -> None:
     async with asyncio.timeout(LIMIT_S), asyncio.TaskGroup() as group:
         for act in acts:
             group.create_task(act)
+
+
+def _tell(text: str) -> None:
+    print(f"   {time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
 async def run(counts: Sequence[int]) -> dict[str, Any]:

@@ -1,9 +1,12 @@
 -- name: stations
-select t.name as tenant, d.id, d.status as device_status, coalesce(d.entity_id, '') as entity_id, s.refused, s.connected
+select t.name as tenant, d.id, d.status as device_status, coalesce(d.entity_id, '') as entity_id, s.refused, s.connected,
+    (select jsonb_object_agg(a.key, a.value -> 'value')::text from jsonb_each(e.doc) a
+     where a.key in ('status', 'availableCapacity', 'connectors', 'powerConsumption', 'capacity', 'socketNumber')) as shown
 from unnest($1::text[], $2::text[]) asked (tenant, id)
 join tenant t on t.name = asked.tenant
 join device d on d.tenant_id = t.id and d.id = asked.id
 left join charging_station s on s.tenant_id = d.tenant_id and s.id = d.id
+left join entity e on e.tenant_id = d.tenant_id and e.id = coalesce(d.entity_id, 'urn:ngsi-ld:EVChargingStation:' || d.id)
 
 -- name: booted
 insert into charging_station (tenant_id, id, protocol, vendor, model, serial, firmware, booted_at, connected)

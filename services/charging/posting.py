@@ -93,9 +93,12 @@ class Posting:
         stations, connectors = await self._read_stations(self._touched), await self._read_connectors()
         for (tenant, station), row in sorted(stations.items()):
             plugs = [connector_of(each) for each in connectors[tenant, station]]
-            attributes = station_entity(plugs, connected=bool(row["connected"]), at=self._now)
-            urn = row["entity_id"] or station_urn(station)
-            by_tenant.setdefault(tenant, []).append(EntityUpdate(urn, ("EVChargingStation",), attributes))
+            shown = json.loads(row["shown"]) if row["shown"] else {}
+            told = station_entity(plugs, connected=bool(row["connected"]), at=self._now)
+            # A station that comes back as it was, or draws what it drew, is no news for those who follow entities.
+            if news := {name: each for name, each in told.items() if shown.get(name) != each["value"]}:
+                urn = row["entity_id"] or station_urn(station)
+                by_tenant.setdefault(tenant, []).append(EntityUpdate(urn, ("EVChargingStation",), news))
         for (tenant, urn), session in sorted(self._sessions.items()):
             attributes = session_entity(session, self._persons.get((tenant, urn)))
             update = EntityUpdate(urn, ("EVChargingSession",), attributes)
