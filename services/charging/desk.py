@@ -19,7 +19,7 @@ from services.charging.disaster import supply
 from services.charging.faults import explained
 from services.charging.posting import connector_of
 from services.charging.sessions import Session, parse
-from services.charging.stations import status_of, use_of
+from services.charging.stations import status_of, use_of, uses_of
 
 _SQL = load("services.charging", "desk")
 _PROPOSED_FROM = frozenset({Stage.EVACUATION.value, Stage.DANGER.value, Stage.OVERFLOW.value})
@@ -70,9 +70,7 @@ class Opening(NamedTuple):
 
 async def stations(tx: Transaction) -> list[dict[str, Any]]:
     """Every station with its connectors, their faults in words, and its open sessions."""
-    connectors: defaultdict[str, list[Any]] = defaultdict(list)
-    for row in await tx.fetch(_SQL["connectors"]):
-        connectors[row["station"]].append(row)
+    connectors = await _connectors(tx)
     running: defaultdict[str, list[Session]] = defaultdict(list)
     for row in await tx.fetch(_SQL["open_sessions"]):
         session = parse(json.loads(row["state"]))
@@ -82,13 +80,28 @@ async def stations(tx: Transaction) -> list[dict[str, Any]]:
 
 async def public(tx: Transaction) -> list[dict[str, Any]]:
     """What anybody may know: where stations are, and how many connectors are free, in use or out of order."""
+    connectors = await _connectors(tx)
     shown = []
-    for station in await stations(tx):
-        uses = [each["use"] for each in station["connectors"]]
-        counts = {use: uses.count(use) for use in ("free", "in-use", "out-of-order", "unknown")}
-        names = ("id", "name", "location", "status")
-        shown.append({**{name: station[name] for name in names}, "connectors": counts})
+    for row in await tx.fetch(_SQL["public"]):
+        plugs, connected = [connector_of(each) for each in connectors[row["id"]]], row["connected"]
+        uses = uses_of(plugs, connected=connected)
+        shown.append(
+            {
+                "id": row["id"],
+                "name": row["name"],
+                "location": row["location"] and json.loads(row["location"]),
+                "status": status_of(plugs, connected=connected),
+                "connectors": {use: uses.count(use) for use in ("free", "in-use", "out-of-order", "unknown")},
+            }
+        )
     return shown
+
+
+async def _connectors(tx: Transaction) -> defaultdict[str, list[Any]]:
+    found: defaultdict[str, list[Any]] = defaultdict(list)
+    for row in await tx.fetch(_SQL["connectors"]):
+        found[row["station"]].append(row)
+    return found
 
 
 async def sessions(tx: Transaction, limit: int) -> list[dict[str, Any]]:

@@ -7,6 +7,14 @@ left join entity e on e.tenant_id = s.tenant_id
     and e.id = coalesce(d.entity_id, 'urn:ngsi-ld:EVChargingStation:' || s.id)
 order by s.id
 
+-- name: public
+select s.id, s.connected, coalesce(e.doc #>> '{name,value}', s.id) as name, (e.doc #> '{location,value}')::text as location
+from charging_station s
+left join device d on d.tenant_id = s.tenant_id and d.id = s.id
+left join entity e on e.tenant_id = s.tenant_id
+    and e.id = coalesce(d.entity_id, 'urn:ngsi-ld:EVChargingStation:' || s.id)
+order by s.id
+
 -- name: connectors
 select c.station, c.connector, c.status, c.error, c.info, c.power_w, c.status_at, c.most_w, c.phases, c.unit, l.watts
 from charging_connector c

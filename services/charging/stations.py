@@ -12,6 +12,7 @@ from services.charging.sessions import Session
 
 Use = Literal["free", "in-use", "out-of-order", "unknown"]
 _IN_USE = frozenset({"Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing", "Reserved", "Occupied"})
+_OUT = frozenset({"Unavailable", "Faulted"})
 _ALMOST = 0.25
 
 
@@ -38,13 +39,20 @@ def use_of(connector: Connector, *, connected: bool) -> Use:
     return "in-use" if connector.status in _IN_USE else "out-of-order"
 
 
+def uses_of(connectors: Sequence[Connector], *, connected: bool) -> list[Use]:
+    """Of each connector whether somebody could charge there; at none where the station as a whole is out of order."""
+    whole = next((each for each in connectors if each.number == 0), None)
+    plugs = [each for each in connectors if each.number > 0]
+    if connected and whole is not None and whole.status in _OUT:
+        return ["out-of-order" for _ in plugs]
+    return [use_of(each, connected=connected) for each in plugs]
+
+
 def status_of(connectors: Sequence[Connector], *, connected: bool) -> str:
     """`status` of EVChargingStation in Smart Data Models: `empty` is all free, `full` none free."""
-    plugs = [each for each in connectors if each.number > 0]
-    uses = [use_of(each, connected=connected) for each in plugs]
-    whole = next((each for each in connectors if each.number == 0), None)
+    uses = uses_of(connectors, connected=connected)
     working = [use for use in uses if use in ("free", "in-use")]
-    if not working or (whole is not None and whole.status in ("Unavailable", "Faulted")):
+    if not working:
         return "outOfService"
     if len(working) < len(uses):
         return "withIncidence"
@@ -59,7 +67,7 @@ def status_of(connectors: Sequence[Connector], *, connected: bool) -> str:
 def station_entity(connectors: Sequence[Connector], *, connected: bool, at: datetime) -> dict[str, Any]:
     """Attributes of the EVChargingStation that follow from its connectors."""
     plugs = [each for each in connectors if each.number > 0]
-    uses = [use_of(each, connected=connected) for each in plugs]
+    uses = uses_of(connectors, connected=connected)
     values: dict[str, Any] = {
         "status": status_of(connectors, connected=connected),
         "availableCapacity": uses.count("free"),
