@@ -105,12 +105,13 @@ async def begin(station: SimulatedStation, figures: Figures) -> None:
 
 async def live(station: SimulatedStation, until: float, figures: Figures) -> None:
     """A heartbeat and a meter value a minute, at times of its own, until `until` (monotonic)."""
-    await asyncio.sleep(random.uniform(0, EVERY_S))
-    while time.monotonic() < until:
+    pause = random.uniform(0, EVERY_S)
+    while time.monotonic() + pause < until:
+        await asyncio.sleep(pause)
         await timed(figures, station.heartbeat)
         station.charge(timedelta(seconds=EVERY_S), 3000)
         await timed(figures, lambda: station.meter(power_w=3000))
-        await asyncio.sleep(EVERY_S * random.uniform(0.9, 1.1))
+        pause = EVERY_S * random.uniform(0.9, 1.1)
 
 
 async def come_back(station: SimulatedStation, gate: asyncio.Semaphore, figures: Figures) -> None:
