@@ -84,8 +84,25 @@ async def test_a_limit_is_held_cars_come_and_go_and_a_disaster_changes_the_order
     assert (await api.get("/api/v1/chargers/disaster")).json()["open"]["because"] == opening["because"]
     assert (await api.delete("/api/v1/chargers/disaster")).status_code == 204
     await settled(balancer, stations, [1200, 6000, 3000])
+    await _is_held_by_its_feeder(api, balancer, stations)
     lines = await central.rows("select action from audit where action like 'charging.%' order by action")
     assert {line["action"] for line in lines} >= {"charging.disaster.open", "charging.disaster.close", "charging.site"}
+
+
+async def _is_held_by_its_feeder(api: httpx.AsyncClient, balancer: Balancer, stations: list[SimulatedStation]) -> None:
+    """The site becomes part of a feeder whose limit is lower; both have their chart."""
+    hall = {"name": "公民館", "limitW": 9000}
+    assert (await api.put("/api/v1/chargers/sites/hall", json={**hall, "partOf": "feeder"})).status_code == 400
+    assert (await api.put("/api/v1/chargers/sites/feeder", json={"limitW": 7500})).status_code == 204
+    assert (await api.put("/api/v1/chargers/sites/hall", json={**hall, "partOf": "feeder"})).status_code == 204
+    await settled(balancer, stations, [1200, 6000, 1500])
+    ring = await api.put("/api/v1/chargers/sites/feeder", json={"limitW": 7500, "partOf": "hall"})
+    assert (ring.status_code, ring.json()["field"]) == (400, "partOf")
+    for site, limit in (("hall", 9000), ("feeder", 7500)):
+        load = (await api.get(f"/api/v1/chargers/sites/{site}/load")).json()["load"]
+        assert load[-1]["limitW"] == limit
+    shown = {site["id"]: site for site in (await api.get("/api/v1/chargers/sites")).json()["sites"]}
+    assert shown["feeder"]["stations"] == ["A", "B", "C"]
 
 
 async def test_staff_command_and_see_and_strangers_see_what_is_free(central: Central, api: httpx.AsyncClient) -> None:
