@@ -24,7 +24,7 @@ from api_gateway.routes.bus_forms import (
     service_of,
     time,
 )
-from api_gateway.routes.buses import Journey, arranged, quoted
+from api_gateway.routes.buses import Change, Journey, arranged, changed, quoted
 from broker.errors import Conflict, Forbidden, NotFound
 from schemas.clock import iso
 from services.dispatch.people import Rider, digits
@@ -162,15 +162,27 @@ async def my_journey(
     return answer(await arranged(request, caller.tenant, body, rider.id, f"{caller.subject.id}:{idempotency_key}"), 201)
 
 
+@router.put("/me/bookings/{booking}", summary="Change my booking to another offer")
+async def my_change(request: Request, booking: str, body: Change) -> Response:
+    """The old booking ends and the new one begins, or nothing changes."""
+    caller, rider = await _rider_of(request, Action.WRITE)
+    await _mine(request, caller, rider, booking)
+    return answer(await changed(request, caller.tenant, booking, body))
+
+
 @router.delete("/me/bookings/{booking}", summary="Cancel my booking", status_code=204)
 async def my_cancel(request: Request, booking: str) -> Response:
     """Again is no error. 409 once the bus is on its way."""
     caller, rider = await _rider_of(request, Action.WRITE)
-    service = service_of(request)
-    if (await service.booking(caller.tenant, booking)).rider != rider.id:
-        raise NotFound(f"there is no booking {booking!r}")
-    await service.desk.cancel(caller.tenant, booking)
+    await _mine(request, caller, rider, booking)
+    await service_of(request).desk.cancel(caller.tenant, booking)
     return Response(status_code=204)
+
+
+async def _mine(request: Request, caller: Caller, rider: Rider, booking: str) -> None:
+    """Raises `NotFound` for what somebody else booked, as for what nobody did."""
+    if (await service_of(request).booking(caller.tenant, booking)).rider != rider.id:
+        raise NotFound(f"there is no booking {booking!r}")
 
 
 async def _person(request: Request, action: Action) -> Caller:

@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { bars } from "../src/dispatcher/gantt";
+import { geometryOf } from "../src/dispatcher/roads";
 import { nextStop, pending, ReportQueue } from "../src/driver/queue";
 import { topOf } from "../src/manager/plot";
 import { clock, dayOf, daysAfter, instant, soon } from "../src/shared/bus/time";
 import type { Report, Task } from "../src/shared/bus/types";
+import { busWords } from "../src/shared/bus/words";
 
 function task(booking: string, boards: boolean, minute: number, more: Partial<Task> = {}): Task {
   const at = new Date(Date.UTC(2026, 10, 24, 0, minute)).toISOString();
@@ -108,5 +110,26 @@ describe("times and scales", () => {
 
   it("end a scale at a round number", () => {
     expect([0, 3, 17, 400].map((value) => topOf([value]))).toEqual([1, 5, 20, 500]);
+  });
+});
+
+describe("a road that is drawn", () => {
+  const words = busWords("ja");
+  const text = "35.95, 136.20\n\n３５．９６、136.21 \n";
+
+  it("is a line of longitude and latitude, or an area that ends where it begins", () => {
+    const line = [
+      [136.2, 35.95],
+      [136.21, 35.96],
+    ];
+    expect(geometryOf(text, false, words)).toEqual({ type: "LineString", coordinates: line });
+    const area = geometryOf(`${text}35.97 136.2`, true, words);
+    expect(area).toEqual({ type: "Polygon", coordinates: [[...line, [136.2, 35.97], line[0]]] });
+  });
+
+  it("says which line is no point, and how many are missing", () => {
+    expect(() => geometryOf("136.20, 35.95", false, words)).toThrow("136.20, 35.95");
+    expect(() => geometryOf("35.95", false, words)).toThrow("「35.95」");
+    expect(() => geometryOf(text, true, words)).toThrow("3つ以上");
   });
 });

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from datetime import date, timedelta
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -83,9 +84,42 @@ def test_an_operator_books_by_keyboard_alone_within_a_minute(
     expect(page.locator("[data-rider]").first).to_be_focused()
     keys.press("Enter")
     expect(page.locator("#bookings")).to_contain_text("駅前 → 市民病院")
+    page.locator("#bookings").get_by_role("button", name="変更する").click()
+    expect(page.locator("#call")).to_contain_text("変更する予約")
+    expect(page.locator("[name=to]")).to_have_value("市民病院")
+    page.locator("[name=to]").fill("温泉")
+    page.get_by_role("button", name="空きを調べる").click()
+    page.locator("#offers button").first.click(timeout=PATIENT)
+    expect(page.locator("#said")).to_have_text("変更しました", timeout=PATIENT)
+    page.locator("#next-call").click()
+    page.locator("#phone").fill("0776200001")
+    page.locator("[data-rider]").first.click()
+    expect(page.locator("#bookings")).to_contain_text("駅前 → 温泉")
+    expect(page.locator("#bookings .tag", has_text="予約中")).to_have_count(1)
     page.locator("#bookings").get_by_role("button", name="取り消す").click()
     page.get_by_role("button", name="本当に取り消しますか").click()
-    expect(page.locator("#bookings .tag")).to_have_text("取消", timeout=PATIENT)
+    expect(page.locator("#bookings .tag", has_text="取消")).to_have_count(2, timeout=PATIENT)
+    page.context.close()
+
+
+def test_a_weekly_ride_is_booked_on_each_of_its_days(browser: Browser, buses: BusCity, errors: list[str]) -> None:
+    buses.rider("週野 五郎", phone="0776-20-0005", home="eki")
+    page = watch(buses.enter(browser, "bus-operator", "bus-operator.html"), errors)
+    page.locator("#phone").fill("0776200005")
+    page.locator("[data-rider]").first.click()
+    page.locator("[name=to]").fill("病院")
+    first = date.fromisoformat(today()) + timedelta(days=1)
+    page.locator("[name=day]").fill(first.isoformat())
+    page.locator("[name=time]").fill("10:00")
+    page.get_by_text("毎週の予約").click()
+    page.get_by_label("月火水木金土日"[first.weekday()], exact=True).check()
+    page.get_by_role("button", name="空きを調べる").click()
+    expect(page.locator("#said")).to_contain_text("終わりの日の両方が必要です")
+    page.get_by_label("終わりの日").fill((first + timedelta(days=14)).isoformat())
+    fits_and_is_accessible(page, "bus-operator-weekly")
+    page.get_by_role("button", name="空きを調べる").click()
+    page.locator("#offers button").first.click(timeout=PATIENT)
+    expect(page.locator("#booked .read")).to_have_count(3, timeout=PATIENT)
     page.context.close()
 
 
@@ -126,9 +160,19 @@ def test_a_resident_books_in_few_steps_and_sees_when_the_bus_comes(
     page.get_by_role("button", name="戻る").click()
     expect(page.locator("#rides")).to_contain_text("温泉 → 町役場")
     fits_and_is_accessible(page, "bus-rider-home")
+    page.locator("#rides").get_by_role("button", name="変更する").click()
+    expect(page.locator("#steps")).to_contain_text("変更する予約")
+    page.locator("[name=day]").select_option(index=1)
+    page.locator("[name=time]").fill("13:00")
+    page.get_by_role("button", name="次へ").click()
+    page.get_by_role("button", name="空きを調べる").click()
+    page.locator("#offers button").first.click(timeout=PATIENT)
+    expect(page.get_by_role("heading", name="変更しました")).to_be_visible(timeout=PATIENT)
+    page.get_by_role("button", name="戻る").click()
+    expect(page.locator("#rides li")).to_have_count(2)
     page.locator("#rides").get_by_role("button", name="取り消す").click()
     page.get_by_role("button", name="本当に取り消しますか").click()
-    expect(page.locator("#rides .tag")).to_have_text("取消", timeout=PATIENT)
+    expect(page.locator("#rides .tag")).to_have_text(["取消", "取消"], timeout=PATIENT)
     page.context.close()
 
 
@@ -184,11 +228,25 @@ def test_a_dispatcher_sees_the_day_and_plans_it_anew(browser: Browser, buses: Bu
     assert buses.ask("GET", f"/riders/{lost['rider']}/bookings")["bookings"][0]["because"] == "増水のため"
     page.locator("#closed").get_by_role("button", name="再開する").click()
     expect(page.locator("#closed")).to_be_empty(timeout=PATIENT)
+    page.get_by_text("新しい区間を描いて通行止めにする").click()
+    page.locator("#map canvas").click(position={"x": 60, "y": 60})
+    points = page.locator("#draw-road textarea")
+    expect(points).to_have_value(re.compile(r"^\d+\.\d+, \d+\.\d+$"))
+    points.fill("35.90, 136.205\n36.00, 136.205")
+    drawing = page.locator("#draw-road")
+    drawing.get_by_label("名前").fill("大橋")
+    drawing.get_by_label("理由").fill("大橋が冠水したため")
+    drawing.get_by_role("button").click()
+    expect(page.locator("#said")).to_contain_text("計画を立て直しました", timeout=PATIENT)
+    expect(page.locator("#closed-roads")).to_contain_text("大橋が冠水したため")
+    fits_and_is_accessible(page, "bus-dispatch-roads")
+    page.locator("#closed-roads").get_by_role("button", name="再開する").click()
+    expect(page.locator("#closed-roads")).to_have_text("通行止めの道路はありません。", timeout=PATIENT)
     page.goto(f"{buses.city.url}/bus-operator.html")
     calls = page.locator("#calls")
     expect(calls).to_contain_text("岸 四郎", timeout=PATIENT)
-    calls.get_by_role("button", name="連絡した").click()
-    expect(calls).to_contain_text("ありません。")
+    calls.locator("li", has_text="岸 四郎").get_by_role("button", name="連絡した").click()
+    expect(calls).not_to_contain_text("岸 四郎", timeout=PATIENT)
     page.context.close()
 
 

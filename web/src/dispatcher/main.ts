@@ -2,12 +2,13 @@
 import { createApi } from "../shared/api/client";
 import { type BusPage, nameOf, openBusPage, path, rideText } from "../shared/bus/page";
 import { clock } from "../shared/bus/time";
-import type { Board, BoardVehicle, Stop, Task } from "../shared/bus/types";
+import type { Board, BoardVehicle, Booking, Task } from "../shared/bus/types";
 import { h } from "../shared/dom/h";
 import { attempt, renderButton, renderForm, say } from "../shared/form/form";
 import { renderTable } from "../shared/table/table";
 import { gantt } from "./gantt";
 import type { BusMap } from "./map";
+import { type Close, closedRoads, type RoadForms, roadForms } from "./roads";
 
 const EVERY_MS = 5_000;
 
@@ -81,23 +82,19 @@ function lateTable({ words }: BusPage, board: Board): HTMLElement {
 }
 
 function broken({ words, code }: BusPage, board: Board): HTMLElement {
-  const lines = board.broken.map((booking) =>
-    h(
-      "li",
-      { class: "line late" },
-      `${booking.name} ${rideText(booking, board.stops, words, code)} ${booking.because ?? ""}`,
-    ),
-  );
+  const line = (booking: Booking & { readonly name: string }, why: string) =>
+    h("li", { class: "line late" }, `${booking.name} ${rideText(booking, board.stops, words, code)} ${why}`);
+  const lines = [
+    ...board.broken.map((booking) => line(booking, booking.because ?? "")),
+    ...board.moved
+      .filter((booking) => booking.state === "booked")
+      .map((booking) => line(booking, `${words.moved}（${booking.breaches.at(-1)?.because ?? ""}）`)),
+  ];
   return lines.length > 0 ? h("ul", { class: "lines" }, ...lines) : h("p", {}, words.noCalls);
 }
 
 /** Breaking down and closing ask for a reason: it is what the riders are told. Drawn once, so that typing survives. */
-function trouble({ account, words }: BusPage, board: Board, redraw: () => Promise<void>): HTMLElement {
-  const send = async (address: string, because: string | undefined) => {
-    const lost = await account.api<{ broken: unknown[] }>("POST", address, { day: board.day, because });
-    await redraw();
-    say(words.troubleDone(lost.broken.length), lost.broken.length > 0);
-  };
+function trouble({ words }: BusPage, board: Board, send: Close): HTMLElement {
   const bus = renderForm(
     [
       {
@@ -125,22 +122,21 @@ function trouble({ account, words }: BusPage, board: Board, redraw: () => Promis
 
 function closed(
   { account, words }: BusPage,
-  stops: readonly Stop[],
+  { stops, roads }: Board,
   redraw: () => Promise<void>,
 ): HTMLElement {
   const lines = stops
     .filter((stop) => stop.closedBecause !== null)
-    .map((stop) =>
-      h(
-        "li",
-        { class: "line late" },
-        `${stop.name} ${words.closed(stop.closedBecause ?? "")} `,
-        renderButton(words.open, async () => {
-          await account.api("DELETE", path("stops", stop.id, "closure"));
-          await redraw();
-        }),
-      ),
-    );
+    .map((stop) => {
+      const open = renderButton(words.open, async () => {
+        await account.api("DELETE", path("stops", stop.id, "closure"));
+        await redraw();
+      });
+      // A stop on a closed road opens with the road.
+      const onRoad = roads.some((road) => road.id === stop.closedBy);
+      const text = `${stop.name} ${words.closed(stop.closedBecause ?? "")} `;
+      return h("li", { class: "line late" }, text, onRoad ? null : open);
+    });
   return h("ul", { class: "lines", id: "closed" }, ...lines);
 }
 
@@ -168,7 +164,11 @@ openBusPage("pageDispatcher", "buses:write", async (page) => {
   const delays = wide(words.lateHeading);
   const gone = h("div", {});
   const shut = h("div", {});
+  const cut = h("div", {});
   const help = h("div", {});
+  const roads = h("div", {});
+  let forms: RoadForms | null = null;
+  let roadsShown = 0;
   let map: BusMap | null = null;
   const day = new URLSearchParams(location.search).get("day");
   const redraw = async (): Promise<Board> => {
@@ -177,23 +177,41 @@ openBusPage("pageDispatcher", "buses:write", async (page) => {
     chart.replaceChildren(gantt(board, words.ganttHeading));
     delays.replaceChildren(lateTable(page, board));
     gone.replaceChildren(broken(page, board));
-    if (!shut.contains(document.activeElement)) shut.replaceChildren(closed(page, board.stops, again));
+    if (!shut.contains(document.activeElement)) shut.replaceChildren(closed(page, board, again));
+    if (!cut.contains(document.activeElement)) cut.replaceChildren(closedRoads(page, board.roads, again));
     map?.show(board);
     return board;
   };
   const again = async () => {
     await redraw();
   };
+  const send: Close = async (address, because) => {
+    const anew = await account.api<{ broken: unknown[]; moved: unknown[] }>("POST", address, {
+      day: board.day,
+      because,
+    });
+    const after = await redraw();
+    if (after.roads.length !== roadsShown) drawForms(after);
+    say(words.troubleDone(anew.broken.length, anew.moved.length), anew.broken.length + anew.moved.length > 0);
+  };
+  const drawForms = (shown: Board) => {
+    roadsShown = shown.roads.length;
+    forms = roadForms(page, shown, send);
+    roads.replaceChildren(forms.node);
+  };
   const board = await redraw();
-  help.append(trouble(page, board, again));
+  help.append(trouble(page, board, send));
+  drawForms(board);
   main.append(
     section("late", words.lateHeading, delays),
     section("broken", words.brokenHeading, gone),
     section("gantt", words.ganttHeading, h("p", { class: "quiet" }, words.ganttHelp), chart),
     section("now", words.mapHeading, place, now),
     section("trouble", words.troubleHeading, shut, help),
+    section("roads", words.roadsHeading, cut, roads),
   );
   map = await openMap(place, words.mapHeading);
+  map?.onClick((longitude, latitude) => forms?.pick(longitude, latitude));
   map?.show(board);
   const timer = window.setInterval(() => {
     if (main.contains(chart)) void attempt(again);

@@ -109,6 +109,19 @@ async function serve(
 ): Promise<void> {
   const { account, words, code } = page;
   const bookings = h("div", { id: "bookings" });
+  const form = h("div", { class: "stack" });
+  const draw = (instead: Booking | null) =>
+    form.replaceChildren(
+      instead === null
+        ? ""
+        : h("p", { class: "read" }, words.changing(rideText(instead, stops, words, code))),
+      drawRide({ page, stops, rider, usual, instead, done: redraw }),
+    );
+  const changeButton = (booking: Booking) => {
+    const button = h("button", { class: "button", type: "button" }, words.change);
+    button.addEventListener("click", () => draw(booking));
+    return button;
+  };
   const show = async () => {
     const found = await account.api<{ bookings: Booking[] }>("GET", path("riders", rider.id, "bookings"));
     const lines = found.bookings.map((booking) =>
@@ -118,7 +131,12 @@ async function serve(
         h("span", {}, `${rideText(booking, stops, words, code)} `),
         h("span", { class: "tag" }, booking.alightedAt === null ? words.state[booking.state] : words.ridden),
         booking.state === "booked" && booking.alightedAt === null
-          ? cancelButton(account, words, path("bookings", booking.id), async () => void (await show()))
+          ? h(
+              "span",
+              { class: "row" },
+              changeButton(booking),
+              cancelButton(account, words, path("bookings", booking.id), async () => void (await show())),
+            )
           : null,
       ),
     );
@@ -133,7 +151,8 @@ async function serve(
   const heading = h("h2", { tabindex: -1 }, `${rider.name}（${rider.phone}）`);
   const note = rider.note === "" ? null : h("p", { class: "quiet" }, rider.note);
   place.replaceChildren(heading, note ?? "", stopList(stops, "stops"));
-  place.append(drawRide({ page, stops, rider, usual, done: redraw }), bookings);
+  place.append(form, bookings);
+  draw(null);
 }
 
 function calls(page: BusPage): { node: HTMLElement; refresh: () => Promise<void> } {

@@ -2,8 +2,15 @@
 import { type BusPage, nameOf, path, quote, stopNamed } from "../shared/bus/page";
 import { clock, dayOf, daysAfter, dayText, instant, soon } from "../shared/bus/time";
 import type { Booking, Offer, Ride, Rider, Stop } from "../shared/bus/types";
+import { bookingsOf, type Days, failedDays, type Weekly, weeklyField } from "../shared/bus/weekly";
 import { h } from "../shared/dom/h";
 import { attempt, say } from "../shared/form/form";
+
+interface Wanted {
+  readonly there: Ride;
+  readonly back: Ride | null;
+  readonly weekly: Weekly | null;
+}
 
 export interface RideDesk {
   readonly page: BusPage;
@@ -11,6 +18,8 @@ export interface RideDesk {
   readonly rider: Rider;
   /** Where the rider went last. */
   readonly usual: string | null;
+  /** The booking that the new ride takes the place of. */
+  readonly instead: Booking | null;
   readonly done: () => void;
 }
 
@@ -20,37 +29,48 @@ function field(label: string, control: HTMLElement): HTMLElement {
 
 /** The form; Enter looks for room, and the cursor goes to the first offer. */
 export function drawRide(desk: RideDesk): HTMLElement {
-  const { page, stops, rider } = desk;
+  const { page, stops, rider, instead } = desk;
   const { words } = page;
   const now = new Date();
   const start = soon(now, 30);
   const today = start === null ? daysAfter(dayOf(now), 1) : dayOf(now);
   const text = (value: string, attributes = {}) =>
     h("input", { type: "text", value, autocomplete: "off", ...attributes });
-  const from = text(rider.home === null ? "" : nameOf(stops, rider.home), { list: "stops", name: "from" });
-  const to = text(desk.usual === null || desk.usual === rider.home ? "" : nameOf(stops, desk.usual), {
-    list: "stops",
-    name: "to",
+  const origin = instead?.origin ?? rider.home;
+  const destination = instead?.destination ?? (desk.usual === rider.home ? null : desk.usual);
+  const begins = instead?.promise.pickupFrom;
+  const from = text(origin === null ? "" : nameOf(stops, origin), { list: "stops", name: "from" });
+  const to = text(destination === null ? "" : nameOf(stops, destination), { list: "stops", name: "to" });
+  const day = h("input", {
+    type: "date",
+    name: "day",
+    value: begins === undefined ? today : dayOf(new Date(begins)),
+    required: true,
   });
-  const day = h("input", { type: "date", name: "day", value: today, required: true });
-  const time = h("input", { type: "time", name: "time", value: start ?? "09:00", required: true });
+  const time = h("input", {
+    type: "time",
+    name: "time",
+    value: begins === undefined ? (start ?? "09:00") : clock(begins).padStart(5, "0"),
+    required: true,
+  });
   const back = h("input", { type: "time", name: "back" });
   const seats = h("input", {
     type: "number",
     name: "seats",
     min: 0,
     max: 20,
-    value: rider.wheelchairs > 0 ? 0 : 1,
+    value: instead?.seats ?? (rider.wheelchairs > 0 ? 0 : 1),
   });
   const chairs = h("input", {
     type: "number",
     name: "wheelchairs",
     min: 0,
     max: 5,
-    value: rider.wheelchairs,
+    value: instead?.wheelchairs ?? rider.wheelchairs,
   });
+  const weekly = weeklyField(words);
   const offers = h("div", { class: "choices", id: "offers" });
-  const ask = (): { there: Ride; back: Ride | null } => {
+  const ask = (): Wanted => {
     const origin = stopNamed(stops, from.value, words).id;
     const destination = stopNamed(stops, to.value, words).id;
     const people = { seats: Number(seats.value), wheelchairs: Number(chairs.value) };
@@ -61,7 +81,7 @@ export function drawRide(desk: RideDesk): HTMLElement {
       earliest: instant(day.value, back.value),
       ...people,
     };
-    return { there, back: back.value === "" ? null : home };
+    return { there, back: back.value === "" ? null : home, weekly: weekly.value() };
   };
   const form = h(
     "form",
@@ -70,9 +90,10 @@ export function drawRide(desk: RideDesk): HTMLElement {
     field(words.to, to),
     field(words.day, day),
     field(words.time, time),
-    field(words.back, back),
+    instead === null ? field(words.back, back) : null,
     field(words.seats, seats),
     field(words.wheelchairs, chairs),
+    instead === null ? weekly.node : null,
     h("button", { class: "button button--main", type: "submit" }, words.search),
   );
   const place = h("div", { class: "stack" }, form, offers);
@@ -88,7 +109,7 @@ export function drawRide(desk: RideDesk): HTMLElement {
         `${path("quotes")}?rider=${encodeURIComponent(rider.id)}`,
       );
       showOffers(desk, offers, found, async (offer) =>
-        place.replaceChildren(await book(desk, wanted, offer)),
+        place.replaceChildren(await (instead === null ? book : change)(desk, wanted, offer)),
       );
     });
   });
@@ -127,23 +148,34 @@ function showOffers(
 }
 
 /** One key for the whole call: pressed twice, or sent again after a lost answer, it is one booking. */
-async function book(
-  desk: RideDesk,
-  wanted: { there: Ride; back: Ride | null },
-  { fare: _, ...offer }: Offer,
-): Promise<HTMLElement> {
-  const { page, rider, stops, done } = desk;
+async function book(desk: RideDesk, wanted: Wanted, { fare: _, ...offer }: Offer): Promise<HTMLElement> {
+  const { page, rider } = desk;
   const { words, code } = page;
   const rides = [{ ride: wanted.there, offer }, ...(wanted.back === null ? [] : [{ ride: wanted.back }])];
   const key = `${rider.id}:${wanted.there.earliest}:${wanted.there.destination}:${offer.pickupFrom}:${performance.timeOrigin}`;
-  const made = await page.account.api<{ days: Record<string, { bookings: Booking[] }> }>(
+  const made = await page.account.api<{ days: Days }>(
     "POST",
     path("journeys"),
-    { rides, rider: rider.id },
+    { rides, rider: rider.id, ...wanted.weekly },
     { "Idempotency-Key": key },
   );
   say(words.booked);
-  const booked = Object.values(made.days).flatMap((day) => day.bookings);
+  return readOut(desk, bookingsOf(made.days), failedDays(made.days, words, code));
+}
+
+/** The old booking ends and the new one begins, or nothing changes. */
+async function change(desk: RideDesk, wanted: Wanted, { fare: _, ...offer }: Offer): Promise<HTMLElement> {
+  const { words, account } = desk.page;
+  const address = path("bookings", desk.instead?.id ?? "");
+  const made = await account.api<Booking>("PUT", address, { ride: wanted.there, offer });
+  say(words.changed);
+  return readOut(desk, [made], []);
+}
+
+/** What the operator reads to the caller. */
+function readOut(desk: RideDesk, booked: readonly Booking[], failed: readonly HTMLElement[]): HTMLElement {
+  const { page, stops, done } = desk;
+  const { words, code } = page;
   const lines = booked.map(({ promise, origin, fare }) =>
     h(
       "p",
@@ -154,5 +186,5 @@ async function book(
   const next = h("button", { class: "button button--main", type: "button", id: "next-call" }, words.next);
   next.addEventListener("click", done);
   requestAnimationFrame(() => next.focus());
-  return h("div", { class: "stack", id: "booked" }, h("h3", {}, words.readOut), ...lines, next);
+  return h("div", { class: "stack", id: "booked" }, h("h3", {}, words.readOut), ...lines, ...failed, next);
 }

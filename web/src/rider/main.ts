@@ -11,6 +11,7 @@ import {
 } from "../shared/bus/page";
 import { clock } from "../shared/bus/time";
 import type { Booking, Rider, Stop } from "../shared/bus/types";
+import type { BusWords } from "../shared/bus/words";
 import { h } from "../shared/dom/h";
 import { attempt, renderForm, say } from "../shared/form/form";
 import { drawSteps } from "./steps";
@@ -28,6 +29,7 @@ function ride(
   stops: readonly Stop[],
   booking: Booking,
   redraw: () => Promise<void>,
+  change: (booking: Booking) => void,
 ): HTMLElement {
   const { words, code, account } = page;
   const running = booking.state === "booked" && booking.alightedAt === null;
@@ -44,8 +46,21 @@ function ride(
       ? null
       : h("span", { class: "tag" }, booking.alightedAt ? words.ridden : words.state[booking.state]),
     booking.because ? h("span", { class: "said--bad" }, booking.because) : null,
-    running ? cancelButton(account, words, path("me", "bookings", booking.id), redraw) : null,
+    running
+      ? h(
+          "span",
+          { class: "row" },
+          changeButton(words, () => change(booking)),
+          cancelButton(account, words, path("me", "bookings", booking.id), redraw),
+        )
+      : null,
   );
+}
+
+function changeButton(words: BusWords, act: () => void): HTMLElement {
+  const button = h("button", { class: "button", type: "button" }, words.change);
+  button.addEventListener("click", act);
+  return button;
 }
 
 function profile(
@@ -101,11 +116,18 @@ openBusPage("pageRider", "buses:ride", async (page) => {
   const stops = await stopsOf(account);
   let booking = false;
   const rides = h("ul", { class: "lines", id: "rides" });
+  const steps = (rider: Rider, instead: Booking | null) => {
+    booking = true;
+    main.replaceChildren(drawSteps({ page, stops, rider, instead, leave: () => void attempt(redraw) }));
+  };
   const showRides = (me: Me) => {
+    const change = (old: Booking) => {
+      if (me.rider !== null) steps(me.rider, old);
+    };
     const sorted = [...me.bookings].sort((a, b) => a.promise.pickupFrom.localeCompare(b.promise.pickupFrom));
     rides.replaceChildren(
       ...(sorted.length > 0
-        ? sorted.map((one) => ride(page, stops, one, redraw))
+        ? sorted.map((one) => ride(page, stops, one, redraw, change))
         : [h("li", {}, words.noBookings)]),
     );
   };
@@ -120,10 +142,7 @@ openBusPage("pageRider", "buses:ride", async (page) => {
       return;
     }
     const begin = h("button", { class: "button button--main", type: "button", id: "begin" }, words.bookRide);
-    begin.addEventListener("click", () => {
-      booking = true;
-      main.replaceChildren(drawSteps({ page, stops, rider, leave: () => void attempt(redraw) }));
-    });
+    begin.addEventListener("click", () => steps(rider, null));
     showRides(me);
     const told = me.told.slice(0, 3).map((line) => h("li", { class: "line" }, line.said));
     main.replaceChildren(

@@ -1,7 +1,8 @@
 /** Booking a ride, one question on each screen: from, to, when, how many, which offer. */
-import { type BusPage, nameOf, path, quote } from "../shared/bus/page";
+import { type BusPage, nameOf, path, quote, rideText } from "../shared/bus/page";
 import { clock, dayOf, daysAfter, dayText, instant, soon } from "../shared/bus/time";
-import type { Offer, Ride, Rider, Stop } from "../shared/bus/types";
+import type { Booking, Offer, Ride, Rider, Stop } from "../shared/bus/types";
+import { type Days, failedDays, type Weekly, weeklyField } from "../shared/bus/weekly";
 import { h } from "../shared/dom/h";
 import { attempt, say } from "../shared/form/form";
 
@@ -10,6 +11,8 @@ export interface Steps {
   readonly stops: readonly Stop[];
   readonly rider: Rider;
   readonly leave: () => void;
+  /** The booking that the new ride takes the place of: its stops stay, the time is asked. */
+  readonly instead: Booking | null;
 }
 
 interface Wish {
@@ -25,19 +28,24 @@ const DAYS = 7;
 
 /** The first screen; each replaces the one before, and "back" leads to that. */
 export function drawSteps(steps: Steps): HTMLElement {
-  const { page, stops, rider } = steps;
-  const { words } = page;
+  const { page, stops, rider, instead } = steps;
+  const { words, code } = page;
   const place = h("section", { class: "card steps", id: "steps" });
   const now = new Date();
   const start = soon(now, 30);
   const wish: Wish = {
-    origin: "",
-    destination: "",
+    origin: instead?.origin ?? "",
+    destination: instead?.destination ?? "",
     day: start === null ? daysAfter(dayOf(now), 1) : dayOf(now),
     time: start ?? "09:00",
-    seats: rider.wheelchairs > 0 ? 0 : 1,
-    wheelchairs: rider.wheelchairs,
+    seats: instead?.seats ?? (rider.wheelchairs > 0 ? 0 : 1),
+    wheelchairs: instead?.wheelchairs ?? rider.wheelchairs,
   };
+  if (instead !== null) {
+    wish.day = dayOf(new Date(instead.promise.pickupFrom));
+    wish.time = clock(instead.promise.pickupFrom).padStart(5, "0");
+  }
+  const weekly = weeklyField(words);
   const screen = (title: string, back: () => void, ...children: readonly HTMLElement[]) => {
     say("");
     const heading = h("h2", { tabindex: -1 }, title);
@@ -65,29 +73,41 @@ export function drawSteps(steps: Steps): HTMLElement {
         when();
       }),
     );
-  const when = () => screen(words.when, to, pickTime(steps, wish, people));
+  const when = () => {
+    const back = instead === null ? to : steps.leave;
+    const old =
+      instead === null
+        ? []
+        : [h("p", { class: "read" }, words.changing(rideText(instead, stops, words, code)))];
+    screen(words.when, back, ...old, pickTime(steps, wish, people));
+  };
   const people = () =>
     screen(
       words.whoRides,
       when,
-      pickPeople(steps, wish, () => void attempt(offer)),
+      pickPeople(steps, wish, instead === null ? [weekly.node] : [], () => void attempt(offer)),
     );
   const offer = async () => {
     const { day, time, ...rest } = wish;
     const ride: Ride = { ...rest, earliest: instant(day, time) };
+    const again = weekly.value();
     const found = await quote(page.account, words, ride, path("me", "quotes"));
-    const choose = (chosen: Offer) => void attempt(async () => thanks(ride, await book(steps, ride, chosen)));
+    const choose = (chosen: Offer) =>
+      void attempt(async () => thanks(ride, chosen, await book(steps, ride, chosen, again)));
     screen(words.chooseOffer, when, offersOf(steps, found, choose));
   };
-  const thanks = (ride: Ride, chosen: Offer) => {
+  const thanks = (ride: Ride, chosen: Offer, failed: readonly HTMLElement[]) => {
     const text = words.waitAt(
       nameOf(stops, ride.origin),
       clock(chosen.pickupFrom),
       clock(chosen.pickupUntil),
     );
-    screen(words.thanks, steps.leave, h("p", { class: "read" }, text), h("p", {}, words.yen(chosen.fare)));
+    const price = h("p", {}, words.yen(chosen.fare));
+    const done = instead === null ? words.thanks : words.changed;
+    screen(done, steps.leave, h("p", { class: "read" }, text), price, ...failed);
   };
-  from();
+  if (instead === null) from();
+  else when();
   return place;
 }
 
@@ -136,7 +156,12 @@ function pickTime({ page }: Steps, wish: Wish, then: () => void): HTMLElement {
   );
 }
 
-function pickPeople({ page }: Steps, wish: Wish, then: () => void): HTMLElement {
+function pickPeople(
+  { page }: Steps,
+  wish: Wish,
+  more: readonly HTMLElement[],
+  then: () => void,
+): HTMLElement {
   const { words } = page;
   const number = (name: string, value: number, max: number) =>
     h("input", { type: "number", name, min: 0, max, value });
@@ -146,6 +171,7 @@ function pickPeople({ page }: Steps, wish: Wish, then: () => void): HTMLElement 
     [
       h("label", {}, h("span", {}, words.seats), seats),
       h("label", {}, h("span", {}, words.wheelchairs), chairs),
+      ...more,
     ],
     words.search,
     () => {
@@ -191,14 +217,24 @@ function offersOf({ page }: Steps, offers: readonly Offer[], choose: (offer: Off
   );
 }
 
-async function book({ page, rider }: Steps, ride: Ride, chosen: Offer): Promise<Offer> {
+/** Books or changes; a line for each day of a weekly booking that has no room. */
+async function book(
+  { page, rider, instead }: Steps,
+  ride: Ride,
+  chosen: Offer,
+  weekly: Weekly | null,
+): Promise<HTMLElement[]> {
   const { fare: _, ...offer } = chosen;
+  if (instead !== null) {
+    await page.account.api("PUT", path("me", "bookings", instead.id), { ride, offer });
+    return [];
+  }
   const key = `${rider.id}:${ride.earliest}:${ride.origin}:${ride.destination}:${offer.pickupFrom}:${performance.timeOrigin}`;
-  await page.account.api(
+  const made = await page.account.api<{ days: Days }>(
     "POST",
     path("me", "journeys"),
-    { rides: [{ ride, offer }] },
+    { rides: [{ ride, offer }], ...weekly },
     { "Idempotency-Key": key },
   );
-  return chosen;
+  return failedDays(made.days, page.words, page.code);
 }

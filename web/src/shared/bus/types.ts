@@ -1,4 +1,5 @@
 /** The buses' JSON, as these pages read it. Times are ISO 8601. */
+import type { LineString, Polygon } from "geojson";
 
 export interface Stop {
   readonly id: string;
@@ -6,6 +7,17 @@ export interface Stop {
   readonly longitude: number;
   readonly latitude: number;
   readonly closedBecause: string | null;
+  /** The gauge that closed it, or the closed road that it stands on; null for a person. */
+  readonly closedBy: string | null;
+}
+
+/** A stretch of road (a line), or ground (an area's border), that buses go around while it is closed. */
+export interface Road {
+  readonly id: string;
+  readonly name: string;
+  readonly geometry: LineString | Polygon;
+  readonly closedBecause: string | null;
+  readonly closedBy: string | null;
 }
 
 export interface Offer {
@@ -36,6 +48,8 @@ export interface Booking {
   readonly state: BookingState;
   readonly because: string | null;
   readonly fare: number;
+  /** Promises that a breakdown or closure broke, the first one first. */
+  readonly breaches: readonly { readonly because: string }[];
   readonly alightedAt: string | null;
   readonly vehicle?: string;
   readonly pickupExpected?: string;
@@ -109,7 +123,10 @@ export interface Board {
   readonly now: string;
   readonly stops: readonly Stop[];
   readonly vehicles: readonly BoardVehicle[];
+  readonly roads: readonly Road[];
   readonly broken: readonly (Booking & { readonly name: string })[];
+  /** Promised another ride than at first. */
+  readonly moved: readonly (Booking & { readonly name: string })[];
 }
 
 export const WHAT = ["arrived", "boarded", "alighted", "no-show"] as const;
