@@ -163,9 +163,11 @@ class BookingDesk:
     async def settle(self, tenant: str, day: date) -> Anew | None:
         """Plan the day anew if somebody is left out of it because of what was closed or broke down on a day before."""
         async with self._database.transaction(tenant) as tx:
-            known, _ = await self._days.locked(tx, day)
             because = next(iter(await self._troubles(tx)), None)
-            if because is None or not any(b.state is BookingState.BOOKED for b in known.lost):
+            if because is None or not (await self._days.open(tx, day))[0].lost:
+                return None  # most of the time, and then nobody waits for the day's lock
+            known, _ = await self._days.locked(tx, day)
+            if not any(b.state is BookingState.BOOKED for b in known.lost):
                 return None
             return await self._plan_anew(tx, day, known.tours(), because)
 
