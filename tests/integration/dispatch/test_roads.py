@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -162,3 +163,19 @@ async def test_a_neighbour_knows_nothing_of_it(database: CityDatabase) -> None:
     assert await buses.roads("neighbour") == ()
     with pytest.raises(NotFound):
         await buses.drop_road("neighbour", "bridge")
+
+
+async def test_looking_for_who_is_left_out_waits_for_no_booking(database: CityDatabase) -> None:
+    """The look comes every two seconds: while somebody books it finds nothing to do, and does not queue."""
+    await town(database, 1)
+    now = Now()
+    buses = service(database, now)
+    await buses.draw_road("fukui", WALL)
+    await booked(buses, 2, 3, 540.0)
+    now.set(-120.0)
+    await buses.desk.close_road("fukui", buses.days.today(), "bridge", BECAUSE, by=GAUGE)
+    now.set(5.0)
+    async with database.app.transaction("fukui") as tx:
+        await store.lock_day(tx, DAY)
+        async with asyncio.timeout(30):
+            assert await buses.desk.settle("fukui", DAY) is None
