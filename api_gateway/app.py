@@ -65,6 +65,7 @@ from api_gateway.routes import (
     personal,
     personal_staff,
     points,
+    points_fares,
     points_own,
     points_programmes,
     points_staff,
@@ -220,7 +221,7 @@ def _routers(services: Gateway) -> list[APIRouter]:
         routers += [evacuation.router, evacuation_review.router, cameras.router, shelters.router, safety.router]
     if services.points is not None:
         routers += [points.router, points_own.router, points_till.router, points_staff.router]
-        routers += [points_programmes.router, points_treasury.router]
+        routers += [points_programmes.router, points_treasury.router, points_fares.router]
     if services.chargers:
         routers.append(chargers.router)
     if services.tags is not None:

@@ -3,72 +3,32 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from access.policy import Action
 from api_gateway.auth import Caller, gate_of
-from api_gateway.body import read_json
 from api_gateway.context import gateway_of
 from api_gateway.openapi import PROBLEMS
 from api_gateway.personal.desk import desk_of, recipient_of
-from broker.errors import Invalid, NotFound
-from broker.ports import Transaction
+from api_gateway.routes.points_forms import ACCOUNT, Id, Name, Points, answer, asked, caller_with, town_of
+from broker.errors import Invalid
 from services.points.closing import outstanding
 from services.points.consent import demand_consent
 from services.points.credentials import issue_code
-from services.points.town import Shop, Town
 from services.points.wallet import movements, wallet
 
 router = APIRouter(prefix="/api/v1/points", tags=["points"], responses=PROBLEMS)
-_MOST = 16 * 1024
-_Id = Annotated[str, msgspec.Meta(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9._-]+$")]
-_Points = Annotated[int, msgspec.Meta(ge=1, le=10**9)]
-Aware = Annotated[datetime, msgspec.Meta(tz=True)]
-Name = Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,60}$")]
-"""An id in a path."""
-Asked = TypeVar("Asked")
-ACCOUNT = "resident/"
 
 
 class HandOn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Points for a member of the family (`to`, a resident's id), or for the city's donation account."""
 
-    id: _Id
-    points: _Points
-    to: _Id | None = None
-
-
-def answer(body: Any) -> Response:
-    """JSON that nobody keeps."""
-    return Response(msgspec.json.encode(body), media_type="application/json", headers={"Cache-Control": "no-store"})
-
-
-async def asked(request: Request, shape: type[Asked]) -> Asked:
-    """The body in that shape. Raises `Invalid` naming the path and what would be right."""
-    try:
-        return msgspec.convert(await read_json(request, _MOST), shape)
-    except msgspec.ValidationError as error:
-        path = str(error).rpartition("`$")[2].rstrip("`").strip(".") or None
-        raise Invalid(str(error), field=path) from error
-
-
-def town_of(request: Request) -> Town:
-    """The points that this gateway serves."""
-    town = gateway_of(request).points
-    assert town is not None, "the points' routes exist only with points"
-    return town
-
-
-async def caller_with(request: Request, service: str, action: Action = Action.WRITE) -> Caller:
-    """Who asks, if the policy lets them."""
-    gate = gate_of(request)
-    caller = await gate.caller(request)
-    gate.demand(caller, action, f"service:{service}")
-    return caller
+    id: Id
+    points: Points
+    to: Id | None = None
 
 
 @router.get("/outstanding", summary="Unused points by issuer, kind and programme (open)")
@@ -147,11 +107,3 @@ async def hand_points_on(request: Request, tenant: str, account: str, body: Hand
     else:
         done = await town.hand_on(tenant, body.id, account, ACCOUNT + body.to, body.points)
     return answer({"id": body.id, "points": done.amount, "at": done.at})
-
-
-async def shop_named(tx: Transaction, town: Town, id: str) -> Shop:
-    """A member shop. Raises `NotFound`."""
-    found = await town.find_shop(tx, id)
-    if found is None:
-        raise NotFound(f"there is no member shop {id!r}")
-    return found

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from access.policy import Action
 from api_gateway.context import gateway_of
 from api_gateway.openapi import PROBLEMS
-from api_gateway.routes.points import Aware, Name, answer, asked, caller_with, town_of
+from api_gateway.routes.points_forms import Aware, Name, answer, asked, books, caller_with, town_of
 from services.points.dry_run import dry_run
 from services.points.effect import effect
 from services.points.overview import funds
@@ -59,8 +59,7 @@ async def try_rules(request: Request) -> Response:
 @router.get("/campaigns", summary="The campaigns' funds")
 async def campaigns(request: Request) -> Response:
     """What was put in, given and is left of each. Needs points:staff or points:treasury."""
-    caller = await caller_with(request, "points-desk", Action.READ)
-    async with gateway_of(request).database.transaction(caller.tenant) as tx:
+    async with books(request, "points-desk") as (_, _, tx):
         found = await funds(tx)
     return answer({"campaigns": [fund._asdict() for fund in found]})
 

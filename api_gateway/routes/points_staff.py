@@ -9,11 +9,10 @@ import msgspec
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from access.policy import Action
 from api_gateway.context import gateway_of
 from api_gateway.openapi import PROBLEMS
 from api_gateway.personal.desk import desk_of
-from api_gateway.routes.points import ACCOUNT, Aware, Name, answer, asked, caller_with, town_of
+from api_gateway.routes.points_forms import ACCOUNT, Aware, Body, Id, Name, answer, asked, books, caller_with, town_of
 from broker.errors import Invalid, NotFound
 from services.points.checkin import CheckIn, checkins, open_checkin
 from services.points.consent import note_consent
@@ -24,44 +23,38 @@ from services.points.town import Shop
 from services.points.wallet import expiring
 
 router = APIRouter(prefix="/api/v1/points/staff", tags=["points", "staff"], responses=PROBLEMS)
-_Id = Annotated[str, msgspec.Meta(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9._-]+$")]
-_Points = Annotated[int, msgspec.Meta(ge=1, le=10**12)]
 
 
-class _Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    pass
-
-
-class Resident(_Body, frozen=True):
+class Resident(Body, frozen=True):
     """A resident to enrol, with only what rules may ask about."""
 
-    id: _Id
+    id: Id
     household: str | None = None
     born: date | None = None
     residence: str | None = None
     family: str | None = None
 
 
-class Card(_Body, frozen=True):
+class Card(Body, frozen=True):
     """A card to print for a resident."""
 
     pin: str
 
 
-class Unlock(_Body, frozen=True):
+class Unlock(Body, frozen=True):
     """A card to let be used again."""
 
     card: str
 
 
-class Consent(_Body, frozen=True):
+class Consent(Body, frozen=True):
     """A resident's word about an app."""
 
     client_id: str
     given: bool
 
 
-class Till(_Body, frozen=True):
+class Till(Body, frozen=True):
     """Who shall act for a shop: an API client, or a member of the shop's staff by the address they log in with."""
 
     name: str
@@ -69,21 +62,21 @@ class Till(_Body, frozen=True):
     login: str | None = None
 
 
-class Claim(_Body, frozen=True):
+class Claim(Body, frozen=True):
     """A fixed grant (`campaign`, `proof`) or taking part in something (`event`, `event_id`)."""
 
-    id: _Id
-    resident: _Id
+    id: Id
+    resident: Id
     campaign: str | None = None
     proof: str | None = None
     event: str | None = None
     event_id: str | None = None
 
 
-class Event(_Body, frozen=True):
+class Event(Body, frozen=True):
     """An event where residents check in by its code. `event` is the word of the rules."""
 
-    id: _Id
+    id: Id
     event: Annotated[str, msgspec.Meta(min_length=1, max_length=60)]
     title: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
     starts_at: Aware
@@ -180,8 +173,7 @@ async def claim(request: Request) -> Response:
 @router.get("/shops", summary="The member shops")
 async def list_shops(request: Request) -> Response:
     """With how many tills act for each. Needs points:staff or points:treasury."""
-    caller = await caller_with(request, "points-desk", Action.READ)
-    async with gateway_of(request).database.transaction(caller.tenant) as tx:
+    async with books(request, "points-desk") as (_, _, tx):
         found = await shops(tx)
     return answer({"shops": [shop._asdict() for shop in found]})
 
@@ -189,8 +181,7 @@ async def list_shops(request: Request) -> Response:
 @router.get("/checkins", summary="Events to check in at")
 async def list_checkins(request: Request) -> Response:
     """With how many people checked in, the newest first. Needs points:staff."""
-    caller = await caller_with(request, "points-staff", Action.READ)
-    async with gateway_of(request).database.transaction(caller.tenant) as tx:
+    async with books(request, "points-staff") as (_, _, tx):
         found = await checkins(tx)
     return answer({"checkins": [one._asdict() for one in found]})
 
@@ -213,7 +204,6 @@ async def soon(
     limit: Annotated[int, Query(ge=1, le=50_000)] = 1000,
 ) -> Response:
     """期限のお知らせ. Needs points:staff."""
-    caller = await caller_with(request, "points-staff", Action.READ)
-    async with gateway_of(request).database.transaction(caller.tenant) as tx:
-        found = await expiring(tx, town_of(request).clock(), days, limit)
+    async with books(request, "points-staff") as (_, town, tx):
+        found = await expiring(tx, town.clock(), days, limit)
     return answer({"expiring": [row._asdict() for row in found]})

@@ -12,19 +12,20 @@ from starlette.responses import Response
 from api_gateway.auth import Caller
 from api_gateway.context import gateway_of
 from api_gateway.openapi import PROBLEMS
-from api_gateway.routes.points import Aware, answer, asked, caller_with, town_of
+from api_gateway.routes.points_forms import Aware, Body, Points, answer, asked, caller_with, town_of
 from broker.errors import Invalid
 from services.points.credentials import Presented
 from services.points.emv import ShopCode, build
 from services.points.till import cancel, purchases
+from services.points.till import refund as refund_points
 from services.points.town import Checkout, Shop
 
 router = APIRouter(prefix="/api/v1/points/till", tags=["points"], responses=PROBLEMS)
 _Id = Annotated[str, msgspec.Meta(min_length=1, max_length=59, pattern=r"^[A-Za-z0-9._-]+$")]
-_Points = Annotated[int, msgspec.Meta(ge=1, le=10**9)]
+"""The till's own id of a sale or refund: "cancel:" and the shop go before it."""
 
 
-class Sold(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+class Sold(Body, frozen=True):
     """A purchase at a till. Either `code` (the resident's one-time code) or `card` with `pin`."""
 
     id: _Id
@@ -36,15 +37,15 @@ class Sold(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="came
     till_clock: Aware | None = None
 
 
-class Refund(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Refund(Body, frozen=True):
     """Points of a payment to be given back."""
 
     id: _Id
     payment: Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[A-Za-z0-9:._-]+$")]
-    points: _Points
+    points: Points
 
 
-class Cancellation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Cancellation(Body, frozen=True):
     """A purchase (by the till's id of it) that is to be undone."""
 
     purchase: _Id
@@ -99,7 +100,7 @@ async def refund(request: Request) -> Response:
     """In parts up to the whole; the very lots are restored. Needs points:till."""
     caller, mine = await _till(request)
     body = await asked(request, Refund)
-    done = await town_of(request).refund(caller.tenant, mine, body.id, body.payment, body.points)
+    done = await refund_points(town_of(request), caller.tenant, mine, body.id, body.payment, body.points)
     return answer({"id": body.id, "points": done.amount, "at": done.at})
 
 

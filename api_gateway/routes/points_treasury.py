@@ -12,7 +12,20 @@ from starlette.responses import Response
 from access.policy import Action
 from api_gateway.context import gateway_of
 from api_gateway.openapi import PROBLEMS
-from api_gateway.routes.points import ACCOUNT, Aware, Name, answer, asked, caller_with, shop_named, town_of
+from api_gateway.routes.points_forms import (
+    ACCOUNT,
+    Aware,
+    Body,
+    Budget,
+    Id,
+    Name,
+    answer,
+    asked,
+    books,
+    caller_with,
+    shop_named,
+    town_of,
+)
 from broker.errors import Invalid, NotFound
 from services.points.closing import Closing, close
 from services.points.overview import closings, settlements
@@ -21,29 +34,23 @@ from services.points.statement import as_csv, as_pdf
 from services.points.verify import verify
 
 router = APIRouter(prefix="/api/v1/points/staff", tags=["points", "staff"], responses=PROBLEMS)
-_Id = Annotated[str, msgspec.Meta(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9._-]+$")]
-_Points = Annotated[int, msgspec.Meta(ge=1, le=10**12)]
 
 
-class _Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    pass
-
-
-class Fund(_Body, frozen=True):
+class Fund(Body, frozen=True):
     """Points for a campaign's fund."""
 
-    id: _Id
-    points: _Points
+    id: Id
+    points: Budget
 
 
-class Sale(_Body, frozen=True):
+class Sale(Body, frozen=True):
     """Premium points: bought ones and a bonus, good until `expires_at`."""
 
-    id: _Id
-    resident: _Id
-    points: _Points
+    id: Id
+    resident: Id
+    points: Budget
     expires_at: Aware
-    programme: _Id
+    programme: Id
     bonus: Annotated[int, msgspec.Meta(ge=0, le=10**12)] = 0
 
 
@@ -70,8 +77,7 @@ async def sell(request: Request) -> Response:
 @router.get("/closings", summary="The days closed")
 async def closed_days(request: Request, limit: Annotated[int, Query(ge=1, le=400)] = 31) -> Response:
     """Newest first, each as it was closed. Needs points:treasury."""
-    caller = await caller_with(request, "points-treasury", Action.READ)
-    async with gateway_of(request).database.transaction(caller.tenant) as tx:
+    async with books(request, "points-treasury") as (_, _, tx):
         found = await closings(tx, limit)
     return answer({"closings": [_closing(made) for made in found]})
 
@@ -95,8 +101,7 @@ async def prove(request: Request, anchor: str | None = None) -> Response:
 @router.get("/settlements/{month}", summary="A month's settlements so far")
 async def month_settled(request: Request, month: str) -> Response:
     """`month` as 2026-07. Needs points:treasury."""
-    caller = await caller_with(request, "points-treasury", Action.READ)
-    async with gateway_of(request).database.transaction(caller.tenant) as tx:
+    async with books(request, "points-treasury") as (_, _, tx):
         found = await settlements(tx, _month(month))
     return answer({"settlements": [_settlement(made) for made in found]})
 
@@ -104,10 +109,9 @@ async def month_settled(request: Request, month: str) -> Response:
 @router.post("/settlements/{shop}/{month}", summary="Settle a shop's month, or show its settlement")
 async def settlement(request: Request, shop: Name, month: str) -> Response:
     """`month` as 2026-07. Once, however often asked. Needs points:treasury."""
-    caller, gateway, town = await caller_with(request, "points-treasury"), gateway_of(request), town_of(request)
-    async with gateway.database.transaction(caller.tenant) as tx:
+    async with books(request, "points-treasury", Action.WRITE) as (caller, town, tx):
         found = await shop_named(tx, town, shop)
-    made = await settle(gateway.database, town.ledger, caller.tenant, found, _month(month), town_of(request).clock())
+    made = await settle(town.database, town.ledger, caller.tenant, found, _month(month), town.clock())
     return answer(_settlement(made))
 
 
@@ -116,12 +120,7 @@ async def settlement(request: Request, shop: Name, month: str) -> Response:
 )
 async def statement(request: Request, shop: Name, month: str, form: str) -> Response:
     """精算書, `form` csv or pdf. Needs points:treasury."""
-    caller, gateway, town = (
-        await caller_with(request, "points-treasury", Action.READ),
-        gateway_of(request),
-        town_of(request),
-    )
-    async with gateway.database.transaction(caller.tenant) as tx:
+    async with books(request, "points-treasury") as (caller, town, tx):
         found = await shop_named(tx, town, shop)
         made = await find(tx, shop, _month(month))
         if made is None or form not in ("csv", "pdf"):

@@ -123,7 +123,8 @@ async def _points(settings: Settings, database: Database, stack: AsyncExitStack)
     """The town's points where the city runs them."""
     if not settings.points.enabled:
         return None
-    return Town(database, await stack.enter_async_context(Ledger(database, settings.points).running()))
+    ledger = await stack.enter_async_context(Ledger(database, settings.points).running())
+    return Town(database, ledger, fare_shop=settings.points.fare_shop)
 
 
 async def _buses(

@@ -18,7 +18,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     """End reservations, expire points, seal the journal, close each day, reward rides and charging, take fares, until
     told to stop."""
     async with open_parts(settings) as parts, Ledger(parts.database, settings.points).running() as ledger:
-        ears = Ears(Town(parts.database, ledger), settings.points.fare_shop)
+        ears = Ears(Town(parts.database, ledger, fare_shop=settings.points.fare_shop))
         consumption = Consumption(parts.log, parts.database, Subscription(CHANGES, GROUP), ears.handle)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(Keeper(parts.database, ledger, settings.points).run(stop))

@@ -16,9 +16,9 @@ from broker.ports import Record, Transaction
 from schemas.change import Change, decode_change
 from schemas.clock import JST
 from services.points.earning import Occasion
+from services.points.fares import Fare, take
 from services.points.membership import account_of
-from services.points.refusals import Declined
-from services.points.town import Checkout, Town
+from services.points.town import Town
 
 GROUP = "points"
 RIDE = "バスの乗車"
@@ -51,24 +51,17 @@ def happening(change: Change) -> Happening | None:
     return Happening(change.tenant, person, event, change.entity, change.at) if person and event else None
 
 
-class Fare(NamedTuple):
-    """What a ride costs that was booked to be paid in points, in yen. `id` is the ride's entity."""
-
-    tenant: str
-    person: str
-    id: str
-    yen: int
-
-
 def fare(change: Change) -> Fare | None:
-    """The fare that a change says is due in points, None where none is. Pure."""
-    heard = happening(change)
-    if heard is None or heard.event != RIDE:
+    """The fare that a change says is due in points, None where none is; also of a rider who is not known. Pure."""
+    about = about_of(change.type)
+    if about is None or change.op == "delete":
         return None
     entity = _entity(change)
     yen = _value(entity, "fare")
-    due = _value(entity, "payment") == "points" and type(yen) is int and yen > 0
-    return Fare(heard.tenant, heard.person, heard.id, yen) if due else None
+    due = _event(change.type, entity) == RIDE and _value(entity, "payment") == "points"
+    if not due or type(yen) is not int or yen <= 0:
+        return None
+    return Fare(change.tenant, person_in(entity, about), change.entity, yen, change.at)
 
 
 def _entity(change: Change) -> Mapping[str, Any]:
@@ -101,11 +94,10 @@ def _value(entity: Mapping[str, Any], name: str) -> Any:
 
 class Ears:
     """`handle` is a `broker.consume.Handle`. What it moves is a transaction of its own under an id made of the
-    entity's, so a batch that is handled again after a crash gives and takes nothing twice. `fare_shop` is the member
-    shop that fares go to, "" where the buses take no points."""
+    entity's, so a batch that is handled again after a crash gives and takes nothing twice."""
 
-    def __init__(self, town: Town, fare_shop: str = "") -> None:
-        self._town, self._fare_shop = town, fare_shop
+    def __init__(self, town: Town) -> None:
+        self._town = town
 
     async def handle(self, _: Transaction, records: Sequence[Record]) -> None:
         """Take the fares and give the rewards that the records tell of."""
@@ -113,8 +105,8 @@ class Ears:
             change = decode_change(record.value)
             heard, due = happening(change), fare(change)
             try:
-                if due is not None and self._fare_shop:
-                    await self._charge(due)
+                if due is not None and (why := await take(self._town, due)) is not None:
+                    _log.warning("the fare of %s of %s is not paid: %s", due.ride, due.tenant, why)
                 if heard is not None:
                     await self._reward(heard)
             except (Conflict, NotFound) as error:
@@ -123,22 +115,6 @@ class Ears:
     async def _account(self, tenant: str, person: str) -> str | None:
         async with self._town.database.transaction(tenant) as tx:
             return await account_of(tx, tenant, person)
-
-    async def _charge(self, due: Fare) -> None:
-        """The whole fare or nothing, the limited points (for transport) first by their expiry. A fare that the
-        balance does not cover stays refused under its id, and is said in the process's journal."""
-        town = self._town
-        async with town.database.transaction(due.tenant) as tx:
-            shop = await town.find_shop(tx, self._fare_shop)
-        account = await self._account(due.tenant, due.person)
-        if shop is None or account is None:
-            missing = "member shop for fares" if shop is None else "points account of the rider"
-            _log.warning("the fare of %s of %s is not paid: there is no %s", due.id, due.tenant, missing)
-            return
-        try:
-            await town.pay(due.tenant, shop, account, Checkout(f"ride.{_short(due.id)}", None, due.yen, due.yen))
-        except Declined as declined:
-            _log.warning("the fare of %s of %s is not paid: %s", due.id, due.tenant, declined)
 
     async def _reward(self, heard: Happening) -> None:
         town, tenant = self._town, heard.tenant

@@ -28,8 +28,11 @@ class PointsHolding:
         self._clock = clock
 
     async def export(self, tx: Transaction, tenant: str, person: str) -> list[dict[str, Any]]:
-        """One record for each account."""
-        return [await self._account(tx, tenant, one) for one in await references(tx, tenant, person, SERVICE)]
+        """One record for each account, and one for the fares that points did not cover."""
+        accounts = await references(tx, tenant, person, SERVICE)
+        fares = [dict(row) for row in await tx.fetch(_SQL["fares"], tenant, person, accounts)]
+        owed = [{"unpaid_fares": fares}] if fares else []
+        return [*[await self._account(tx, tenant, one) for one in accounts], *owed]
 
     async def _account(self, tx: Transaction, tenant: str, account: str) -> dict[str, Any]:
         about = await tx.fetchrow(_SQL["about"], tenant, account)
@@ -48,12 +51,15 @@ class PointsHolding:
         }
 
     async def erase(self, tx: Transaction, tenant: str, person: str, now: datetime) -> Erased:
-        """What rules could ask about the person goes, and the cards are locked. The journal stays, under a number."""
+        """What rules could ask about the person goes, and the cards are locked. The journal stays, under a number; so
+        does a fare that is still owed."""
         accounts = await references(tx, tenant, person, SERVICE)
         kept = 0
         for account in accounts:
             await tx.execute(_SQL["forget"], tenant, account)
             await tx.execute(_SQL["lock_cards"], tenant, account, now)
             kept += await tx.fetchval(_SQL["count_journal"], tenant, account)
-        why = "ポイントの出納の帳簿は会計の記録として保存します(氏名などは含みません)。" if kept else ""
+        await tx.execute(_SQL["forget_fares"], tenant, person, accounts)
+        kept += await tx.fetchval(_SQL["count_owed"], tenant, person, accounts)
+        why = "ポイントの出納の帳簿と未収の運賃は会計の記録として保存します(氏名などは含みません)。" if kept else ""
         return Erased(category=self.category, service=SERVICE, erased=len(accounts), kept=kept, why=why)

@@ -1,4 +1,4 @@
-"""A till's purchases, cancelling one whole, and payments that a resident makes by scanning the shop's code."""
+"""A till's purchases, refunding and cancelling them, and payments that a resident makes by scanning the shop's code."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from typing import NamedTuple
 from broker.errors import Invalid, NotFound
 from broker.ports import Transaction
 from broker.sql import load
+from services.points.credentials import SQL as TOWN
+from services.points.earning import award_id
 from services.points.emv import parse
+from services.points.model import Code, Result, Transfer
+from services.points.refusals import demand
+from services.points.rulebook import Rules
 from services.points.town import Checkout, Receipt, Shop, Town
 
 SQL = load("services.points", "till")
@@ -43,6 +48,53 @@ async def purchases(tx: Transaction, shop: Shop, since: datetime, limit: int, id
     return [Purchase(row["id"].removeprefix(f"{shop.id}:"), *list(row.values())[1:]) for row in rows]
 
 
+async def refund(town: Town, tenant: str, shop: Shop, id: str, payment: str, points: int) -> Result:
+    """Give points of a payment at this shop back, into the very lots. In parts, up to the whole."""
+    async with town.database.transaction(tenant) as tx:
+        row = await tx.fetchrow(TOWN["transfer"], payment)
+    if row is None or row["credit"] != shop.account or row["code"] != Code.SPEND:
+        raise NotFound(f"there is no payment {payment!r} at this shop")
+    wish = Transfer(
+        id=f"refund:{shop.id}:{id}",
+        code=Code.REFUND,
+        debit=shop.account,
+        credit=row["debit"],
+        amount=points,
+        refund_of=payment,
+        details={"shop": shop.id, "why": f"{shop.name}での返金"},
+        by=shop.account,
+    )
+    return demand(await town.ledger.submit(tenant, [wish]))[0]
+
+
+async def take_back(town: Town, tenant: str, shop: Shop, purchase: str) -> int:
+    """Take back what a purchase earned, as far as it has not been spent. Returns how many points."""
+    key = f"{shop.id}:{purchase}"
+    async with town.database.transaction(tenant) as tx:
+        row = await tx.fetchrow(TOWN["occasion"], key)
+    if row is None:
+        raise NotFound(f"there is no purchase {purchase!r} at this shop")
+    _, rules = await town.rules(tenant, row["rules"]) if row["rules"] else (0, Rules())
+    async with town.database.transaction(tenant) as tx:
+        lots = await tx.fetch(TOWN["awarded"], [award_id(key, campaign.id) for campaign in rules.campaigns])
+    wishes = [
+        Transfer(
+            id=f"take-back:{lot['granted_by']}",
+            code=Code.TAKE_BACK,
+            debit=lot["account"],
+            credit=f"campaign/{lot['programme']}",
+            amount=lot["amount"],
+            up_to=True,
+            from_lot=lot["id"],
+            details={"shop": shop.id, "why": "お買い物の取り消し"},
+            by=shop.account,
+        )
+        for lot in lots
+    ]
+    results = await town.ledger.submit(tenant, wishes) if wishes else []
+    return sum(result.amount for result in results if result.status.fine)
+
+
 async def cancel(town: Town, tenant: str, shop: Shop, purchase: str) -> Cancelled:
     """Undo a purchase: all points paid and not yet refunded go back into their lots, and what it earned is taken back
     as far as it has not been spent. Safe to repeat: it answers the same. Raises `NotFound`."""
@@ -54,9 +106,9 @@ async def cancel(town: Town, tenant: str, shop: Shop, purchase: str) -> Cancelle
         raise NotFound(f"there is no purchase {purchase!r} at this shop")
     one, refunded = found[0], int(before or 0)
     if before is None and one.payment is not None and one.points > one.refunded:
-        done = await town.refund(tenant, shop, f"cancel:{purchase}", one.payment, one.points - one.refunded)
+        done = await refund(town, tenant, shop, f"cancel:{purchase}", one.payment, one.points - one.refunded)
         refunded = done.amount
-    return Cancelled(refunded, await town.take_back(tenant, shop, purchase))
+    return Cancelled(refunded, await take_back(town, tenant, shop, purchase))
 
 
 async def pay_shop(town: Town, tenant: str, account: str, id: str, code: str, points: int) -> tuple[Shop, Receipt]:

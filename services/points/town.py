@@ -12,7 +12,7 @@ from broker.errors import Conflict, Forbidden, Invalid, NotFound
 from broker.ports import Database, Transaction
 from schemas.clock import Clock, utc_now
 from services.points.credentials import SQL, Presented, Refusal, recognise
-from services.points.earning import Occasion, Person, award_id, awards, transfers
+from services.points.earning import Occasion, Person, awards, transfers
 from services.points.ledger import Ledger
 from services.points.model import Code, Kind, LotTerms, Result, Transfer
 from services.points.refusals import Declined, demand
@@ -73,12 +73,16 @@ class Receipt(NamedTuple):
 
 
 class Town:
-    """One city's points as its tills, residents and staff use them. `database` sees one tenant at a time."""
+    """One city's points as its tills, residents and staff use them. `database` sees one tenant at a time.
 
-    def __init__(self, database: Database, ledger: Ledger, clock: Clock = utc_now) -> None:
+    `fare_shop` is the member shop that bus fares go to, "" where the buses take no points.
+    """
+
+    def __init__(self, database: Database, ledger: Ledger, clock: Clock = utc_now, *, fare_shop: str = "") -> None:
         self.database = database
         self.ledger = ledger
         self.clock = clock
+        self.fare_shop = fare_shop
 
     async def open_books(self, tenant: str) -> None:
         """Open the city's own accounts. May be called again."""
@@ -272,51 +276,6 @@ class Town:
         ):
             raise Conflict("the id was used for another purchase or event; take a new id for a new one")
         return first, row["rules"]
-
-    async def refund(self, tenant: str, shop: Shop, id: str, payment: str, points: int) -> Result:
-        """Give points of a payment at this shop back, into the very lots. In parts, up to the whole."""
-        async with self.database.transaction(tenant) as tx:
-            row = await tx.fetchrow(SQL["transfer"], payment)
-        if row is None or row["credit"] != shop.account or row["code"] != Code.SPEND:
-            raise NotFound(f"there is no payment {payment!r} at this shop")
-        wish = Transfer(
-            id=f"refund:{shop.id}:{id}",
-            code=Code.REFUND,
-            debit=shop.account,
-            credit=row["debit"],
-            amount=points,
-            refund_of=payment,
-            details={"shop": shop.id, "why": f"{shop.name}での返金"},
-            by=shop.account,
-        )
-        return demand(await self.ledger.submit(tenant, [wish]))[0]
-
-    async def take_back(self, tenant: str, shop: Shop, purchase: str) -> int:
-        """Take back what a purchase earned, as far as it has not been spent. Returns how many points."""
-        key = f"{shop.id}:{purchase}"
-        async with self.database.transaction(tenant) as tx:
-            row = await tx.fetchrow(SQL["occasion"], key)
-        if row is None:
-            raise NotFound(f"there is no purchase {purchase!r} at this shop")
-        _, rules = await self.rules(tenant, row["rules"]) if row["rules"] else (0, Rules())
-        async with self.database.transaction(tenant) as tx:
-            lots = await tx.fetch(SQL["awarded"], [award_id(key, campaign.id) for campaign in rules.campaigns])
-        wishes = [
-            Transfer(
-                id=f"take-back:{lot['granted_by']}",
-                code=Code.TAKE_BACK,
-                debit=lot["account"],
-                credit=f"campaign/{lot['programme']}",
-                amount=lot["amount"],
-                up_to=True,
-                from_lot=lot["id"],
-                details={"shop": shop.id, "why": "お買い物の取り消し"},
-                by=shop.account,
-            )
-            for lot in lots
-        ]
-        results = await self.ledger.submit(tenant, wishes) if wishes else []
-        return sum(result.amount for result in results if result.status.fine)
 
     async def hand_on(self, tenant: str, id: str, sender: str, receiver: str, points: int) -> Result:
         """Hand points to a member of the same family. They keep their kind and expiry; limited ones stay."""

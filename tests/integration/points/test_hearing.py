@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
 
 import pytest
 
 from broker.consent.register import add_person, link
 from broker.consume import Consumption, Subscription
 from broker.entities.merge import EntityUpdate
+from broker.errors import Conflict, NotFound
 from broker.log.postgres import PostgresLog, PostgresOutlet
 from broker.ports import CHANGES, Record, Transaction
 from broker.store.entities import EntityWriter
 from broker.store.positions import PostgresPositions
 from services.points.earning import Occasion
+from services.points.fares import UnpaidFare, collect, settle, unpaid
 from services.points.hearing import GROUP, RIDE, Ears
 from services.points.personal import SERVICE
+from services.points.refusals import Declined
 from services.points.town import Town
 from tests.integration.points.conftest import RULES, Scene
 
@@ -47,15 +51,21 @@ async def log(scene: Scene) -> AsyncIterator[PostgresLog]:
     await log.close()
 
 
+def buses(scene: Scene) -> Town:
+    """The town as the role `points` has it: it sees all cities, and knows where fares go."""
+    return Town(scene.database.system, scene.ledger, lambda: scene.now, fare_shop="bus")
+
+
 async def ride(
-    scene: Scene, number: int, person: str = "fukui.hanako", *, payment: str = "cash", yen: int = 300
+    scene: Scene, number: int, person: str | None = "fukui.hanako", *, payment: str = "cash", yen: int = 300
 ) -> None:
     attributes = {
         "status": {"type": "Property", "value": "completed"},
         "fare": {"type": "Property", "value": yen},
         "payment": {"type": "Property", "value": payment},
-        "person": {"type": "Relationship", "object": f"urn:ngsi-ld:Person:{person}"},
     }
+    if person is not None:
+        attributes["person"] = {"type": "Relationship", "object": f"urn:ngsi-ld:Person:{person}"}
     update = EntityUpdate(f"urn:ngsi-ld:RideBooking:{number}", ("RideBooking",), attributes)
     async with scene.database.app.transaction("fukui") as tx:
         await EntityWriter(PostgresOutlet(PARTITIONS)).write(tx, "fukui", [update], at=scene.now)
@@ -69,7 +79,7 @@ async def test_a_fare_is_paid_once_with_points_for_transport_first(scene: Scene,
         campaign="idou75",
     )
     await scene.town.earn("fukui", claim)
-    ears = Ears(Town(scene.database.system, scene.ledger, lambda: scene.now), "bus")
+    ears = Ears(buses(scene))
     for number, yen in ((1, 400), (2, 2600), (3, 10)):
         await ride(scene, number, payment="points", yen=yen)
     consumer = await log.consumer(CHANGES, "test", PostgresPositions(scene.database.system))
@@ -86,19 +96,74 @@ async def test_a_fare_is_paid_once_with_points_for_transport_first(scene: Scene,
     assert await scene.balance("resident/a") == 80
 
 
-async def test_a_fare_that_the_balance_does_not_cover_is_not_taken(scene: Scene, log: PostgresLog) -> None:
-    ears = Ears(Town(scene.database.system, scene.ledger, lambda: scene.now), "bus")
-    await ride(scene, 1, payment="points", yen=400)
+async def heard(scene: Scene, log: PostgresLog, count: int) -> None:
+    """What the log holds, taken twice: as after a crash before the position advanced."""
     consumer = await log.consumer(CHANGES, "test", PostgresPositions(scene.database.system))
+    records: list[Record] = []
     async with asyncio.timeout(60):
-        while not (records := await consumer.poll(max_records=10, wait=1.0)):
-            continue
+        while len(records) < count:
+            records += await consumer.poll(max_records=10, wait=1.0)
     await consumer.close()
     for _ in range(2):
         async with scene.database.system.transaction() as tx:
-            await ears.handle(tx, records)
+            await Ears(buses(scene)).handle(tx, records)
+
+
+async def listed(scene: Scene, *, ended: bool = False) -> list[UnpaidFare]:
+    async with scene.database.app.transaction("fukui") as tx:
+        return await unpaid(tx, 10, ended=ended)
+
+
+RIDE_1 = "urn:ngsi-ld:RideBooking:1"
+
+
+async def test_a_fare_that_the_balance_does_not_cover_is_listed_until_it_is_collected(
+    scene: Scene, log: PostgresLog
+) -> None:
+    await ride(scene, 1, payment="points", yen=400)
+    await ride(scene, 2, "fukui.without-an-account", payment="points")
+    await ride(scene, 3, None, payment="points")
+    await heard(scene, log, 3)
     assert await scene.balance("shop/bus") == 0
     assert await scene.balance("resident/a") == 30
+    assert {(one.ride[-1], one.account, one.yen) for one in await listed(scene)} == {
+        ("1", "resident/a", 400),
+        ("2", None, 300),
+        ("3", None, 300),
+    }
+    town = buses(scene)
+    for _ in range(2):
+        with pytest.raises(Declined, match="残高が足りません"):
+            await collect(town, "fukui", RIDE_1, "fukui.treasurer")
+    with pytest.raises(Declined, match="口座が分かりません"):
+        await collect(town, "fukui", "urn:ngsi-ld:RideBooking:3", "fukui.treasurer")
+    await scene.town.sell("fukui", "s", "resident/a", 1000, 0, scene.now + timedelta(days=90), "premium")
+    asked = [collect(town, "fukui", RIDE_1, "fukui.treasurer") for _ in range(8)]
+    await asyncio.gather(*asked)
+    assert (await scene.balance("shop/bus"), await scene.balance("resident/a")) == (400, 630)
+    for _ in range(2):
+        await settle(town, "fukui", "urn:ngsi-ld:RideBooking:2", "cash", "fukui.treasurer", "")
+    with pytest.raises(Conflict, match="collected already"):
+        await settle(town, "fukui", RIDE_1, "cash", "fukui.treasurer", "")
+    with pytest.raises(Conflict, match="collected already"):
+        await collect(town, "fukui", "urn:ngsi-ld:RideBooking:2", "fukui.treasurer")
+    with pytest.raises(NotFound):
+        await settle(town, "fukui", "urn:ngsi-ld:RideBooking:9", "cash", "fukui.treasurer", "")
+    assert [one.ride[-1] for one in await listed(scene)] == ["3"]
+    assert {(one.ride[-1], one.how) for one in await listed(scene, ended=True)} == {("1", "points"), ("2", "cash")}
+
+
+async def test_a_fare_that_is_being_taken_is_not_collected_twice(scene: Scene, log: PostgresLog) -> None:
+    await ride(scene, 1, payment="points", yen=400)
+    await heard(scene, log, 1)
+    async with scene.database.app.transaction("fukui") as tx:  # whoever took it died in between
+        await tx.execute("update points_unpaid_fare set how = 'points', by = 'fukui.treasurer'")
+    with pytest.raises(Conflict, match="being taken in points"):
+        await settle(buses(scene), "fukui", RIDE_1, "cash", "fukui.treasurer", "")
+    await scene.town.sell("fukui", "s", "resident/a", 1000, 0, scene.now + timedelta(days=90), "premium")
+    for _ in range(2):
+        await collect(buses(scene), "fukui", RIDE_1, "fukui.treasurer")
+    assert await scene.balance("shop/bus") == 400
 
 
 async def until(condition: object, run: asyncio.Task[None]) -> None:
@@ -109,7 +174,7 @@ async def until(condition: object, run: asyncio.Task[None]) -> None:
 
 
 async def test_each_ride_earns_once_whatever_dies(scene: Scene, log: PostgresLog) -> None:
-    ears = Ears(Town(scene.database.system, scene.ledger, lambda: scene.now))
+    ears = Ears(buses(scene))
     deaths = 0
 
     async def dies_twice(tx: Transaction, records: Sequence[Record]) -> None:

@@ -18,6 +18,7 @@ from api_gateway.settings import GatewaySettings
 from broker.log.postgres import PostgresLog, PostgresOutlet
 from broker.ports import CHANGES
 from services.points.emv import parse
+from services.points.fares import Fare, take
 from services.points.ledger import Ledger
 from services.points.settings import PointsSettings
 from services.points.town import Town
@@ -160,6 +161,8 @@ async def test_nobody_else_may(api: Api, scope: str | None) -> None:
         ("POST", "/staff/checkins"),
         ("POST", "/staff/sales"),
         ("GET", "/staff/verify"),
+        ("GET", "/staff/unpaid-fares"),
+        ("POST", "/staff/unpaid-fares/urn:ngsi-ld:RideBooking:1"),
         ("POST", "/staff/closings/2026-07-01"),
     ):
         assert (await client.request(method, path, json={})).status_code == refused, path
@@ -195,3 +198,28 @@ async def test_a_till_of_no_shop_and_months_and_days_that_are_none(api: Api) -> 
         assert (await treasury.post(path)).status_code == 400, path
     assert (await treasury.post("/staff/settlements/no-shop/2026-06")).status_code == 404
     assert (await treasury.get("/staff/settlements/kissa/2026-06/statement.pdf")).status_code == 404
+
+
+async def test_fares_that_points_did_not_cover_are_listed_and_collected(api: Api) -> None:
+    staff, treasury, _, _ = await furnish(api)
+    town = api.app.state.gateway.points
+    for number in (1, 2):
+        due = Fare("fukui", None, f"urn:ngsi-ld:RideBooking:{number}", 300, api.now)
+        assert await take(town, due) == "運賃を受け取る加盟店がありません"
+    path = "/staff/unpaid-fares"
+    found = await ok(await treasury.get(path))
+    assert found["owed"] == {"fares": 2, "yen": 600}
+    assert (await staff.get(path)).status_code == 403
+    one, other = (fare["ride"] for fare in found["fares"])
+    refused = await treasury.post(f"{path}/{one}", json={"how": "points"})
+    assert (refused.status_code, "加盟店" in refused.text) == (409, True)
+    refused = await treasury.post(f"{path}/{one}", json={"how": "waived"})
+    assert (refused.status_code, "note" in refused.text) == (400, True)
+    assert (await treasury.post(f"{path}/{one}", json={"how": "barter"})).status_code == 400
+    assert (await treasury.post(f"{path}/urn:ngsi-ld:RideBooking:9", json={"how": "cash"})).status_code == 404
+    for _ in range(2):
+        await ok(await treasury.post(f"{path}/{one}", json={"how": "cash"}))
+    await ok(await treasury.post(f"{path}/{other}", json={"how": "waived", "note": "乗り間違いのため"}))
+    assert (await ok(await treasury.get(path)))["fares"] == []
+    ended = await ok(await treasury.get(f"{path}?ended=true"))
+    assert {(fare["how"], fare["note"]) for fare in ended["fares"]} == {("cash", ""), ("waived", "乗り間違いのため")}

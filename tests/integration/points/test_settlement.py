@@ -13,6 +13,7 @@ import pytest
 from broker.errors import Invalid
 from services.points.settlement import lines, settle
 from services.points.statement import as_csv, as_pdf
+from services.points.till import refund
 from services.points.town import Checkout
 from tests.integration.points.conftest import BUS, CAFE, Scene
 
@@ -29,7 +30,7 @@ async def trade(scene: Scene, points: int, id: str = "r1", yen: int = 10_000) ->
 async def test_a_month_is_settled_once(scene: Scene) -> None:
     await scene.town.sell("fukui", "s", "resident/a", 8000, 2000, scene.now + timedelta(days=300), "premium")
     payment = await trade(scene, 9000)
-    await scene.town.refund("fukui", CAFE, "f", payment, 500)
+    await refund(scene.town, "fukui", CAFE, "f", payment, 500)
     with pytest.raises(Invalid, match="2026-07 can be settled from 2026-08-01 00:01"):
         await settle(scene.database.app, scene.ledger, "fukui", CAFE, JULY, scene.now)
     scene.now = AUGUST
@@ -52,7 +53,7 @@ async def test_refunds_after_a_settlement_are_carried_over_and_fees_invoiced(sce
     payment = await trade(scene, 9000)
     scene.now = AUGUST
     await settle(scene.database.app, scene.ledger, "fukui", CAFE, JULY, scene.now)
-    await scene.town.refund("fukui", CAFE, "late", payment, 9000)
+    await refund(scene.town, "fukui", CAFE, "late", payment, 9000)
     scene.now = datetime(2026, 9, 1, 1, tzinfo=UTC)
     august = await settle(scene.database.app, scene.ledger, "fukui", CAFE, date(2026, 8, 1), scene.now)
     assert (august.refunded, august.carried, august.payout, august.deducted, august.invoiced) == (9000, 0, 0, 0, 3000)

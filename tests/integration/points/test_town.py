@@ -11,6 +11,7 @@ from broker.errors import Conflict, Forbidden, Invalid, NotFound
 from services.points.credentials import PIN_TRIES, Presented, issue_card, unlock_card
 from services.points.earning import Occasion
 from services.points.refusals import Declined
+from services.points.till import refund, take_back
 from services.points.town import Checkout
 from services.points.wallet import movements, wallet
 from tests.integration.points.conftest import BUS, CAFE, Scene
@@ -129,19 +130,19 @@ async def test_cancelling_a_purchase_restores_the_points_and_takes_back_what_it_
     await give(scene, points=700, bonus=300)
     receipt = await scene.town.checkout("fukui", CAFE, Checkout("r1", await scene.shown(), 2000, 900))
     assert receipt.payment is not None
-    await scene.town.refund("fukui", CAFE, "f1", receipt.payment, 400)
-    await scene.town.refund("fukui", CAFE, "f1", receipt.payment, 400)
+    await refund(scene.town, "fukui", CAFE, "f1", receipt.payment, 400)
+    await refund(scene.town, "fukui", CAFE, "f1", receipt.payment, 400)
     with pytest.raises(Declined):
-        await scene.town.refund("fukui", CAFE, "f2", receipt.payment, 501)
-    await scene.town.refund("fukui", CAFE, "f3", receipt.payment, 500)
-    assert await scene.town.take_back("fukui", CAFE, "r1") == 11 + 330
-    assert await scene.town.take_back("fukui", CAFE, "r1") == 341  # asked again, the same answer
+        await refund(scene.town, "fukui", CAFE, "f2", receipt.payment, 501)
+    await refund(scene.town, "fukui", CAFE, "f3", receipt.payment, 500)
+    assert await take_back(scene.town, "fukui", CAFE, "r1") == 11 + 330
+    assert await take_back(scene.town, "fukui", CAFE, "r1") == 341  # asked again, the same answer
     assert await scene.balance("resident/a") == 1000
     async with scene.database.app.transaction("fukui") as tx:
         mine = await wallet(tx, "resident/a", scene.now)
     assert (mine.moneyBalance, mine.pointBalance) == (700, 300)
     with pytest.raises(NotFound):
-        await scene.town.refund("fukui", BUS, "f4", receipt.payment, 1)
+        await refund(scene.town, "fukui", BUS, "f4", receipt.payment, 1)
 
 
 async def test_a_tills_clock_that_is_off_decides_nothing(scene: Scene) -> None:
