@@ -25,7 +25,7 @@ from services.dispatch.people import Rider
 from services.dispatch.service import BusService
 from services.dispatch.settings import DispatchSettings
 from services.dispatch.travel import StraightLine
-from services.dispatch.values import Ask, Booking, BookingState, ClosureRule, Report, Stop, Vehicle, Wish
+from services.dispatch.values import Ask, Booking, BookingState, Break, ClosureRule, Report, Stop, Vehicle, Wish
 from services.dispatch.watching import ChangeWatcher
 
 DAY = date(2023, 7, 13)
@@ -37,6 +37,8 @@ LEVELS = Thresholds(standby=1.0, caution=1.4, danger=2.0)
 BESIDE_THE_RIVER = ("b14", "b15", "b16", "b17")
 FIRST, LAST = 360, 1260
 """The day's first and last minute."""
+BREAKS = (Break(690.0, 780.0, 45.0), Break(960.0, 1050.0, 30.0))
+"""Of every driver: at noon, and in the afternoon."""
 BREAKDOWN = 660.0
 BROKEN = "demo-3"
 BECAUSE = "エンジンの故障"
@@ -130,7 +132,7 @@ class BusDay:
         for number in range(1, self._vehicles + 1):
             shift = (FIRST + 0.0, LAST + 60.0)
             await self._buses.desk.set_vehicle(
-                self._tenant, Vehicle(f"demo-{number}", f"{number}号車", 8, 1, stops[0].id, *shift)
+                self._tenant, Vehicle(f"demo-{number}", f"{number}号車", 8, 1, stops[0].id, *shift, breaks=BREAKS)
             )
         await self._buses.set_fares(self._tenant, b'{"flat": 300, "memberOff": 30, "freeFrom": 360, "freeUntil": 480}')
         await self._buses.set_closure_rule(self._tenant, ClosureRule(GAUGE, Stage.DANGER, BESIDE_THE_RIVER))

@@ -63,6 +63,7 @@ async def trip(request: Request, vehicle: str) -> Response:
             "vehicle": next(_vehicle(v) for v in board.day.town.vehicles if v.id == vehicle),
             "stops": {name: stop_form(stops[name]) for name in sorted(used)},
             "tasks": _tasks(board, vehicle, today),
+            **_breaks(board, vehicle, today),
         }
     )
 
@@ -96,6 +97,7 @@ async def board(request: Request, day: date | None = None) -> Response:
                     "shiftUntil": time(shown, vehicle.shift_until),
                     "position": _position(found, vehicle.id),
                     "tasks": _tasks(found, vehicle.id, shown),
+                    **_breaks(found, vehicle.id, shown),
                 }
                 for vehicle in found.day.town.vehicles
             ],
@@ -116,6 +118,22 @@ def _vehicle(vehicle: Vehicle) -> dict[str, Any]:
         "wheelchairs": vehicle.wheelchairs,
         "brokenBecause": vehicle.broken_because,
     }
+
+
+def _breaks(board: Board, name: str, day: date) -> dict[str, Any]:
+    """The driver's breaks as they are planned, and how many of them fit nowhere."""
+    vehicle = next(vehicle for vehicle in board.day.town.vehicles if vehicle.id == name)
+    rests = board.day.tour(name).rests
+    missing = 0 if vehicle.broken_because is not None else len(vehicle.breaks) - len(rests)
+    planned = [
+        {
+            "from": time(day, rest.at),
+            "until": time(day, rest.at + vehicle.breaks[rest.number].minutes),
+            "begun": rest.begun,
+        }
+        for rest in rests
+    ]
+    return {"breaks": planned, "breaksMissing": missing}
 
 
 def _position(board: Board, vehicle: str) -> dict[str, Any] | None:

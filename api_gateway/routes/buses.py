@@ -34,7 +34,7 @@ from api_gateway.routes.bus_forms import (
     time,
 )
 from broker.errors import Invalid
-from services.dispatch.values import Booking, Stop, Tour, Vehicle, Wish
+from services.dispatch.values import Booking, Break, Stop, Tour, Vehicle, Wish
 
 router = APIRouter(prefix=PREFIX, tags=["buses"], responses=PROBLEMS)
 
@@ -83,8 +83,16 @@ class NewStop(Body):
     latitude: float = Field(ge=-90, le=90)
 
 
+class NewBreak(Body):
+    """A driver's break at the depot: it begins within `earliest` … `latest` and lasts `minutes`."""
+
+    earliest: Minute
+    latest: Minute
+    minutes: float = Field(gt=0, le=480)
+
+
 class NewVehicle(Body):
-    """A bus and its driver's shift."""
+    """A bus, its driver's shift and breaks, in their order."""
 
     name: Id
     seats: int = Field(ge=0, le=100)
@@ -92,6 +100,7 @@ class NewVehicle(Body):
     depot: Id
     shift_from: Minute
     shift_until: Minute
+    breaks: list[NewBreak] = Field(default=[], max_length=8)
 
 
 @router.post("/quotes", summary="Pickup windows that could be promised")
@@ -203,7 +212,9 @@ async def put_stop(request: Request, stop: str, body: NewStop) -> Response:
 async def put_vehicle(request: Request, vehicle: str, body: NewVehicle) -> Response:
     """Its room and its driver's shift."""
     caller = await caller_of(request, Action.WRITE)
-    await service_of(request).desk.set_vehicle(caller.tenant, Vehicle(id=vehicle, **body.model_dump()))
+    breaks = tuple(Break(**one.model_dump()) for one in body.breaks)
+    made = Vehicle(id=vehicle, **body.model_dump(exclude={"breaks"}), breaks=breaks)
+    await service_of(request).desk.set_vehicle(caller.tenant, made)
     return Response(status_code=204)
 
 

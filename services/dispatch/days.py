@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from broker.errors import Invalid
@@ -15,7 +15,7 @@ from services.dispatch.roads import in_force
 from services.dispatch.settings import DispatchSettings
 from services.dispatch.town import Town
 from services.dispatch.travel import TravelTimes
-from services.dispatch.values import Tour
+from services.dispatch.values import Tour, Vehicle
 
 
 class Days:
@@ -40,23 +40,27 @@ class Days:
         return await asyncio.to_thread(Day, town, bookings, tours, self.settings, now=self.minute(day))
 
     async def town(self, tx: Transaction, day: date) -> Town:
-        """The town as it is on that day, as far as is known, with the present hour's driving times.
+        """The town as it is on that day, as far as is known, with the driving times of the day's slowest hour.
 
-        Raises `Invalid` while there are no vehicles.
+        Of the hours that are still to be driven: so a plan that was feasible stays so while the day goes on. Raises
+        `Invalid` while there are no vehicles.
         """
         vehicles, roads = await store.load_vehicles(tx), await store.load_roads(tx, closed=True)
         if not vehicles:
             raise Invalid("there are no buses yet; add stops and vehicles first", field="vehicle")
         stops, closed = in_force(await store.load_stops(tx), roads, later=day > self.today())
-        return Town(stops, vehicles, await self._travel.minutes(stops, self.hour(), closed))
+        return Town(stops, vehicles, await self._travel.minutes(stops, self.hours(day, vehicles), closed))
 
     def minute(self, day: date) -> float:
         """Minutes from the day's midnight until now."""
         return minutes_into(self.now(), day)
 
-    def hour(self) -> int:
-        """The hour in Japan."""
-        return self.now().astimezone(JST).hour
+    def hours(self, day: date, vehicles: Sequence[Vehicle]) -> tuple[int, ...]:
+        """The hours (0 … 23) in which buses are still to drive that day; the last one when they are over."""
+        last = max((vehicle.shift_until for vehicle in vehicles), default=0.0) // 60
+        begin = min((vehicle.shift_from for vehicle in vehicles), default=0.0)
+        first = min(last, max(begin, self.minute(day)) // 60)
+        return tuple(sorted({hour % 24 for hour in range(int(first), int(last) + 1)}))
 
     def today(self) -> date:
         """The date in Japan."""

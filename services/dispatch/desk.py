@@ -20,7 +20,7 @@ from services.dispatch.days import Days
 from services.dispatch.fares import fare
 from services.dispatch.reroute import Anew, Trouble, plan_anew
 from services.dispatch.settings import DispatchSettings
-from services.dispatch.town import check
+from services.dispatch.town import check, check_shift
 from services.dispatch.travel import TravelTimes
 from services.dispatch.values import Ask, Booking, BookingState, Promise, Stop, Tour, Vehicle, Wish, clock
 from services.dispatch.warm import Known, WarmDays
@@ -43,7 +43,7 @@ class BookingDesk:
             revision, tours = await store.read_day(tx, ask.day)
             stops, vehicles = await store.load_stops(tx), await store.load_vehicles(tx)
             roads = await store.load_roads(tx, closed=True)
-            known = Known(revision, stops, vehicles, roads, self._days.hour())
+            known = Known(revision, stops, vehicles, roads, self._days.hours(ask.day, vehicles) if vehicles else ())
             warm = self._warm.get(tenant, ask.day, known)
             if warm is None:
                 warm = self._warm.put(tenant, ask.day, known, await self._days.day(tx, ask.day, tours))
@@ -195,8 +195,7 @@ class BookingDesk:
 
     async def set_vehicle(self, tenant: str, vehicle: Vehicle) -> None:
         """Add the vehicle, or give it these values. Raises `Invalid` naming the field."""
-        if vehicle.shift_until <= vehicle.shift_from:
-            raise Invalid("the shift must end after it begins", field="shiftUntil")
+        check_shift(vehicle)
         async with self._database.transaction(tenant) as tx:
             if vehicle.depot not in {stop.id for stop in await store.load_stops(tx)}:
                 raise Invalid(f"there is no stop {vehicle.depot!r} for a depot; add it first", field="depot")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -61,7 +61,7 @@ def without(tour: Tour, booking: Booking, settings: DispatchSettings) -> Tour:
     gone = StopTime(booking.id, False, stops[at].at + boarding(booking.ask, settings))
     behind = next(i for i, s in enumerate(tour.stops) if s.booking == booking.id and not s.boards)
     fixed = tour.fixed + (behind >= tour.fixed)
-    return Tour(tour.left, fixed, (*stops[: at + 1], gone, *stops[at + 1 :]))
+    return replace(tour, fixed=fixed, stops=(*stops[: at + 1], gone, *stops[at + 1 :]))
 
 
 def expect(
@@ -82,8 +82,11 @@ def expect(
     found: list[Expected] = []
     stop, free = vehicle.depot, tour.left
     next_one = place
-    for planned in tour.stops:
+    for i, planned in enumerate(tour.stops):
         booking = bookings[planned.booking]
+        for rest in (rest for rest in tour.rests if tour.before(rest) == i):
+            back = free + float(town.minutes[town.place(stop), town.place(vehicle.depot)])
+            stop, free = vehicle.depot, max(back, rest.at) + vehicle.breaks[rest.number].minutes
         there = place_of(planned, booking)
         was = done.get((planned.booking, planned.boards))
         if was is not None:
@@ -151,7 +154,7 @@ def kilometres_driven(
     """(all, with nobody on board) kilometres of the tour from its depot and back."""
     where = {stop.id: stop for stop in town.stops}
     on_board, here, whole, empty = 0, where[vehicle.depot], 0.0, 0.0
-    for next_stop, change in (*_calls(tour.stops, bookings), (vehicle.depot, 0)):
+    for next_stop, change in (*_calls(vehicle, tour, bookings), (vehicle.depot, 0)):
         there = where[next_stop]
         km = kilometres(here.longitude, here.latitude, there.longitude, there.latitude) * detour
         whole, empty = whole + km, empty + (km if on_board == 0 else 0.0)
@@ -159,7 +162,13 @@ def kilometres_driven(
     return (whole, empty) if tour.stops else (0.0, 0.0)
 
 
-def _calls(stops: Sequence[StopTime], bookings: Mapping[str, Booking]) -> list[tuple[str, int]]:
-    known = [(s, bookings[s.booking]) for s in stops if s.booking in bookings]
-    ridden = {b.id for _, b in known if b.state is not BookingState.NO_SHOW}
-    return [(place_of(s, b), (1 if s.boards else -1) if b.id in ridden else 0) for s, b in known]
+def _calls(vehicle: Vehicle, tour: Tour, bookings: Mapping[str, Booking]) -> list[tuple[str, int]]:
+    """Where the tour goes, and how many more are on board behind it; for the driver's breaks to the depot."""
+    breaks, found = [tour.before(rest) for rest in tour.rests], []
+    for i, stop in enumerate(tour.stops):
+        found += [(vehicle.depot, 0)] * breaks.count(i)
+        booking = bookings.get(stop.booking)
+        if booking is not None:
+            rides = booking.state is not BookingState.NO_SHOW
+            found.append((place_of(stop, booking), (1 if stop.boards else -1) if rides else 0))
+    return found

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from typing import NamedTuple
 
 import numpy as np
 
@@ -14,24 +13,15 @@ from broker.errors import Conflict, Invalid
 from services.dispatch.engine.planner import Plan, Planner
 from services.dispatch.engine.problem import Fleet, Objective, Problem, Rides
 from services.dispatch.settings import DispatchSettings
+from services.dispatch.tours import NO_TOUR, Loaded, Pauses, lay_out, stored
 from services.dispatch.town import Town, boarding, check, longest_ride, reserve
-from services.dispatch.values import Ask, Booking, BookingState, Promise, StopTime, Tour, Vehicle, clock
+from services.dispatch.values import Ask, Booking, BookingState, Promise, Tour, Vehicle, clock
 
 SEARCH_FOR_ROOM = 300
 """Moves tried for each booking that does not fit without moving others within their promises."""
 
 SEARCH_IN_QUOTE = 60
 """Moves tried in all for a quote when nothing fits at once: somebody is on the telephone."""
-
-
-class _Loaded(NamedTuple):
-    """A vehicle's nodes, and when it left its depot and was at those of them that are fixed."""
-
-    nodes: tuple[int, ...]
-    starts: tuple[float, ...]
-
-
-_NO_TOUR = _Loaded((), ())
 
 
 class Day:
@@ -55,6 +45,8 @@ class Day:
         """`only`: so many of the bookings are to be in the plan, those behind are not (yet)."""
         self.town, self.settings, self.now, self._seed = town, settings, now, seed
         self.bookings = riding(bookings, tours)
+        self._rows = len(self.bookings) + 1
+        self._pauses = Pauses(town, self._rows)
         self._stranded = stranded(town, self.bookings, tours)
         self._planner = self._plan(tours)
         self.pass_time(now)
@@ -112,15 +104,13 @@ class Day:
 
     def tours(self) -> dict[str, Tour]:
         """The plan, by vehicle."""
-        plan, n, found = self._planner.plan(), len(self._planner.problem.rides), {}
-        for v, vehicle in enumerate(self.town.vehicles):
-            starts = self._planner.starts(v)
-            stops = tuple(
-                StopTime(self.bookings[node % n].id, node < n, float(at))
-                for node, at in zip(plan.tours[v], starts[1:-1], strict=True)
-            )
-            found[vehicle.id] = Tour(float(starts[0]), plan.fixed[v], stops)
-        return found
+        return {vehicle.id: self.tour(vehicle.id) for vehicle in self.town.vehicles}
+
+    def tour(self, vehicle: str) -> Tour:
+        """One vehicle's part of it."""
+        v = next(v for v, known in enumerate(self.town.vehicles) if known.id == vehicle)
+        plan, starts = self._planner.plan(), self._planner.starts(v).tolist()
+        return stored(plan.tours[v], starts, plan.fixed[v], [b.id for b in self.bookings], self._pauses)
 
     def _at_once(self, ask: Ask, possible: Sequence[Promise]) -> list[Promise]:
         """Those of the promises that can be kept without moving anybody."""
@@ -154,35 +144,45 @@ class Day:
         cannot be either, loses the tour; alone: what others were told stands. Its other riders are placed anew.
         """
         problem = self._problem()
-        kept = [self._kept(vehicle, tours, len(problem.rides)) for vehicle in self.town.vehicles]
+        kept = [self._kept(v, tours) for v in range(len(self.town.vehicles))]
         try:
             return self._loaded(problem, kept)
         except Invalid:
-            whole = [_NO_TOUR] * len(kept)
-            for v, vehicle in enumerate(self.town.vehicles):
-                aboard = self._kept(vehicle, tours, len(problem.rides), aboard=True)
-                possible = (kept[v], aboard, _NO_TOUR)
+            whole = [NO_TOUR] * len(kept)
+            for v in range(len(kept)):
+                possible = (kept[v], *self._less(v, tours))
                 whole[v] = next(one for one in possible if self._drivable(problem, v, one))
             return self._loaded(problem, whole)
 
-    def _kept(self, vehicle: Vehicle, tours: Mapping[str, Tour], n: int, *, aboard: bool = False) -> _Loaded:
-        """The vehicle's stops that are still to be made; `aboard`: for those on board alone."""
-        row = {booking.id: r for r, booking in enumerate(self.bookings)}
+    def _less(self, vehicle: int, tours: Mapping[str, Tour]) -> Iterator[Loaded]:
+        """What is left of a tour that cannot be driven: first the breaks to come give way, then whoever waits."""
+        yield self._kept(vehicle, tours, whole=False)
+        yield self._kept(vehicle, tours, aboard=True)
+        yield self._kept(vehicle, tours, aboard=True, whole=False)
+        yield self._kept(vehicle, {})
+        yield NO_TOUR
+
+    def _kept(self, v: int, tours: Mapping[str, Tour], *, aboard: bool = False, whole: bool = True) -> Loaded:
+        """The vehicle's stops that are still to be made; `aboard`: for those on board alone; `whole`: see `lay_out`."""
+        row, vehicle = {booking.id: r for r, booking in enumerate(self.bookings)}, self.town.vehicles[v]
         tour = tours.get(vehicle.id, Tour(0.0, 0, ()))
         gone = self._stranded | unserved(vehicle, self._shut(), tour)
         if aboard:
             gone |= ahead_of(tour)
-        kept = [(i, s) for i, s in enumerate(tour.stops) if s.booking in row and s.booking not in gone]
-        nodes = tuple(row[s.booking] + (0 if s.boards else n) for _, s in kept)
-        return _Loaded(nodes, (tour.left, *(s.at for i, s in kept if i < tour.fixed)))
+        made = {
+            i: row[s.booking] + (0 if s.boards else self._rows)
+            for i, s in enumerate(tour.stops)
+            if s.booking in row and s.booking not in gone
+        }
+        return lay_out(vehicle, tour, made, self._pauses.nodes(v), whole=whole)
 
-    def _loaded(self, problem: Problem, kept: Sequence[_Loaded]) -> Planner:
+    def _loaded(self, problem: Problem, kept: Sequence[Loaded]) -> Planner:
         starts = [one.starts if len(one.starts) > 1 else () for one in kept]
         plan = Plan(tuple(one.nodes for one in kept), tuple(max(0, len(one) - 1) for one in starts))
         return Planner(problem, plan, starts, seed=self._seed)
 
-    def _drivable(self, problem: Problem, vehicle: int, kept: _Loaded) -> bool:
-        alone = [kept if v == vehicle else _NO_TOUR for v in range(len(self.town.vehicles))]
+    def _drivable(self, problem: Problem, vehicle: int, kept: Loaded) -> bool:
+        alone = [kept if v == vehicle else NO_TOUR for v in range(len(self.town.vehicles))]
         try:
             self._loaded(problem, alone)
         except Invalid:
@@ -207,7 +207,8 @@ class Day:
         somewhere = self.town.stops[0].id
         blank = Booking("", "", Ask(date.min, somewhere, somewhere, 0.0), nobody)
         rides = self._rides([*self.bookings, blank])
-        return Problem(self.town.minutes, self.town.minutes, rides, self._fleet(), Objective(), self._allowed())
+        objective = Objective(waiting=self.settings.price_waiting, ride=self.settings.price_ride)
+        return Problem(self.town.minutes, self.town.minutes, rides, self._fleet(), objective, self._allowed())
 
     def _rides(self, bookings: Sequence[Booking]) -> Rides:
         town, settings = self.town, self.settings
@@ -252,7 +253,7 @@ class Day:
         depot = np.array([self.town.place(v.depot) for v in vehicles], np.int32)
         shift = np.array([(v.shift_from, v.shift_until) for v in vehicles], np.float64).reshape(-1, 2)
         room = np.array([(v.seats, v.wheelchairs) for v in vehicles], np.int32).reshape(-1, 2)
-        return Fleet(depot, depot, shift, room, shift[:, 1] - shift[:, 0])
+        return Fleet(depot, depot, shift, room, shift[:, 1] - shift[:, 0], self._pauses.all())
 
 
 def riding(bookings: Sequence[Booking], tours: Mapping[str, Tour]) -> list[Booking]:

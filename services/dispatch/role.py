@@ -19,7 +19,7 @@ from services.dispatch import store
 from services.dispatch.crew import Crew
 from services.dispatch.days import Days
 from services.dispatch.desk import BookingDesk
-from services.dispatch.settings import DispatchSettings
+from services.dispatch.settings import DispatchSettings, speeds_by_hour
 from services.dispatch.telling import Teller
 from services.dispatch.travel import MatrixFile, Osrm, StraightLine, TravelTimes, Valhalla
 from services.dispatch.watching import ChangeWatcher
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 def travel_times(settings: DispatchSettings, client: httpx.AsyncClient) -> TravelTimes:
     """The drivers that the settings name: Valhalla before OSRM before the file before the straight line."""
-    found: TravelTimes = StraightLine(settings.speed, settings.detour)
+    found: TravelTimes = StraightLine(settings.speed, settings.detour, speeds_by_hour(settings.speeds))
     if settings.matrix:
         found = MatrixFile(Path(settings.matrix), found)
     if settings.osrm:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class DispatchSettings(BaseModel):
@@ -22,6 +22,15 @@ class DispatchSettings(BaseModel):
     ride_factor: float = Field(default=1.5, ge=1, description="the longest ride, as a multiple of the direct drive …")
     ride_extra: float = Field(default=10.0, ge=0, description="… plus these minutes")
     speed: float = Field(default=25.0, gt=0, description="km/h along roads, where travel times come from distances")
+    speeds: str = Field(
+        default="", description="km/h in hours that differ, such as 7=18,8=18,17=20; empty: always the same"
+    )
+    price_waiting: float = Field(
+        default=0.0, ge=0, description="minutes of driving that a rider's minute of waiting is worth to the planner"
+    )
+    price_ride: float = Field(
+        default=0.0, ge=0, description="minutes of driving that a rider's minute on board is worth to the planner"
+    )
     detour: float = Field(default=1.3, ge=1, description="how much longer roads are than the straight line")
     fastest: float = Field(default=110.0, gt=0, description="km/h; a position that would need more is doubted")
     remind: float = Field(
@@ -38,3 +47,23 @@ class DispatchSettings(BaseModel):
     tell_every_s: float = Field(default=20.0, gt=0, description="how often reminders and delays are looked for")
     improve_moves: int = Field(default=2000, ge=1, description="moves of improvement each time")
     days_ahead: int = Field(default=7, ge=1, description="how many days, today included, are kept improving")
+
+    @field_validator("speeds")
+    @classmethod
+    def _speeds(cls, text: str) -> str:
+        speeds_by_hour(text)
+        return text
+
+
+def speeds_by_hour(text: str) -> dict[int, float]:
+    """The km/h by hour in a text such as ``7=18,17=20``. Raises `ValueError` saying what is wrong."""
+    found: dict[int, float] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        hour, _, speed = part.partition("=")
+        try:
+            found[int(hour)] = float(speed)
+        except ValueError:
+            raise ValueError(f"{part!r} is not HOUR=KM/H, such as 7=18") from None
+        if not (0 <= int(hour) <= 23 and 1 <= found[int(hour)] <= 130):
+            raise ValueError(f"{part!r}: an hour is 0 to 23, a speed 1 to 130 km/h")
+    return found

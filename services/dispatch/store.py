@@ -13,7 +13,7 @@ from broker.errors import Conflict, NotFound
 from broker.ports import Transaction
 from broker.sql import load
 from services.dispatch.roads import Road
-from services.dispatch.values import Ask, Booking, BookingState, Breach, Promise, Stop, Tour, Vehicle
+from services.dispatch.values import Ask, Booking, BookingState, Breach, Break, Promise, Stop, Tour, Vehicle
 
 SQL = load("services.dispatch", "store")
 
@@ -25,7 +25,7 @@ async def load_stops(tx: Transaction) -> tuple[Stop, ...]:
 
 async def load_vehicles(tx: Transaction) -> tuple[Vehicle, ...]:
     """Every vehicle, broken ones with their reason."""
-    return tuple(Vehicle(*row) for row in await tx.fetch(SQL["vehicles"]))
+    return tuple(_vehicle(row) for row in await tx.fetch(SQL["vehicles"]))
 
 
 async def load_roads(tx: Transaction, *, closed: bool = False) -> tuple[Road, ...]:
@@ -64,7 +64,8 @@ async def save_stop(tx: Transaction, stop: Stop) -> None:
 
 async def save_vehicle(tx: Transaction, vehicle: Vehicle) -> None:
     """Add the vehicle, or give it these values."""
-    await tx.execute(SQL["add_vehicle"], *astuple(vehicle))
+    *values, _ = astuple(vehicle)
+    await tx.execute(SQL["add_vehicle"], *values, msgspec.json.encode(vehicle.breaks).decode())
 
 
 async def lock_day(tx: Transaction, day: date) -> tuple[int, dict[str, Tour]]:
@@ -171,6 +172,12 @@ def _booking(row: Any) -> Booking:
         row["payment"], row["direct"], row["series"], row["vehicle"], row["boarded_at"], row["alighted_at"],
         msgspec.json.decode(row["breaches"], type=tuple[Breach, ...]),
     )  # fmt: skip
+
+
+def _vehicle(row: Any) -> Vehicle:
+    values = dict(row)
+    breaks = msgspec.json.decode(values.pop("breaks"), type=tuple[Break, ...])
+    return Vehicle(**values, breaks=breaks)
 
 
 def _points(text: str) -> tuple[tuple[float, float], ...]:

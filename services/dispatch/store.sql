@@ -1,7 +1,8 @@
 -- name: stops
 select id, name, longitude, latitude, closed_because, closed_by from bus_stop where tenant_id = current_setting('cityos.tenant_id')::int order by id
 -- name: vehicles
-select id, name, seats, wheelchairs, depot, shift_from, shift_until, broken_because from bus_vehicle where tenant_id = current_setting('cityos.tenant_id')::int order by id
+select id, name, seats, wheelchairs, depot, shift_from, shift_until, broken_because, breaks::text as breaks
+from bus_vehicle where tenant_id = current_setting('cityos.tenant_id')::int order by id
 -- name: open_day
 insert into bus_day (tenant_id, day) values (current_setting('cityos.tenant_id')::int, $1) on conflict do nothing
 -- name: lock_day
@@ -39,11 +40,12 @@ on conflict (tenant_id, id) do update
 set name = excluded.name, longitude = excluded.longitude, latitude = excluded.latitude, closed_because = excluded.closed_because,
     closed_by = excluded.closed_by
 -- name: add_vehicle
-insert into bus_vehicle (tenant_id, id, name, seats, wheelchairs, depot, shift_from, shift_until, broken_because)
-values (current_setting('cityos.tenant_id')::int, $1, $2, $3, $4, $5, $6, $7, $8)
+insert into bus_vehicle (tenant_id, id, name, seats, wheelchairs, depot, shift_from, shift_until, broken_because, breaks)
+values (current_setting('cityos.tenant_id')::int, $1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb)
 on conflict (tenant_id, id) do update
 set name = excluded.name, seats = excluded.seats, wheelchairs = excluded.wheelchairs, depot = excluded.depot,
-    shift_from = excluded.shift_from, shift_until = excluded.shift_until, broken_because = excluded.broken_because
+    shift_from = excluded.shift_from, shift_until = excluded.shift_until, broken_because = excluded.broken_because,
+    breaks = excluded.breaks
 -- name: lock_booking_key
 select pg_advisory_xact_lock(current_setting('cityos.tenant_id')::int, hashtext($1))
 -- name: days_to_improve

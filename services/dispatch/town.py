@@ -76,3 +76,21 @@ def check(town: Town, ask: Ask, settings: DispatchSettings) -> None:
                 f"{clock(ask.earliest + needed)}; leave before {clock(ask.arrive_by - needed)}, or arrive later",
                 field="arriveBy",
             )
+
+
+def check_shift(vehicle: Vehicle) -> None:
+    """Raise `Invalid` for a shift or breaks that no driver can keep: which field, why, and what would be right."""
+    if vehicle.shift_until <= vehicle.shift_from:
+        raise Invalid("the shift must end after it begins", field="shiftUntil")
+    free = vehicle.shift_from
+    for number, one in enumerate(vehicle.breaks):
+        field = f"breaks.{number}"
+        if not one.earliest <= one.latest or one.minutes <= 0:
+            raise Invalid("a break lasts longer than 0 minutes, and may begin until it must", field=field)
+        if one.earliest < free or one.latest + one.minutes > vehicle.shift_until:
+            raise Invalid(
+                f"a break begins after {clock(free)} (the shift's start, or the latest end of the break before) and "
+                f"ends by {clock(vehicle.shift_until)}",
+                field=field,
+            )
+        free = one.latest + one.minutes

@@ -6,11 +6,14 @@ import csv
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import product
 from pathlib import Path
 from typing import Any, Protocol
 
 import httpx
 import numpy as np
+from numpy.typing import NDArray
 
 from broker.errors import Invalid, Unavailable
 from services.dispatch.engine.arrays import Floats
@@ -25,8 +28,9 @@ _log = logging.getLogger(__name__)
 class TravelTimes(Protocol):
     """Minutes between stops."""
 
-    async def minutes(self, stops: Sequence[Stop], hour: int, closed: Sequence[Road] = ()) -> Floats:
-        """(P, P) minutes from each stop to each other around `closed` roads, setting out in `hour` (0 … 23 in Japan).
+    async def minutes(self, stops: Sequence[Stop], hours: Sequence[int], closed: Sequence[Road] = ()) -> Floats:
+        """(P, P) minutes from each stop to each other around `closed` roads, as they are in the slowest of `hours`
+        (0 … 23 in Japan, one or more) for each pair. The slowest of triangle inequalities is one.
 
         `UNREACHABLE` where no way is left.
         """
@@ -38,22 +42,23 @@ class StraightLine:
     def __init__(self, speed: float, detour: float, by_hour: Mapping[int, float] | None = None) -> None:
         self._speed, self._detour, self._by_hour = speed, detour, by_hour or {}
 
-    async def minutes(self, stops: Sequence[Stop], hour: int, closed: Sequence[Road] = ()) -> Floats:
+    async def minutes(self, stops: Sequence[Stop], hours: Sequence[int], closed: Sequence[Road] = ()) -> Floats:
         """See `TravelTimes`."""
         where = np.radians([[stop.longitude, stop.latitude] for stop in stops]).reshape(-1, 2)
         apart = where[:, None, :] - where[None, :, :]
         chord = np.sin(apart[..., 1] / 2) ** 2
         chord = chord + np.outer(np.cos(where[:, 1]), np.cos(where[:, 1])) * np.sin(apart[..., 0] / 2) ** 2
         km = 2 * EARTH_KM * np.arcsin(np.sqrt(chord)) + further(stops, closed)
-        minutes = km * self._detour / self._by_hour.get(hour, self._speed) * 60
+        speed = min(self._by_hour.get(hour, self._speed) for hour in hours)
+        minutes = km * self._detour / speed * 60
         return np.asarray(np.minimum(minutes, UNREACHABLE), np.float64)
 
 
-async def _longer(ways: TravelTimes, stops: Sequence[Stop], hour: int, closed: Sequence[Road]) -> Floats:
+async def _longer(ways: TravelTimes, stops: Sequence[Stop], hours: Sequence[int], closed: Sequence[Road]) -> Floats:
     """(P, P) minutes by which `closed` roads lengthen the drives, as `ways` knows them."""
     if not closed:
         return np.zeros((len(stops), len(stops)))
-    return np.asarray(await ways.minutes(stops, hour, closed) - await ways.minutes(stops, hour))
+    return np.asarray(await ways.minutes(stops, hours, closed) - await ways.minutes(stops, hours))
 
 
 def kilometres(longitude: float, latitude: float, other_longitude: float, other_latitude: float) -> float:
@@ -69,17 +74,26 @@ class MatrixFile:
 
     def __init__(self, path: Path, fallback: TravelTimes) -> None:
         self._fallback, self._known = fallback, _read(path)
+        self._given = lru_cache(32)(self._slowest)
 
-    async def minutes(self, stops: Sequence[Stop], hour: int, closed: Sequence[Road] = ()) -> Floats:
-        """See `TravelTimes`. Pairs that the file does not know are the fallback's, and so are ways around."""
-        found = await self._fallback.minutes(stops, hour, closed)
-        longer = await _longer(self._fallback, stops, hour, closed)
-        for i, one in enumerate(stops):
-            for j, other in enumerate(stops):
-                known = self._known.get((hour, one.id, other.id), self._known.get((None, one.id, other.id)))
-                if known is not None:
-                    found[i, j] = min(known + longer[i, j], UNREACHABLE)
-        return found
+    async def minutes(self, stops: Sequence[Stop], hours: Sequence[int], closed: Sequence[Road] = ()) -> Floats:
+        """See `TravelTimes`. Pairs and hours that the file does not know are the fallback's, and so are ways around."""
+        found = await self._fallback.minutes(stops, hours, closed)
+        longer = await _longer(self._fallback, stops, hours, closed)
+        slowest, whole = self._given(tuple(stop.id for stop in stops), tuple(hours))
+        known = slowest + longer
+        return np.asarray(np.minimum(np.where(whole, known, np.maximum(known, found)), UNREACHABLE))
+
+    def _slowest(self, stops: tuple[str, ...], hours: tuple[int, ...]) -> tuple[Floats, NDArray[np.bool_]]:
+        """(P, P) minutes of the slowest hour that the file knows (-inf: of none), and whether it knows them all."""
+        slowest = np.full((len(stops), len(stops)), -np.inf)
+        whole = np.zeros(slowest.shape, np.bool_)
+        for (i, one), (j, other) in product(enumerate(stops), repeat=2):
+            always = self._known.get((None, one, other))
+            known = [self._known.get((hour, one, other), always) for hour in hours]
+            given = [minutes for minutes in known if minutes is not None]
+            slowest[i, j], whole[i, j] = max(given, default=-np.inf), len(given) == len(known)
+        return slowest, whole
 
 
 class Router:
@@ -90,15 +104,15 @@ class Router:
     def __init__(self, client: httpx.AsyncClient, address: str, timeout_s: float, fallback: TravelTimes) -> None:
         self._client, self._address, self._timeout, self._fallback = client, address.rstrip("/"), timeout_s, fallback
 
-    async def minutes(self, stops: Sequence[Stop], hour: int, closed: Sequence[Road] = ()) -> Floats:
+    async def minutes(self, stops: Sequence[Stop], hours: Sequence[int], closed: Sequence[Road] = ()) -> Floats:
         """See `TravelTimes`."""
         try:
-            return await self._asked(stops, hour, closed)
+            return await self._asked(stops, hours, closed)
         except (httpx.HTTPError, Unavailable) as error:
             _log.warning("%s at %s gave no travel times (%s); the fallback's are used", self.name, self._address, error)
-            return await self._fallback.minutes(stops, hour, closed)
+            return await self._fallback.minutes(stops, hours, closed)
 
-    async def _asked(self, stops: Sequence[Stop], hour: int, closed: Sequence[Road]) -> Floats:
+    async def _asked(self, stops: Sequence[Stop], hours: Sequence[int], closed: Sequence[Road]) -> Floats:
         raise NotImplementedError
 
     def _table(self, given: Any, count: int) -> Floats:
@@ -117,11 +131,11 @@ class Osrm(Router):
 
     name = "OSRM"
 
-    async def _asked(self, stops: Sequence[Stop], hour: int, closed: Sequence[Road]) -> Floats:
+    async def _asked(self, stops: Sequence[Stop], hours: Sequence[int], closed: Sequence[Road]) -> Floats:
         where = ";".join(f"{stop.longitude:.6f},{stop.latitude:.6f}" for stop in stops)
         answer = await self._client.get(f"{self._address}/table/v1/driving/{where}", timeout=self._timeout)
         found = self._table(_of(answer, "durations"), len(stops))
-        return np.asarray(np.minimum(found + await _longer(self._fallback, stops, hour, closed), UNREACHABLE))
+        return np.asarray(np.minimum(found + await _longer(self._fallback, stops, hours, closed), UNREACHABLE))
 
 
 class Valhalla(Router):
@@ -133,7 +147,7 @@ class Valhalla(Router):
 
     name = "Valhalla"
 
-    async def _asked(self, stops: Sequence[Stop], hour: int, closed: Sequence[Road]) -> Floats:
+    async def _asked(self, stops: Sequence[Stop], hours: Sequence[int], closed: Sequence[Road]) -> Floats:
         where = [{"lat": round(stop.latitude, 6), "lon": round(stop.longitude, 6)} for stop in stops]
         asked: dict[str, Any] = {"sources": where, "targets": where, "costing": "bus", "units": "kilometers"}
         if closed:
@@ -149,7 +163,7 @@ class Valhalla(Router):
         if not (found >= UNREACHABLE).any():
             return found
         # Unless it has holes without the closures too; and a depot on closed ground can be left and reached.
-        free = await self._asked(stops, hour, ())
+        free = await self._asked(stops, hours, ())
         on_it = np.array([stop.closed_because is not None for stop in stops], np.bool_)
         return np.where((on_it[:, None] | on_it) & (found >= UNREACHABLE), free, found)
 

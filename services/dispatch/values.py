@@ -24,8 +24,17 @@ class Stop:
 
 
 @dataclass(frozen=True)
+class Break:
+    """A driver's break 休憩: `minutes` at the depot with nobody on board, begun within `earliest` … `latest`."""
+
+    earliest: float
+    latest: float
+    minutes: float
+
+
+@dataclass(frozen=True)
 class Vehicle:
-    """A bus, its room and its driver's shift. `broken_because`: it drives no further today."""
+    """A bus, its room, its driver's shift and `breaks`. `broken_because`: it drives no further today."""
 
     id: str
     name: str
@@ -35,6 +44,7 @@ class Vehicle:
     shift_from: float
     shift_until: float
     broken_because: str | None = None
+    breaks: tuple[Break, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -124,12 +134,37 @@ class StopTime:
 
 
 @dataclass(frozen=True)
+class Rest:
+    """When the driver's break begins, the vehicle's `number`-th; `begun`: it is had, or the bus drives to it."""
+
+    number: int
+    at: float
+    begun: bool = False
+
+
+@dataclass(frozen=True)
 class Tour:
-    """A vehicle's day: it leaves its depot at `left`; its first `fixed` stops are done or being driven to."""
+    """A vehicle's day: it leaves its depot at `left`; its first `fixed` stops are done or being driven to.
+
+    The `rests` lie between the stops by their times.
+    """
 
     left: float
     fixed: int
     stops: tuple[StopTime, ...]
+    rests: tuple[Rest, ...] = ()
+
+    def had(self, rest: Rest) -> bool:
+        """Whether the rest is over, or the bus drives to it: also where a stop behind it is done."""
+        return rest.begun or self._made(rest) < self.fixed
+
+    def before(self, rest: Rest) -> int:
+        """How many of the stops the vehicle makes before that rest."""
+        made = self._made(rest)
+        return min(made, self.fixed) if self.had(rest) else max(made, self.fixed)
+
+    def _made(self, rest: Rest) -> int:
+        return sum(stop.at <= rest.at for stop in self.stops)
 
 
 @dataclass(frozen=True)

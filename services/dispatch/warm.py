@@ -19,13 +19,13 @@ MOST_DAYS = 16
 
 
 class Known(NamedTuple):
-    """What a day was made from: the plan's revision (it advances with every booking), the town, the hour's traffic."""
+    """What a day was made from: the plan's revision (it advances with every booking), the town, the hours."""
 
     revision: int
     stops: tuple[Stop, ...]
     vehicles: tuple[Vehicle, ...]
     roads: tuple[Road, ...]
-    hour: int
+    hours: tuple[int, ...]
 
 
 class WarmDay:

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { bars } from "../src/dispatcher/gantt";
 import { geometryOf } from "../src/dispatcher/roads";
-import { nextStop, pending, ReportQueue } from "../src/driver/queue";
+import { breaksAround, nextStop, pending, ReportQueue } from "../src/driver/queue";
 import { topOf } from "../src/manager/plot";
 import { clock, dayOf, daysAfter, instant, soon } from "../src/shared/bus/time";
 import type { Report, Task } from "../src/shared/bus/types";
@@ -131,5 +131,22 @@ describe("a road that is drawn", () => {
     expect(() => geometryOf("136.20, 35.95", false, words)).toThrow("136.20, 35.95");
     expect(() => geometryOf("35.95", false, words)).toThrow("「35.95」");
     expect(() => geometryOf(text, true, words)).toThrow("3つ以上");
+  });
+});
+
+describe("a driver's breaks", () => {
+  const at = (minute: number) => new Date(Date.UTC(2026, 10, 24, 3, minute)).toISOString();
+  const noon = { from: at(10), until: at(55), begun: false };
+  const tea = { from: at(180), until: at(195), begun: false };
+
+  it("come before the next stop, or later in the day, or are over", () => {
+    const stop = task("b1", true, 250);
+    expect(breaksAround([noon, tea], stop, new Date(at(0)))).toEqual([noon, [tea]]);
+    expect(breaksAround([noon, tea], task("b1", true, 180), new Date(at(0)))).toEqual([
+      undefined,
+      [noon, tea],
+    ]);
+    expect(breaksAround([noon, tea], undefined, new Date(at(60)))).toEqual([tea, []]);
+    expect(breaksAround([noon], stop, new Date(at(60)))).toEqual([undefined, []]);
   });
 });

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cityos.bus_day import BECAUSE, BESIDE_THE_RIVER, DAY, LEVELS, BusDay
+from cityos.bus_day import BECAUSE, BESIDE_THE_RIVER, BROKEN, DAY, LEVELS, BusDay
 from schemas.river import STAGE_NAMES, Stage
 from services.dispatch import store
 from services.dispatch.values import BookingState
@@ -16,6 +16,7 @@ async def test_every_promise_is_kept_but_those_broken_by_what_is_recorded(databa
     async with database.app.transaction("fukui") as tx:
         bookings = await store.load_bookings(tx, DAY)
         stops = await store.load_stops(tx)
+        _, tours = await store.read_day(tx, DAY)
     assert len(bookings) + len(day.tally.refused) == 80
     assert all(b.alighted_at for b in bookings if b.state is BookingState.BOOKED)
     ridden = [b for b in bookings if b.alighted_at]
@@ -25,6 +26,8 @@ async def test_every_promise_is_kept_but_those_broken_by_what_is_recorded(databa
     assert {breach.because for b in bookings for breach in b.breaches} <= {BECAUSE, river}
     assert figures.kept == sum(not b.breaches for b in ridden) / (len(ridden) + figures.broken)
     assert any(b.broken_because == river for b in bookings)
+    rested = {name: [rest.begun for rest in tour.rests] for name, tour in tours.items() if name != BROKEN}
+    assert rested == {f"demo-{number}": [True, True] for number in (1, 2, 4)}
     assert any("休止" in line for line in said)
     assert any("3号車が故障" in line for line in said)
     assert any("再開" in line for line in said)

@@ -15,7 +15,7 @@ from services.dispatch.settings import DispatchSettings
 from services.dispatch.travel import StraightLine
 from services.dispatch.values import Ask, BookingState, Promise, Tour
 from tests.conftest import CityDatabase
-from tests.integration.dispatch.conftest import DAY, Now, town
+from tests.integration.dispatch.conftest import DAY, STOPS, Now, town
 
 
 def desk(database: CityDatabase, now: Now) -> BookingDesk:
@@ -241,3 +241,18 @@ async def test_a_neighbour_sees_nothing_of_it(database: CityDatabase) -> None:
         assert await store.load_stops(tx) == ()
         with pytest.raises(NotFound):
             await store.load_booking(tx, booked)
+
+
+async def test_a_promise_for_the_rush_hour_is_planned_with_its_driving_times(database: CityDatabase) -> None:
+    """Made in a calm hour, and still kept when the hour has come; neither does the plan change for the worse."""
+    await town(database, 1)
+    now, rush = Now(), StraightLine(25.0, 1.3, {17: 8.0})
+    at = BookingDesk(database.app, rush, DispatchSettings(), now)
+    wish = ask(1, 11, 16 * 60 + 50.0)
+    promise = (await at.quote("fukui", wish))[0]
+    booking = await at.book("fukui", wish, promise, "r")
+    slow = StraightLine(8.0, 1.3)
+    assert booking.direct == pytest.approx((await slow.minutes(STOPS, [17]))[1, 11])
+    for minute in (16 * 60 + 59.0, 17 * 60 + 1.0):
+        now.set(minute)
+        assert kept(await at.plan("fukui", DAY), booking.id, promise)

@@ -16,6 +16,7 @@ import pytest
 
 from broker.errors import Invalid
 from services.dispatch.roads import Road
+from services.dispatch.settings import DispatchSettings, speeds_by_hour
 from services.dispatch.travel import UNREACHABLE, MatrixFile, Osrm, StraightLine, TravelTimes, Valhalla
 from services.dispatch.values import Stop
 
@@ -64,7 +65,7 @@ def answering(body: object, status: str = "200 OK") -> Handler:
 
 async def minutes(handle: Handler, timeout_s: float = 5.0) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     async with router(handle) as address, httpx.AsyncClient() as client:
-        return await Osrm(client, address, timeout_s, LINE).minutes(STOPS, 10)
+        return await Osrm(client, address, timeout_s, LINE).minutes(STOPS, [10])
 
 
 async def test_osrm_is_asked_for_the_table_in_longitude_and_latitude() -> None:
@@ -97,17 +98,17 @@ async def silent(_: str, writer: asyncio.StreamWriter) -> None:
     ],
 )
 async def test_where_osrm_fails_the_straight_line_answers(handle: Handler, timeout_s: float) -> None:
-    assert np.array_equal(await minutes(handle, timeout_s), await LINE.minutes(STOPS, 10))
+    assert np.array_equal(await minutes(handle, timeout_s), await LINE.minutes(STOPS, [10]))
 
 
 async def test_a_server_that_is_not_there_is_no_catastrophe() -> None:
     async with httpx.AsyncClient() as client:
-        found = await Osrm(client, "http://127.0.0.1:9", 1.0, LINE).minutes(STOPS, 10)
-    assert np.array_equal(found, await LINE.minutes(STOPS, 10))
+        found = await Osrm(client, "http://127.0.0.1:9", 1.0, LINE).minutes(STOPS, [10])
+    assert np.array_equal(found, await LINE.minutes(STOPS, [10]))
 
 
 async def test_the_straight_line_is_as_slow_as_its_hour() -> None:
-    calm, rush = await LINE.minutes(STOPS, 10), await LINE.minutes(STOPS, 8)
+    calm, rush = await LINE.minutes(STOPS, [10]), await LINE.minutes(STOPS, [8])
     assert calm[0, 1] == pytest.approx(1.8 * 1.3 / 30 * 60, rel=0.01)
     assert np.allclose(rush, 2 * calm)
 
@@ -116,8 +117,8 @@ async def test_a_file_knows_pairs_by_the_hour_and_the_rest_is_the_fallbacks(tmp_
     file = tmp_path / "minutes.csv"
     file.write_text("hour,from,to,minutes\n,a,b,7\n8,a,b,12\n", "utf-8-sig")
     found = MatrixFile(file, LINE)
-    assert ((await found.minutes(STOPS, 8))[0, 1], (await found.minutes(STOPS, 9))[0, 1]) == (12.0, 7.0)
-    assert (await found.minutes(STOPS, 9))[1, 2] == (await LINE.minutes(STOPS, 9))[1, 2]
+    assert ((await found.minutes(STOPS, [8]))[0, 1], (await found.minutes(STOPS, [9]))[0, 1]) == (12.0, 7.0)
+    assert (await found.minutes(STOPS, [9]))[1, 2] == (await LINE.minutes(STOPS, [9]))[1, 2]
 
 
 @pytest.mark.parametrize("row", ["8,a,b,soon", "x,a,b,1", "8,a,b", "8,a,b,-1", "8,a,b,2000", "8,a,b,nan"])
@@ -129,15 +130,15 @@ def test_a_wrong_row_is_named_by_its_line(tmp_path: Path, row: str) -> None:
 
 
 async def test_what_a_closed_road_adds_to_the_straight_line_is_added_to_a_file_and_to_osrm(tmp_path: Path) -> None:
-    added = (await LINE.minutes(STOPS, 10, [WALL])) - (await LINE.minutes(STOPS, 10))
+    added = (await LINE.minutes(STOPS, [10], [WALL])) - (await LINE.minutes(STOPS, [10]))
     assert added[0, 1] > 2.0
     assert added[1, 2] == 0.0
     file = tmp_path / "minutes.csv"
     file.write_text("hour,from,to,minutes\n,a,b,7\n,b,c,6\n")
-    found = await MatrixFile(file, LINE).minutes(STOPS, 9, [WALL])
+    found = await MatrixFile(file, LINE).minutes(STOPS, [9], [WALL])
     assert (found[0, 1], found[1, 2]) == (pytest.approx(7.0 + added[0, 1]), 6.0)
     async with router(answering(TABLE)) as address, httpx.AsyncClient() as client:
-        found = await Osrm(client, address, 5.0, LINE).minutes(STOPS, 10, [WALL])
+        found = await Osrm(client, address, 5.0, LINE).minutes(STOPS, [10], [WALL])
     assert found[0, 1] == pytest.approx(5.0 + added[0, 1])
 
 
@@ -173,8 +174,8 @@ async def asking(handle: Handler, timeout_s: float = 5.0) -> AsyncIterator[Trave
 async def test_valhalla_goes_around_the_outline_of_what_is_closed() -> None:
     asked: list[dict[str, object]] = []
     async with asking(valhalla([[0, 480, 900], [470, 0, 310], [880, 305, 0]], asked)) as ways:
-        assert (await ways.minutes(STOPS, 10))[0, 1] == 5.0
-        assert (await ways.minutes(STOPS, 10, [WALL]))[0, 1] == 8.0
+        assert (await ways.minutes(STOPS, [10]))[0, 1] == 5.0
+        assert (await ways.minutes(STOPS, [10], [WALL]))[0, 1] == 8.0
     assert asked[0]["sources"] == asked[0]["targets"]
     assert asked[0]["targets"][1] == {"lat": 35.95, "lon": 136.22}  # type: ignore[index]
     ring = asked[1]["exclude_polygons"][0]  # type: ignore[index]
@@ -184,14 +185,14 @@ async def test_valhalla_goes_around_the_outline_of_what_is_closed() -> None:
 
 async def test_where_valhalla_finds_no_way_left_there_is_none() -> None:
     async with asking(valhalla(CUT, [])) as ways:
-        found = await ways.minutes(STOPS, 10, [WALL])
+        found = await ways.minutes(STOPS, [10], [WALL])
     assert (found[0, 1], found[0, 2]) == (UNREACHABLE, 15.0)
 
 
 async def test_a_depot_on_closed_ground_is_reached_as_if_it_were_open() -> None:
     flooded = [STOPS[0], replace(STOPS[1], closed_because="崩落", closed_by="r"), STOPS[2]]
     async with asking(valhalla(CUT, [])) as ways:
-        assert (await ways.minutes(flooded, 10, [WALL]))[0, 1] == 5.0
+        assert (await ways.minutes(flooded, [10], [WALL]))[0, 1] == 5.0
 
 
 @pytest.mark.parametrize(
@@ -215,4 +216,22 @@ async def test_where_valhalla_fails_the_straight_line_goes_around(
 ) -> None:
     """Holes are a failure unless only the closures make them: this server has them without any."""
     async with asking(handle, timeout_s) as ways:
-        assert np.array_equal(await ways.minutes(STOPS, 10, closed), await LINE.minutes(STOPS, 10, closed))
+        assert np.array_equal(await ways.minutes(STOPS, [10], closed), await LINE.minutes(STOPS, [10], closed))
+
+
+async def test_over_several_hours_each_pair_takes_as_long_as_in_the_slowest(tmp_path: Path) -> None:
+    assert np.array_equal(await LINE.minutes(STOPS, [7, 8, 9]), await LINE.minutes(STOPS, [8]))
+    file = tmp_path / "minutes.csv"
+    file.write_text("hour,from,to,minutes\n7,a,b,12\n9,a,b,9\n,b,c,3\n")
+    found = MatrixFile(file, LINE)
+    assert (await found.minutes(STOPS, [7, 9]))[0, 1] == 12.0
+    # Of eight o'clock the file says nothing, so it is as slow as the straight line then, unless the file is slower.
+    assert (await found.minutes(STOPS, [7, 8, 9]))[0, 1] == max(12.0, (await LINE.minutes(STOPS, [8]))[0, 1])
+    assert (await found.minutes(STOPS, [7, 8, 9]))[1, 2] == 3.0
+
+
+def test_speeds_are_set_by_the_hour() -> None:
+    assert speeds_by_hour(DispatchSettings(speeds="7=18, 17=20.5").speeds) == {7: 18.0, 17: 20.5}
+    for wrong in ("7", "7=fast", "24=20", "7=0", "7=18;8=18"):
+        with pytest.raises(ValueError, match=r"HOUR=KM/H|0 to 23"):
+            DispatchSettings(speeds=wrong)

@@ -1,6 +1,7 @@
 /** The day of every bus as a Gantt chart: bars are rides by their expected times, marks are stops. */
 import { clock } from "../shared/bus/time";
 import type { Board, BoardVehicle, Task } from "../shared/bus/types";
+import type { BusWords } from "../shared/bus/words";
 import { svg } from "../shared/dom/h";
 
 const WIDTH = 960;
@@ -43,6 +44,7 @@ function row(
   vehicle: BoardVehicle,
   y: number,
   x: (time: number) => number,
+  rest: BusWords["rest"],
 ): { node: SVGElement; height: number } {
   const rides = bars(vehicle.tasks);
   const lanes = Math.max(2, ...rides.map((ride) => ride.lane + 1));
@@ -53,6 +55,19 @@ function row(
     {},
     svg("rect", { class: "shift", x: from, y, width: Math.max(0, until - from), height: height - 4 }),
     svg("text", { x: 4, y: y + 16 }, vehicle.name + (vehicle.brokenBecause === null ? "" : " ✕")),
+    ...vehicle.breaks.map((one) =>
+      svg(
+        "rect",
+        {
+          class: "rest",
+          x: x(Date.parse(one.from)),
+          y: y + 2,
+          width: x(Date.parse(one.until)) - x(Date.parse(one.from)),
+          height: height - 8,
+        },
+        svg("title", {}, rest(clock(one.from), clock(one.until))),
+      ),
+    ),
     ...rides.map((ride) =>
       svg(
         "rect",
@@ -83,8 +98,8 @@ function row(
   return { node, height };
 }
 
-/** The chart. `label` is what a screen reader says of it; the tables beside it have every number. */
-export function gantt(board: Board, label: string): SVGSVGElement {
+/** The chart, named for screen readers; the tables beside it have every number. */
+export function gantt(board: Board, words: BusWords): SVGSVGElement {
   const starts = board.vehicles.map((vehicle) => Date.parse(vehicle.shiftFrom));
   const ends = board.vehicles.map((vehicle) => Date.parse(vehicle.shiftUntil));
   const first = Math.floor(Math.min(...starts) / HOUR_MS) * HOUR_MS;
@@ -93,7 +108,7 @@ export function gantt(board: Board, label: string): SVGSVGElement {
   const rows: SVGElement[] = [];
   let y = TOP;
   for (const vehicle of board.vehicles) {
-    const { node, height } = row(vehicle, y, x);
+    const { node, height } = row(vehicle, y, x, words.rest);
     rows.push(node);
     y += height;
   }
@@ -102,7 +117,7 @@ export function gantt(board: Board, label: string): SVGSVGElement {
   const now = Date.parse(board.now);
   return svg(
     "svg",
-    { class: "gantt", viewBox: `0 0 ${WIDTH} ${y + 4}`, role: "img", "aria-label": label },
+    { class: "gantt", viewBox: `0 0 ${WIDTH} ${y + 4}`, role: "img", "aria-label": words.ganttHeading },
     ...hours.flatMap((hour, index) => [
       svg("line", { class: "grid", x1: x(hour), x2: x(hour), y1: TOP - 6, y2: y }),
       index % every === 0

@@ -81,6 +81,13 @@ function lateTable({ words }: BusPage, board: Board): HTMLElement {
   );
 }
 
+/** A break gives way to a promise; somebody has to relieve the driver. */
+function missingBreaks({ words }: BusPage, { vehicles: buses }: Board): HTMLElement[] {
+  return buses
+    .filter((bus) => bus.breaksMissing > 0)
+    .map((bus) => h("p", { class: "line late" }, words.restMissing(bus.name, bus.breaksMissing)));
+}
+
 function broken({ words, code }: BusPage, board: Board): HTMLElement {
   const line = (booking: Booking & { readonly name: string }, why: string) =>
     h("li", { class: "line late" }, `${booking.name} ${rideText(booking, board.stops, words, code)} ${why}`);
@@ -162,6 +169,7 @@ openBusPage("pageDispatcher", "buses:write", async (page) => {
   const now = wide(words.mapHeading);
   const chart = wide(words.ganttHeading);
   const delays = wide(words.lateHeading);
+  const rests = h("div", { id: "rests" });
   const gone = h("div", {});
   const shut = h("div", {});
   const cut = h("div", {});
@@ -174,7 +182,8 @@ openBusPage("pageDispatcher", "buses:write", async (page) => {
   const redraw = async (): Promise<Board> => {
     const board = await account.api<Board>("GET", `${path("board")}${day === null ? "" : `?day=${day}`}`);
     now.replaceChildren(vehicles(page, board));
-    chart.replaceChildren(gantt(board, words.ganttHeading));
+    chart.replaceChildren(gantt(board, words));
+    rests.replaceChildren(...missingBreaks(page, board));
     delays.replaceChildren(lateTable(page, board));
     gone.replaceChildren(broken(page, board));
     if (!shut.contains(document.activeElement)) shut.replaceChildren(closed(page, board, again));
@@ -205,7 +214,7 @@ openBusPage("pageDispatcher", "buses:write", async (page) => {
   main.append(
     section("late", words.lateHeading, delays),
     section("broken", words.brokenHeading, gone),
-    section("gantt", words.ganttHeading, h("p", { class: "quiet" }, words.ganttHelp), chart),
+    section("gantt", words.ganttHeading, h("p", { class: "quiet" }, words.ganttHelp), rests, chart),
     section("now", words.mapHeading, place, now),
     section("trouble", words.troubleHeading, shut, help),
     section("roads", words.roadsHeading, cut, roads),

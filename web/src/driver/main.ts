@@ -3,12 +3,12 @@ import { Account, loginAddress, Refused } from "../shared/account/session";
 import { wordsOf } from "../shared/account/words";
 import { path } from "../shared/bus/page";
 import { clock } from "../shared/bus/time";
-import type { Task, Trip, Vehicle, What } from "../shared/bus/types";
+import type { Break, Task, Trip, Vehicle, What } from "../shared/bus/types";
 import { type BusWords, busWords } from "../shared/bus/words";
 import { byId, h, setText } from "../shared/dom/h";
 import { attempt, say } from "../shared/form/form";
 import { chooseLanguage, rememberedLanguage, rememberLanguage } from "../shared/language/language";
-import { type Heard, nextStop, pending, ReportQueue } from "./queue";
+import { breaksAround, type Heard, nextStop, pending, ReportQueue } from "./queue";
 
 const BUS = "cityos.bus.vehicle";
 const TRIP = "cityos.bus.trip";
@@ -123,18 +123,21 @@ function draw(): void {
   const now = nextStop(left);
   const stopName = (id: string) => trip?.stops[id]?.name ?? id;
   const first = now[0];
-  const later = left
-    .slice(now.length)
-    .map((task) =>
-      h(
-        "li",
-        {},
-        `${clock(task.expected)} ${stopName(task.stop)} ${task.boards ? words.getOn : words.getOff} ${task.name}`,
-      ),
-    );
+  const [rest, rests] = breaksAround(trip.breaks ?? [], first, new Date());
+  const restText = (one: Break) => words.rest(clock(one.from), clock(one.until));
+  const later = [
+    ...left.slice(now.length).map((task) => ({
+      at: Date.parse(task.expected),
+      text: `${clock(task.expected)} ${stopName(task.stop)} ${task.boards ? words.getOn : words.getOff} ${task.name}`,
+    })),
+    ...rests.map((one) => ({ at: Date.parse(one.from), text: restText(one) })),
+  ]
+    .sort((one, other) => one.at - other.at)
+    .map(({ text }) => h("li", {}, text));
   const change = h("button", { class: "button", type: "button" }, words.changeBus);
   change.addEventListener("click", () => void attempt(chooseBus));
   work.replaceChildren(
+    rest === undefined ? "" : h("p", { class: "card rest", id: "rest" }, restText(rest)),
     first === undefined
       ? h("p", { class: "card", id: "finished" }, words.finished)
       : h(

@@ -2,7 +2,7 @@
  * What the driver has reported and the city has not confirmed: kept on the tablet until it has, in order, also through
  * a tunnel, a reload or an empty battery. Each report carries an id made here, so that sending twice counts once.
  */
-import type { Report, Task, What } from "../shared/bus/types";
+import type { Break, Report, Task, What } from "../shared/bus/types";
 
 const KEY = "cityos.bus.reports";
 /** As many as the gateway takes at once. */
@@ -85,4 +85,17 @@ export function nextStop(tasks: readonly Task[]): Task[] {
   if (first === undefined) return [];
   const end = tasks.findIndex((task) => task.stop !== first.stop);
   return tasks.slice(0, end < 0 ? tasks.length : end);
+}
+
+/** The break that comes before the next stop, if one does, and those behind it. Breaks that are over are left out. */
+export function breaksAround(
+  breaks: readonly Break[],
+  next: Task | undefined,
+  now: Date,
+): [Break | undefined, Break[]] {
+  const left = breaks.filter((one) => Date.parse(one.until) > now.getTime());
+  const [first, ...behind] = left;
+  const before =
+    first !== undefined && (next === undefined || Date.parse(first.from) < Date.parse(next.expected));
+  return before ? [first, behind] : [undefined, left];
 }

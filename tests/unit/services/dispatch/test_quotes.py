@@ -71,15 +71,15 @@ def test_time_passes_in_a_kept_day_as_in_a_new_one() -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        Known(8, STOPS, (), (), 9),
-        Known(7, STOPS[1:], (), (), 9),
-        Known(7, STOPS, (Vehicle("v", "v", 1, 0, "s0", 0, 1),), (), 9),
-        Known(7, STOPS, (), (Road("r", "r", False, ((0.0, 0.0), (1.0, 1.0)), "冠水"),), 9),
-        Known(7, STOPS, (), (), 10),
+        Known(8, STOPS, (), (), (9,)),
+        Known(7, STOPS[1:], (), (), (9,)),
+        Known(7, STOPS, (Vehicle("v", "v", 1, 0, "s0", 0, 1),), (), (9,)),
+        Known(7, STOPS, (), (Road("r", "r", False, ((0.0, 0.0), (1.0, 1.0)), "冠水"),), (9,)),
+        Known(7, STOPS, (), (), (10,)),
     ],
 )
 def test_a_day_made_from_something_else_is_not_used(other: Known) -> None:
-    days, known = WarmDays(), Known(7, STOPS, (), (), 9)
+    days, known = WarmDays(), Known(7, STOPS, (), (), (9,))
     day = Day(small_town(1, 1), [], {}, DispatchSettings(), now=0.0)
     kept = days.put("fukui", DAY, known, day)
     assert days.get("fukui", DAY, known) is kept

@@ -99,11 +99,19 @@ export interface Task {
   readonly arriveBy: string;
 }
 
+/** A driver's break at the depot. `begun`: it is had, or the bus drives to it. */
+export interface Break {
+  readonly from: string;
+  readonly until: string;
+  readonly begun: boolean;
+}
+
 export interface Trip {
   readonly day: string;
   readonly vehicle: Vehicle;
   readonly stops: Readonly<Record<string, Stop>>;
   readonly tasks: readonly Task[];
+  readonly breaks: readonly Break[];
 }
 
 export interface BoardVehicle extends Vehicle {
@@ -116,6 +124,9 @@ export interface BoardVehicle extends Vehicle {
     readonly doubted: boolean;
   } | null;
   readonly tasks: readonly Task[];
+  readonly breaks: readonly Break[];
+  /** Breaks for which the promises made leave no time. */
+  readonly breaksMissing: number;
 }
 
 export interface Board {

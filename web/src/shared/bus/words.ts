@@ -84,6 +84,9 @@ const ja = {
   report: { arrived: "到着した", boarded: "乗った", alighted: "降りた", "no-show": "来なかった" },
   finished: "今日の仕事は終わりです。",
   later: "このあと",
+  rest: (from: string, until: string) => `休憩（車庫） ${from}〜${until}`,
+  restMissing: (vehicle: string, count: number) =>
+    `${vehicle}: 約束した乗車のあいだに休憩が${count}回分入りません。運転手の交代などを手配してください。`,
   offline: "通信できません。記録はこの端末に残り、つながると送られます。",
   waiting: (count: number) => `未送信 ${count} 件`,
   online: "通信中",
@@ -237,6 +240,9 @@ const en: BusWords = {
   report: { arrived: "Arrived", boarded: "Boarded", alighted: "Got off", "no-show": "Did not come" },
   finished: "Today's work is done.",
   later: "Afterwards",
+  rest: (from, until) => `Break (depot) ${from}–${until}`,
+  restMissing: (vehicle, count) =>
+    `${vehicle}: the promised rides leave no time for ${count} of the driver's breaks. Arrange for relief.`,
   offline: "No connection. What you enter stays on this tablet and is sent when there is one.",
   waiting: (count) => `${count} not sent yet`,
   online: "Connected",
