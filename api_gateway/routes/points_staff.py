@@ -12,7 +12,19 @@ from starlette.responses import Response
 from api_gateway.context import gateway_of
 from api_gateway.openapi import PROBLEMS
 from api_gateway.personal.desk import desk_of
-from api_gateway.routes.points_forms import ACCOUNT, Aware, Body, Id, Name, answer, asked, books, caller_with, town_of
+from api_gateway.routes.points_forms import (
+    ACCOUNT,
+    Aware,
+    Body,
+    Id,
+    Name,
+    Points,
+    answer,
+    asked,
+    books,
+    caller_with,
+    town_of,
+)
 from broker.errors import Invalid, NotFound
 from services.points.checkin import CheckIn, checkins, open_checkin
 from services.points.consent import note_consent
@@ -39,6 +51,13 @@ class Card(Body, frozen=True):
     """A card to print for a resident."""
 
     pin: str
+
+
+class Limits(Body, frozen=True):
+    """How many points a resident may pay at once and in a day; null: no limit."""
+
+    per_payment: Points | None = None
+    per_day: Points | None = None
 
 
 class Unlock(Body, frozen=True):
@@ -100,6 +119,15 @@ async def card(request: Request, resident: Name) -> Response:
     await town_of(request).person(caller.tenant, ACCOUNT + resident)
     number = await issue_card(gateway_of(request).database, caller.tenant, ACCOUNT + resident, body.pin)
     return answer({"card": number})
+
+
+@router.put("/residents/{resident}/limits", summary="Limit what a resident's account may pay")
+async def limit(request: Request, resident: Name) -> Response:
+    """At once and in a day, from now on; new accounts have the city's limits. Needs points:staff."""
+    caller = await caller_with(request, "points-staff")
+    body, ledger = await asked(request, Limits), town_of(request).ledger
+    await ledger.set_limits(caller.tenant, ACCOUNT + resident, body.per_payment, body.per_day)
+    return answer(body)
 
 
 @router.post("/cards/unlock", summary="Unlock a card")

@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-from broker.errors import CityError, Conflict, Unavailable
+from broker.errors import CityError, Conflict, NotFound, Unavailable
 from broker.ports import Database, Transaction
 from schemas.clock import Clock, utc_now
 from services.points.book import Book, Loaded, OutOfLotNumbers
@@ -181,7 +181,11 @@ class Ledger:
         max_transfer: int | None = None,
         max_day: int | None = None,
     ) -> None:
-        """Open an account; one of that id stays as it is. Residents' accounts keep lots, all others do not."""
+        """Open an account; one of that id stays as it is. Residents' accounts keep lots, all others do not; where
+        no limits are given, theirs are those of the settings."""
+        if kind == "resident":
+            max_transfer = max_transfer or self._settings.max_payment or None
+            max_day = max_day or self._settings.max_day or None
         async with self._database.transaction(tenant) as tx:
             await tx.execute(
                 SQL["open_account"],
@@ -194,6 +198,15 @@ class Ledger:
                 max_day,
                 self._clock(),
             )
+
+    async def set_limits(self, tenant: str, id: str, max_transfer: int | None, max_day: int | None) -> None:
+        """From now on at most so many points leave the account at once, and in one day of Japan; None: no limit.
+
+        Raises `NotFound`.
+        """
+        async with self._database.transaction(tenant) as tx:
+            if await tx.execute(SQL["set_limits"], id, max_transfer, max_day) == "UPDATE 0":
+                raise NotFound(f"there is no account {id!r}")
 
     async def time_out(self, tenant: str) -> int:
         """Give back what pending transfers reserve whose time is over; returns how many."""

@@ -110,3 +110,7 @@ order by expires_at, id limit $2
 insert into points_account (tenant_id, id, kind, title, keeps_lots, overdraft, max_transfer, max_day, opened_at)
 values (current_setting('cityos.tenant_id')::int, $1, $2, $3, $4, $5, $6, $7, $8)
 on conflict do nothing
+
+-- name: set_limits
+update points_account set max_transfer = $2, max_day = $3
+where tenant_id = current_setting('cityos.tenant_id')::int and id = $1

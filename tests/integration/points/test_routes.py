@@ -223,3 +223,35 @@ async def test_fares_that_points_did_not_cover_are_listed_and_collected(api: Api
     assert (await ok(await treasury.get(path)))["fares"] == []
     ended = await ok(await treasury.get(f"{path}?ended=true"))
     assert {(fare["how"], fare["note"]) for fare in ended["fares"]} == {("cash", ""), ("waived", "乗り間違いのため")}
+
+
+async def test_staff_limit_what_an_account_may_pay_at_once_and_in_a_day(api: Api) -> None:
+    staff, treasury, till, app = await furnish(api)
+    sale = {"id": "s1", "resident": "a", "points": 5000, "programme": "premium"}
+    await ok(await treasury.post("/staff/sales", json={**sale, "expiresAt": "2026-12-31T15:00:00Z"}))
+    limits = {"perPayment": 500, "perDay": 800}
+    assert await ok(await staff.put("/staff/residents/a/limits", json=limits)) == limits
+    assert (await staff.put("/staff/residents/nobody/limits", json=limits)).status_code == 404
+    assert (await staff.put("/staff/residents/a/limits", json={"perDay": 0})).status_code == 400
+
+    async def pay(id: str, points: int) -> httpx.Response:
+        code = (await ok(await app.post("/residents/a/codes")))["code"]
+        return await till.post("/till/purchases", json={"id": id, "yen": points, "points": points, "code": code})
+
+    assert "1回に使える上限" in (await pay("r1", 501)).text
+    await ok(await pay("r2", 500))
+    assert "上限に達しています" in (await pay("r3", 301)).text
+    await ok(await pay("r4", 300))
+    api.now += timedelta(days=1)
+    await ok(await pay("r5", 500))
+    await ok(await staff.put("/staff/residents/a/limits", json={}))
+    await ok(await pay("r6", 2000))
+
+
+async def test_a_new_account_has_the_citys_limits(database: CityDatabase) -> None:
+    async with Ledger(database.app, PointsSettings(max_payment=500, max_day=800)).running() as ledger:
+        await Town(database.app, ledger).enrol("fukui", "a")
+        await ledger.open_account("fukui", "shop/1", "shop")
+    async with database.app.transaction("fukui") as tx:
+        rows = await tx.fetch("select id, max_transfer, max_day from points_account order by id")
+    assert [tuple(row) for row in rows] == [("resident/a", 500, 800), ("shop/1", None, None)]
