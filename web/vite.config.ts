@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { defineConfig } from "vitest/config";
 import { basemap } from "./scripts/basemap.mjs";
+import { frame } from "./scripts/frame.mjs";
 import { precompress } from "./scripts/precompress.mjs";
 
 const PAGES = [
@@ -39,7 +40,7 @@ const WORKERS = { "bus-driver-worker": "src/driver/worker.ts", "push-worker": "s
 // One HTML entry per audience; relative addresses, so that the gateway may serve the folder at any path.
 export default defineConfig({
   base: "./",
-  plugins: [basemap(), precompress()],
+  plugins: [basemap(), frame("index.html"), precompress()],
   build: {
     target: "es2020",
     outDir: "dist",
