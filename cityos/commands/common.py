@@ -71,7 +71,7 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):
-        return value.astimezone(JST).strftime("%Y-%m-%d %H:%M:%S")
+        return value.astimezone(JST).isoformat(" ", "seconds")
     if isinstance(value, dict):
         return " ".join(f"{name}={count}" for name, count in value.items())
     return str(value)
