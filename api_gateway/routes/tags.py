@@ -86,6 +86,14 @@ async def tags(
     return _private({"tags": found})
 
 
+@router.get("/shared", summary="The tags of persons who let me see where they are")
+async def shared(request: Request) -> Response:
+    """By their consent to me (`location`, `family-watch`), until they take it back: to look at, not to change."""
+    async with _acting(request) as acting:
+        found = await acting.desk.shared_with(acting.tx, acting.gate, acting.asker)
+    return _private({"tags": found})
+
+
 @router.post("", status_code=201, summary="Register a tag by its code")
 async def register(request: Request, body: NewTag) -> Response:
     """For myself or somebody in my care. The code is kept sealed."""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from access.consent import Disclosure
+from access.consent import Disclosure, Ground
 from broker.consent.gate import Gate
 from broker.consent.register import demand_right_to_act, link, unlink
 from broker.errors import Conflict, Invalid, NotFound
@@ -83,6 +83,23 @@ class FamilyDesk:
     async def tags_of(self, tx: Transaction, asker: Asker, person: str) -> list[dict[str, Any]]:
         """The tags that a person in the asker's care wears. Raises `NotFound`."""
         await demand_right_to_act(tx, asker.tenant, asker.id, person, self._clock())
+        return await self._tags(tx, asker, person)
+
+    async def shared_with(self, tx: Transaction, gate: Gate, asker: Asker) -> list[dict[str, Any]]:
+        """The tags of grown persons who consented to the asker's seeing where they are."""
+        asked = Disclosure(
+            tenant=asker.tenant,
+            person="",
+            recipient=asker.id,
+            category=CATEGORY,
+            purpose=asker.purpose,
+            at=self._clock(),
+        )
+        permitted = await gate.permitted_among(tx, asked)
+        persons = sorted(person for person, decision in permitted.items() if decision.ground is Ground.CONSENT)
+        return [tag for person in persons for tag in await self._tags(tx, asker, person)]
+
+    async def _tags(self, tx: Transaction, asker: Asker, person: str) -> list[dict[str, Any]]:
         async with as_family(tx):
             rows = await tx.fetch(_SQL["of_person"], self._veil.blind(asker.tenant, "person", person))
         return [

@@ -135,8 +135,12 @@ select min(decided) from tag_flow where decided < $1
 -- name: drop_checkpoints
 delete from tag_day where tenant_id = $1 and day < $2
 
--- name: guardians
-select $2::text as guardian
+-- name: family
+select $2::text as relative
 union
 select g.guardian from guardianship g
 where g.tenant_id = $1 and g.child = $2 and g.ended_at is null and g.until > $3 and g.since <= $3
+union
+select c.recipient from consent c
+where c.tenant_id = $1 and c.person = $2 and c.category = $4 and c.purpose = $5 and c.withdrawn_at is null
+    and c.until > $3 and c.since <= $3

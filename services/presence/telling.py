@@ -1,4 +1,4 @@
-"""Telling a family: events noted, and a notice for each guardian who asked for it and whom the gate lets know."""
+"""Telling a family: events noted, and a notice for each of them who asked for it and whom the gate lets know."""
 
 from __future__ import annotations
 
@@ -59,7 +59,8 @@ class Teller:
     async def _tell(self, tx: Transaction, tenant: str, number: int, tag: Watched, one: Happening) -> None:
         now = self._clock()
         told: list[tuple[str, Notice]] = []
-        family = [row["guardian"] for row in await tx.fetch(SQL["guardians"], number, tag.wearer.person, now)]
+        words = (number, tag.wearer.person, now, CATEGORY, PURPOSE)
+        family = [row["relative"] for row in await tx.fetch(SQL["family"], *words)]
         for guardian in await listening(tx, tenant, MATTER, family, "guardian"):
             asked = Disclosure(
                 tenant=tenant,

@@ -86,3 +86,49 @@ async def test_a_family_registers_watches_and_ends_a_tag(city: City, town: Town)
         assert CODE.lower() not in str(carried).lower()
         assert (await client.delete(path, headers=headers)).status_code == 204
         assert (await me.get(path)).status_code == 404
+
+
+async def test_a_grown_wearer_lets_a_relative_see_and_be_told_until_they_take_it_back(city: City, town: Town) -> None:
+    async with city.client() as client, city.client() as other:
+        elder, daughter = Browser(city, client), Browser(city, other)
+        wearer = await elder.sign_up("elder@example.jp")
+        await elder.log_in("elder@example.jp")
+        relative = await daughter.sign_up("daughter@example.jp")
+        await daughter.log_in("daughter@example.jp")
+        assert (await daughter.post("/account/ways/mail", {"matters": ["tags"]})).status_code == 201
+        tag = (await elder.post("/account/tags", {"person": wearer, "code": CODE, "name": "わたし"})).json()["id"]
+        path = f"/account/tags/{tag}"
+        place = {"name": "自宅", "polygon": circle(POLES["home-1"], 80)}
+        home = (await elder.post(f"{path}/places", place)).json()["id"]
+        rules = {"rules": [{"id": "a", "kind": "enter", "place": home}]}
+        assert (await client.put(f"{path}/rules", json=rules, headers={"X-CSRF-Token": elder.csrf})).status_code == 204
+        assert (await daughter.get("/account/tags/shared")).json() == {"tags": []}
+        assert (await daughter.get(path)).status_code == 403
+
+        until = (NOW + timedelta(days=30)).isoformat()
+        wish = {"recipient": relative, "category": "location", "purpose": "family-watch", "until": until}
+        given = (await elder.post("/account/personal/consents", wish)).json()["id"]
+        assert [one["id"] for one in (await daughter.get("/account/tags/shared")).json()["tags"]] == [tag]
+        town.now = NOW
+        await town.tell([town.heard("home-1", NOW, minor=8)])
+        seen = (await daughter.get(path)).json()
+        assert (seen["status"], seen["places"][0]["name"]) == ("at-place", "自宅")
+        assert (await daughter.get(f"{path}/settings")).status_code == 404, "places and rules stay the wearer's"
+        assert (await daughter.post(f"{path}/places", place)).status_code == 404
+        assert await told(town) == ["daughter@example.jp"]
+
+        assert (await elder.post(f"/account/personal/consents/{given}/withdrawal", {})).status_code == 200
+        assert (await daughter.get("/account/tags/shared")).json() == {"tags": []}
+        assert (await daughter.get(path)).status_code == 403
+        for minute, pole in ((20, "far-1"), (45, "home-1")):
+            town.now = NOW + timedelta(minutes=minute)
+            await town.tell([town.heard(pole, town.now, minor=8)])
+        assert await told(town) == ["daughter@example.jp"]
+
+
+async def told(town: Town) -> list[str]:
+    async with town.database.system.transaction() as tx:
+        rows = await tx.fetch(
+            "select s.target from delivery d join subscriber s on s.id = d.subscriber_id order by d.id"
+        )
+    return [row["target"] for row in rows]

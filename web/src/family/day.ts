@@ -5,7 +5,7 @@ import { h } from "../shared/dom/h";
 import { attempt } from "../shared/form/form";
 import { table } from "../shared/form/section";
 import type { Day, Fix, TagEvent } from "./types";
-import { pathOf, type View } from "./view";
+import { type Look, pathOf } from "./view";
 import type { FamilyWords } from "./words";
 
 /** What happened on the day. */
@@ -41,7 +41,7 @@ export function pathTable(found: Day, words: FamilyWords): HTMLElement {
 }
 
 /** The card; `show` gets the path for the map. */
-export function dayCard(view: View, show: (path: readonly Fix[]) => Promise<void>): HTMLElement {
+export function dayCard(view: Look, show: (path: readonly Fix[]) => Promise<void>): HTMLElement {
   const { words, tag } = view;
   const input = h("input", {
     type: "date",

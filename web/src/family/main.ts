@@ -13,7 +13,7 @@ import { placesCard } from "./places";
 import { rulesCard } from "./rules";
 import { searchCard } from "./search";
 import type { Settings, Tag, Wearer } from "./types";
-import { type Desk, type Family, pathOf, ROOT, type View } from "./view";
+import { type Desk, type Family, type Look, pathOf, ROOT, type View } from "./view";
 import { type FamilyWords, familyWords } from "./words";
 
 interface Overview {
@@ -34,7 +34,8 @@ async function readFamily(account: Account, words: FamilyWords): Promise<Family>
       return tags.map((tag) => ({ tag, wearer }));
     }),
   );
-  return { me, wearers, tags: lists.flat() };
+  const shared = await request<{ tags: Tag[] }>("GET", `${ROOT}/shared`);
+  return { me, wearers, tags: [...lists.flat(), ...shared.tags.map((tag) => ({ tag, wearer: null }))] };
 }
 
 function remember(tag: string | null): void {
@@ -98,6 +99,22 @@ async function drawTag(main: HTMLElement, desk: Desk, tag: Tag, wearer: Wearer):
   return now;
 }
 
+/** The page of a tag whose wearer lets the person see where they are: to look at, not to change. */
+async function drawShared(main: HTMLElement, desk: Desk, tag: Tag): Promise<Now> {
+  const look: Look = { ...desk, tag, settings: () => ({ name: tag.name, places: [], rules: [] }) };
+  const now = nowCard(look, () => {});
+  const ways = waysSection(desk.account, "tags", desk.code);
+  main.append(
+    h("p", { class: "quiet" }, desk.words.shared),
+    now.node,
+    dayCard(look, now.showPath),
+    ways.node,
+  );
+  main.append(familyCard(desk, null), registerCard(desk));
+  await Promise.all([now.refresh(), ways.redraw()]);
+  return now;
+}
+
 let shown: Now | null = null;
 
 async function draw(main: HTMLElement, account: Account, code: LanguageCode, config: Config): Promise<void> {
@@ -117,7 +134,8 @@ async function draw(main: HTMLElement, account: Account, code: LanguageCode, con
     return;
   }
   main.replaceChildren(...[chooser(desk, chosen.tag.id)].filter((one) => one !== null));
-  shown = await drawTag(main, desk, chosen.tag, chosen.wearer);
+  const { tag, wearer } = chosen;
+  shown = await (wearer === null ? drawShared(main, desk, tag) : drawTag(main, desk, tag, wearer));
 }
 
 openDesk("pageTags", async (main, account, words) => {

@@ -59,6 +59,19 @@ function invite({ account, words, wearer }: View): HTMLElement {
   return h("div", { class: "stack" }, h("p", { class: "quiet" }, words.inviteNote), form, made);
 }
 
+/** The address by which a grown person lets the asker see where they are; it leads to their own page of consents. */
+function asking({ words, family }: Desk): HTMLElement {
+  const query = new URLSearchParams({ ask: family.me, data: "location", purpose: "family-watch" });
+  const address = new URL(`person.html?${query}`, location.href).href;
+  return h(
+    "details",
+    {},
+    h("summary", {}, words.asking),
+    h("p", { class: "quiet" }, words.askingNote),
+    h("pre", { class: "secret", id: "asking" }, address),
+  );
+}
+
 function accept(desk: Desk): HTMLElement {
   const { account, words } = desk;
   const form = renderForm(
@@ -82,6 +95,7 @@ export function familyCard(desk: Desk, view: View | null): HTMLElement {
     h("h2", { id: "family-title" }, words.family),
     view === null || view.wearer.id === family.me ? null : invite(view),
     accept(desk),
+    asking(desk),
   );
 }
 

@@ -5,7 +5,7 @@ import { h } from "../shared/dom/h";
 import { attempt, renderButton } from "../shared/form/form";
 import { openMap, type WearerMap } from "./map";
 import type { Fix, Presence } from "./types";
-import { pathOf, type View } from "./view";
+import { type Look, pathOf } from "./view";
 import type { FamilyWords } from "./words";
 
 const EVERY_MS = 60_000;
@@ -71,7 +71,7 @@ export interface Now {
 }
 
 /** The card; it reads again every minute while the page is looked at. `heard` is told of each answer. */
-export function nowCard(view: View, heard: (found: Presence) => void): Now {
+export function nowCard(view: Look, heard: (found: Presence) => void): Now {
   const { words, code, tag } = view;
   const status = h("p", { class: "standing", role: "status", id: "standing" });
   const below = h("div", { class: "stack" });

@@ -11,7 +11,8 @@ export const ROOT = "/account/tags";
 export interface Family {
   readonly me: string;
   readonly wearers: readonly Wearer[];
-  readonly tags: readonly { readonly tag: Tag; readonly wearer: Wearer }[];
+  /** `wearer` null: somebody who lets the person see where they are, and no more. */
+  readonly tags: readonly { readonly tag: Tag; readonly wearer: Wearer | null }[];
 }
 
 export interface Desk {
@@ -24,11 +25,15 @@ export interface Desk {
   readonly open: (tag: string | null) => Promise<void>;
 }
 
-/** The desk with one tag chosen. */
-export interface View extends Desk {
+/** The desk with one tag to look at. */
+export interface Look extends Desk {
   readonly tag: Tag;
-  readonly wearer: Wearer;
   readonly settings: () => Settings;
+}
+
+/** The desk with one tag in the person's care. */
+export interface View extends Look {
+  readonly wearer: Wearer;
   /** Where the wearer was last seen, null where that is not known yet. */
   readonly lastSeen: () => LonLat | null;
   /** Reads places and rules again and draws what shows them. */

@@ -128,6 +128,10 @@ const ja = {
     `${name}さんが${since}から${until}まで見られます`,
   missingFound: "見つかりました（捜索を終える）",
   missingEnded: "捜索を終えました。もうだれも見られません。",
+  asking: "大人の家族に、居場所を見せてもらう",
+  askingNote:
+    "このアドレスを本人に送ってください。本人がログインして許可すると、本人の登録したタグがここに出て、お知らせも届きます。本人はいつでもやめられます。",
+  shared: "本人の許可で見ています。場所やルールは本人が決めます。見るたびに本人に表示されます。",
   end: "タグをやめる",
   endNote: "居場所、記録、場所、知らせてほしいことを、すべてすぐに消します。元には戻せません。",
   endSure: "ほんとうに消す",
@@ -263,6 +267,11 @@ const en: FamilyWords = {
   missingOfficer: (name, since, until) => `${name} may look from ${since} until ${until}`,
   missingFound: "They are found (end the search)",
   missingEnded: "The search has ended. Nobody can look any more.",
+  asking: "Ask a grown relative to let you see where they are",
+  askingNote:
+    "Send them this address. Once they log in and allow it, the tags that they registered appear here and you are told too. They can take it back at any time.",
+  shared:
+    "You see this with the wearer's consent. They decide on places and rules, and each look is shown to them.",
   end: "End this tag",
   endNote: "Where it was, its record, places and rules are deleted at once and cannot be brought back.",
   endSure: "Delete everything",
