@@ -31,6 +31,7 @@ from broker.ports import Database, NewRecord, Transaction
 from broker.store.entities import EntityWriter
 from broker.store.history import History, Row, Series
 from broker.store.postgres import open_database
+from broker.store.values import declare, forget
 from schemas.clock import iso, utc_now
 from tests.city import WholeCity
 from tests.integration.notify.receivers import HttpReceiver
@@ -143,6 +144,32 @@ def reads(base: str, seconds: int, entities: int) -> dict[str, Any]:
     }
 
 
+async def declared(base: str, database: Database, seconds: int, entities: int) -> dict[str, Any]:
+    """The rare ones again, and what they cost a write, with the attributes' values kept in an index."""
+    of_type = f"{ROOT}/entities?type={TYPE}&limit=20"
+    began = time.monotonic()
+    for name in ("occupancy", "status"):
+        await declare(database, "fukui", name)
+    print(f"declared two attributes of {entities:,} entities in {time.monotonic() - began:.1f} s")
+    async with database.transaction() as tx:
+        await tx.execute("analyze entity_value")
+    path = f"{ROOT}/entities/urn:ngsi-ld:{TYPE}:"
+    patch = _EACH.format(entities=entities, method="PATCH", path=path, rest="/attrs/occupancy", body=_ATTRIBUTE)
+    asked = {
+        "q that 20 match": {"path": f"{of_type}&q=occupancy%3E={entities - 20}"},
+        "q that none match, counted": {"path": f"{of_type}&q=status==%22no%22&count=true"},
+        "q that a fifth match": {"path": f"{of_type}&q=status==%22occupied%22"},
+        "update one attribute": {"path": "/", "script": patch},
+    }
+    figures = {
+        f"{name}, declared": await asyncio.to_thread(load, base, seconds=seconds, **how) for name, how in asked.items()
+    }
+    async with database.transaction() as tx:
+        for name in ("occupancy", "status"):
+            await forget(tx, "fukui", name)
+    return figures
+
+
 def writes(base: str, seconds: int, entities: int) -> dict[str, Any]:
     """Requests a second of each kind of write."""
     path = f"{ROOT}/entities/urn:ngsi-ld:{TYPE}:"
@@ -224,6 +251,7 @@ async def measure(folder: Path, seconds: int, entities: int) -> dict[str, Any]:
         gateway = children(city.pid("gateway"))
         used = cpu_seconds(gateway)
         results = await asyncio.to_thread(reads, city.url, seconds, entities)
+        results |= await declared(city.url, database, seconds, entities)
         results |= await asyncio.to_thread(writes, city.url, seconds, entities)
         await asyncio.sleep(5)
         told = {

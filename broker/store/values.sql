@@ -3,10 +3,14 @@ select name from queried_attribute where name = any($1::text[]) and ready and va
 
 -- name: by_number
 select v.entity from unnest($2::float8[], $3::float8[]) b (low, high)
-join entity_value v on v.name = $1 and v.number >= b.low and v.number <= b.high limit $4
+cross join lateral (
+    select entity from entity_value where name = $1 and number >= b.low and number <= b.high order by number limit $4) v
+limit $4
 
 -- name: by_text
-select entity from entity_value where name = $1 and text = any($2::text[]) limit $3
+select v.entity from unnest($2::text[]) b (text)
+cross join lateral (select entity from entity_value where name = $1 and text = b.text collate "C" limit $3) v
+limit $3
 
 -- name: declare
 select declare_queried(t.id, $2) from tenant t where t.name = $1
