@@ -75,3 +75,29 @@ class HttpReceiver:
             while len(self.got) < count:
                 self.arrived.clear()
                 await self.arrived.wait()
+
+
+class MailSink:
+    """A mailbox for every address but those that begin with "refused" (a handler for aiosmtpd's SMTP)."""
+
+    def __init__(self) -> None:
+        self.mails: list[bytes] = []
+        self.arrived = asyncio.Event()
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+        if address.startswith("refused"):
+            return "550 no such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        self.mails.append(envelope.content)
+        self.arrived.set()
+        return "250 OK"
+
+    async def wait_for(self, count: int, seconds: float = 60.0) -> None:
+        """Until so many mails have arrived."""
+        async with asyncio.timeout(seconds):
+            while len(self.mails) < count:
+                self.arrived.clear()
+                await self.arrived.wait()

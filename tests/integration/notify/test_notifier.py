@@ -21,7 +21,7 @@ from schemas.river import Mode
 from services.notify.role import run
 from services.notify.settings import NotifySettings
 from tests.conftest import CityDatabase
-from tests.integration.notify.receivers import HttpReceiver
+from tests.integration.notify.receivers import HttpReceiver, MailSink
 
 SECRET = b"k" * 32
 FAST = {"allow_private_targets": True, "first_pause_s": 0.05, "longest_pause_s": 0.2, "poll_s": 0.05, "timeout_s": 0.5}
@@ -228,7 +228,7 @@ async def test_a_worker_that_dies_loses_its_lease_and_another_goes_on(outbox: Ou
 
 
 async def test_mail_arrives_readable(outbox: Outbox) -> None:
-    sink = _Sink()
+    sink = MailSink()
     server = await asyncio.get_running_loop().create_server(lambda: SMTP(sink), "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
@@ -243,21 +243,6 @@ async def test_mail_arrives_readable(outbox: Outbox) -> None:
     assert "2.03 m" in mail.get_payload(decode=True).decode("utf-8")
     assert mail["Message-ID"].startswith("<n-1.")
     assert sorted(row[1] for row in await outbox.states()) == ["dead", "done"]
-
-
-class _Sink:
-    def __init__(self) -> None:
-        self.mails: list[bytes] = []
-
-    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
-        if address.startswith("refused"):
-            return "550 no such mailbox"
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
-        self.mails.append(envelope.content)
-        return "250 OK"
 
 
 async def test_mqtt_goes_through_the_publisher_given(outbox: Outbox) -> None:
