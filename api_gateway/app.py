@@ -97,6 +97,7 @@ _EXPOSED = [
     "Link",
     "NGSILD-Results-Count",
     "NGSILD-Tenant",
+    "NGSILD-EntityMap",
     "Fiware-Total-Count",
     "Content-Range",
     "Retry-After",

@@ -77,6 +77,10 @@ class Busy(CityError):
     """A bound was reached; later there may be room."""
 
 
+class TooManyResults(CityError):
+    """A query finds more than can be told at once."""
+
+
 class TooMany(CityError):
     """This caller asked too often, or used up its quota. `seconds`: when to come again."""
 
@@ -113,6 +117,7 @@ KINDS: dict[type[CityError], Kind] = {
     LoopDetected: Kind(508, "loop-detected", "LoopDetected", "The request goes in a circle"),
     SourceFailed: Kind(502, "source-failed", "BadGateway", "A context source could not be asked"),
     SourceSilent: Kind(504, "source-silent", "GatewayTimeout", "A context source did not answer in time"),
+    TooManyResults: Kind(403, "too-many-results", "TooManyResults", "The query finds too much"),
     TooMany: Kind(429, "too-many", None, "Too many requests"),
     Busy: Kind(503, "busy", None, "Too much at once"),
     Unavailable: Kind(503, "unavailable", None, "The store does not answer at present"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -25,6 +26,7 @@ from broker.jsonld.context import Context
 from broker.ports import Transaction
 from broker.query.q import compile_q
 from broker.store import sources
+from broker.store.entity_maps import HERE
 from broker.store.reading import Document
 from broker.subscriptions.documents import REGISTRATION_MEMBERS
 from broker.subscriptions.matching import Asked
@@ -43,6 +45,8 @@ class View(NamedTuple):
     documents: list[Document]
     warnings: list[tuple[bytes, bytes]]
     total: int | None = None
+    known_by: Mapping[str, Sequence[str]] = MappingProxyType({})
+    """By entity the registrations of the sources that know it, or "@none" for here."""
 
 
 async def whole_entity(
@@ -75,6 +79,8 @@ class Wish(NamedTuple):
     page: Page
     order: Sequence[tuple[str, bool]]
     body: Mapping[str, Any] | None = None
+    ids: tuple[str, ...] | None = None
+    """None but these, where it is a page of an entity map."""
 
 
 async def whole_query(asked: Distribution, wish: Wish, local: Sequence[Document], counted: int | None) -> View:
@@ -96,14 +102,16 @@ async def whole_query(asked: Distribution, wish: Wish, local: Sequence[Document]
 
     replies = await asked.ask(asked.shares, question, context)
     known, faulty = _known(replies, context)
+    known_by = {entity_id: [one.source for one in ones] for entity_id, ones in known.items()}
     for document in local:
         known[document.id].append(Known(LOCAL, _with_times(document)))
+        known_by.setdefault(document.id, []).append(HERE)
     found = [document_of(merged(one)) for one in known.values()]
     total = None
     if counted is not None:
         twice = sum(map(len, known.values())) - len(known)
         total = counted + sum(_counted(reply) for reply in replies) - twice
-    return View(in_order(found, wish.order), asked.warnings([*replies, *faulty]), total)
+    return View(in_order(found, wish.order), asked.warnings([*replies, *faulty]), total, known_by)
 
 
 def _times_too(params: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -225,7 +233,7 @@ def _known(replies: Sequence[Reply], context: Context) -> tuple[defaultdict[str,
             continue
         try:
             for entity in _entities(reply, context):
-                known[entity["id"]].append(Known(RANK[reply.share.source.mode], entity))
+                known[entity["id"]].append(Known(RANK[reply.share.source.mode], entity, reply.share.source.id))
         except (CityError, TypeError) as error:
             why = SourceFailed(f"{reply.share.source.id}: {error}")
             faulty.append(Reply(reply.share, None, why))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,21 +11,23 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from access.policy import Action
 from api_gateway.auth import Caller, Gate, gate_of
 from api_gateway.context import gateway_of
 from api_gateway.errors import error_response, problem_media
-from api_gateway.federation.forwarding import distribution
+from api_gateway.federation.forwarding import Distribution, distribution
 from api_gateway.federation.gating import may_see, of_readable, unconcealed
-from api_gateway.federation.reads import Wish, asked_about, chosen_by_csf, whole_entity, whole_query
+from api_gateway.federation.reads import View, Wish, asked_about, chosen_by_csf, whole_entity, whole_query
 from api_gateway.ngsi_ld.context import link_context
+from api_gateway.ngsi_ld.entity_maps import MOST_MEMBERS, chosen_map, make_map, told
 from api_gateway.ngsi_ld.joining import join_of, joined
 from api_gateway.ngsi_ld.params import (
+    MAX_LIMIT,
     PAGE,
     SELECTION,
     SHAPE,
     Page,
     Wanted,
+    flag,
     only_known,
     order_of,
     page_of,
@@ -36,16 +38,16 @@ from api_gateway.ngsi_ld.params import (
 )
 from api_gateway.ngsi_ld.reader import DocumentReader
 from api_gateway.ngsi_ld.represent import EntityResponse, Shape, media_type, render, shaped
+from api_gateway.ngsi_ld.selecting import CORE, concern_of, matching, ordered, selection_for
 from api_gateway.personal.reads import asks_personal, book, demand_document, permitted, same_matter
 from api_gateway.usage.metering import about
 from broker.entities.parse import is_uri
 from broker.errors import Invalid, NotFound
 from broker.jsonld.context import Context
-from broker.ports import Transaction
 from broker.query.geo import GeoQuery
 from broker.store import reading
+from broker.store.entity_maps import HERE, EntityMap, Member
 from broker.store.reading import Document, Selection, Where
-from broker.store.values import narrowed
 from broker.subscriptions.matching import Asked
 
 
@@ -86,7 +88,7 @@ async def _document(
     where it is of other types or about somebody else.
     """
     reader: DocumentReader = request.app.state.reader
-    names = shape.attrs if shape.attrs is not None else (shape.pick and shape.pick - _CORE) or None
+    names = shape.attrs if shape.attrs is not None else (shape.pick and shape.pick - CORE) or None
     wanted = asked_about(entity_id, request.query_params, shape.context, None if names is None else tuple(names))
     asked = of_readable(await distribution(request, caller, wanted), wanted.types)
     local = await reader.get(caller.tenant, entity_id)
@@ -111,7 +113,7 @@ def _anything_left(document: Document, shape: Shape, hidden: frozenset[str]) -> 
 async def _retrieval_shape(request: Request, caller: Caller) -> Shape:
     query = request.query_params
     if request.scope["query_string"]:
-        only_known(query, SHAPE, frozenset({"type"}))
+        only_known(query, SHAPE - {"entityMap"}, frozenset({"type"}))
         refuse_unsupported(query)
     context = await link_context(request, caller.tenant)
     return shape_of(request, context)
@@ -149,30 +151,17 @@ async def answer_query(
         selection = selection._replace(where=(*selection.where, Where("doc ?| {0}::text[]", (list(shape.pick),))))
     concerns = concerns or concern_of(wanted, shape)
     asked = of_readable(await distribution(request, caller, concerns, params), concerns.types)
-    # Where others answer too, a page is cut when all of them have: so everything up to it is needed from each.
-    skipped = page.offset if asked is None else 0
-    total = None
-    order = order_of(params, context)
-    wish = Wish(params, context, page, order, body)
-    with pattern_blamed():
-        async with gateway_of(request).database.transaction(caller.tenant) as tx:
-            if asked is not None:
-                asked = await chosen_by_csf(tx, asked, params, context)
-                asked, wish = await unconcealed(tx, asked, wish, concerns.ids or ())
-            selection = ordered(await matching(tx, selection, wanted.geo), order)
-            limit = page.limit + 1 + page.offset - skipped
-            found = await reading.select(tx, selection, limit=limit, offset=skipped) if page.limit else []
-            if page.counted:
-                total = await reading.count(tx, selection)
-    warnings: list[tuple[bytes, bytes]] = []
-    if asked is not None:
-        view = await whole_query(asked, wish, found, total)
-        seen = gate.readable(caller)
-        visible = [d for d in view.documents if may_see(seen, d.type) and _has_picked(d, shape)]
-        found, warnings, total = visible[page.offset :], view.warnings, view.total
-    shown = found[: page.limit]
+    wish = Wish(params, context, page, order_of(params, context), body)
+    look = partial(_found, request, caller, selection, wanted.geo, concerns, shape)
+    if (listed := await chosen_map(request, caller)) is not None or flag(params, "entityMap"):
+        view, more = await _by_map(request, caller, listed, look, asked, wish)
+    else:
+        view = await look(asked, wish)
+        follows = len(view.documents) > page.limit
+        more = page_headers(request, page, shape, more=follows, total=view.total)
+    shown = view.documents[: page.limit]
     about(request, (name for document in shown for name in document.type))
-    more = [*page_headers(request, page, shape, more=len(found) > page.limit, total=total), *warnings]
+    more += view.warnings
     if shape.geojson:
         return EntityResponse(_collection(shown, shape, gate, caller), shape, more=more)
     if join is not None:
@@ -180,6 +169,79 @@ async def answer_query(
         return EntityResponse(orjson.dumps(answers), shape, more=more)
     parts = [render(document, shape, gate.hidden(caller, document.type)) for document in shown]
     return EntityResponse(b"[" + b",".join(parts) + b"]", shape, more=more)
+
+
+_Look = Callable[[Distribution | None, Wish], Awaitable[View]]
+
+
+async def _found(
+    request: Request,
+    caller: Caller,
+    selection: Selection,
+    geo: GeoQuery | None,
+    concerns: Asked,
+    shape: Shape,
+    asked: Distribution | None,
+    wish: Wish,
+) -> View:
+    """What is found here and elsewhere, from the page's offset on: one more than the page holds where there is more."""
+    page, total = wish.page, None
+    # Where others answer too, a page is cut when all of them have: so everything up to it is needed from each.
+    skipped = page.offset if asked is None else 0
+    if wish.ids is not None:
+        ids = wish.ids if selection.ids is None else tuple(set(wish.ids).intersection(selection.ids))
+        selection = selection._replace(ids=ids)
+    with pattern_blamed():
+        async with gateway_of(request).database.transaction(caller.tenant) as tx:
+            if asked is not None:
+                asked = await chosen_by_csf(tx, asked, wish.params, wish.context)
+                asked, wish = await unconcealed(tx, asked, wish, concerns.ids or ())
+            selection = ordered(await matching(tx, selection, geo), wish.order)
+            limit = page.limit + 1 + page.offset - skipped
+            found = await reading.select(tx, selection, limit=limit, offset=skipped) if page.limit else []
+            if page.counted:
+                total = await reading.count(tx, selection)
+    if asked is None:
+        return View(found, [], total, {document.id: [HERE] for document in found})
+    view = await whole_query(asked, wish, found, total)
+    seen = gate_of(request).readable(caller)
+    visible = [d for d in view.documents if may_see(seen, d.type) and _has_picked(d, shape)]
+    return view._replace(documents=visible[page.offset :])
+
+
+async def _by_map(
+    request: Request, caller: Caller, listed: EntityMap | None, look: _Look, asked: Distribution | None, wish: Wish
+) -> tuple[View, list[tuple[bytes, bytes]]]:
+    """The page of an entity map: of `listed`, or of one that is made of all that the query finds (5.7.2).
+
+    Of the entities in the page those are shown that still match, each asked of the sources that knew it.
+    """
+    page = wish.page
+    warnings: list[tuple[bytes, bytes]] = []
+    if listed is None:
+        everything = Page(MOST_MEMBERS, 0, counted=False)
+        params = {**wish.params, "limit": str(MAX_LIMIT), "offset": "0"}
+        whole = await look(asked, wish._replace(page=everything, params=params))
+        members = [Member(document.id, tuple(whole.known_by[document.id])) for document in whole.documents]
+        listed, warnings = await make_map(request, caller, members), whole.warnings
+    part = listed.members[page.offset : page.offset + page.limit]
+    known = {source for member in part for source in member.sources}
+    if asked is not None:
+        shares = [share for share in asked.shares if share.source.id in known]
+        asked = asked._replace(shares=shares) if shares else None
+    ids = tuple(member.entity for member in part)
+    params = {name: value for name, value in wish.params.items() if name not in ("limit", "offset", "count")}
+    own = wish._replace(
+        page=Page(len(ids), 0, counted=False), params={**params, "id": ",".join(ids)}, body=None, ids=ids
+    )
+    view = await look(asked, own) if ids else View([], [])
+    place = {id_: number for number, id_ in enumerate(ids)}
+    shown = sorted((d for d in view.documents if d.id in place), key=lambda document: place[document.id])
+    total = len(listed.members) if page.counted else None
+    follows = page.offset + page.limit < len(listed.members)
+    shape = shape_of(request, wish.context, wish.params)
+    more = [told(listed), *page_headers(request, page, shape, more=follows, total=total)]
+    return view._replace(documents=shown, warnings=[*warnings, *view.warnings]), more
 
 
 async def _personal_page(request: Request, caller: Caller, wanted: Wanted, page: Page, shape: Shape) -> Response:
@@ -206,72 +268,8 @@ def _collection(shown: list[Document], shape: Shape, gate: Gate, caller: Caller)
     return orjson.dumps({"@context": shape.context.given, "type": "FeatureCollection", "features": features})
 
 
-async def matching(tx: Transaction, selection: Selection, geo: GeoQuery | None) -> Selection:
-    """`selection` with its geo-query answered: by the box on the index, then exactly, in a thread of its own; and with
-    what is known of declared attributes' values."""
-    selection = await narrowed(tx, selection)
-    if geo is None:
-        return selection
-    box = geo.box()
-    boxed = selection if box is None else selection._replace(where=(*selection.where, box))
-    near = await reading.candidates(tx, boxed, geo.property)
-    ids = await asyncio.to_thread(lambda: tuple(i for i, text in near if geo.matches(orjson.loads(text))))
-    return selection._replace(ids=ids)
-
-
-def ordered(selection: Selection, order: list[tuple[str, bool]]) -> Selection:
-    """`selection` in the order asked for (orderBy); by id where nothing else tells."""
-    if not order:
-        return selection
-    pieces: list[str] = []
-    values: list[Any] = []
-    for name, descending in order:
-        way = " desc nulls last" if descending else " asc nulls last"
-        if name in _COLUMNS:
-            pieces.append(_COLUMNS[name] + way)
-            continue
-        attribute, _, last = name.rpartition(".")
-        if attribute and last in _STAMPED:
-            pieces.append(_STAMPED[last].format(f"{{{len(values)}}}::text") + way)
-            values.append(attribute)
-            continue
-        pieces.append(f"(doc #> {{{len(values)}}}::text[])" + way)
-        values.append([*name.split("."), "value"])
-    return selection._replace(order=", ".join([*pieces, "id"]), order_values=tuple(values))
-
-
-_CORE = frozenset({"id", "type", "scope"})
-_STAMPED = {
-    "createdAt": "coalesce((stamps ->> ('c:' || {0}))::timestamptz, created_at)",
-    "modifiedAt": "coalesce((stamps ->> ('m:' || {0}))::timestamptz, created_at)",
-}
-_COLUMNS = {"id": "id", "type": "first_type", "createdAt": "created_at", "modifiedAt": "modified_at"}
-
-
-def concern_of(wanted: Wanted, shape: Shape) -> Asked:
-    """What the query asks, for comparison with registrations (5.12)."""
-    names = wanted.attributes if wanted.attributes is not None else tuple((shape.pick or frozenset()) - _CORE) or None
-    return Asked(wanted.types, wanted.ids, wanted.id_pattern, names)
-
-
 def _has_picked(document: Document, shape: Shape) -> bool:
     return shape.pick is None or bool(shape.pick & orjson.loads(document.text).keys())
-
-
-def selection_for(gate: Gate, caller: Caller, wanted: Wanted) -> Selection:
-    """What the caller asked for, less what it may not see. Raises when every type asked for is refused."""
-    if wanted.types and not any(gate.may(caller, Action.READ, name).allowed for name in wanted.types):
-        gate.demand(caller, Action.READ, wanted.types[0])
-    visible = gate.readable(caller)
-    return Selection(
-        wanted.types,
-        wanted.ids,
-        wanted.id_pattern,
-        wanted.attributes,
-        None if visible.only is None else tuple(visible.only),
-        tuple(visible.never),
-        wanted.where,
-    )
 
 
 def page_headers(

@@ -13,6 +13,7 @@ from api_gateway.federation import everywhere
 from api_gateway.ngsi_ld import (
     discovery,
     entities,
+    entity_maps,
     hosting,
     post_query,
     registrations,
@@ -149,6 +150,7 @@ _BATCH = f"{_ROOT}/entityOperations"
 _OTHER_ID = _parameter("id", "its id", "path")
 _SOURCES = f"{_ROOT}/csourceRegistrations"
 _CONTEXTS = f"{_ROOT}/jsonldContexts"
+_MAPS = f"{_ROOT}/entityMaps"
 
 
 def _subscription_operations(path: str, kind: str) -> list[Operation]:
@@ -247,6 +249,12 @@ OPERATIONS = [
         requestBody={"required": True, "content": _json([_ENTITY], _LIST)},
         security=[{"token": ["entities:write"]}])),
     *_READS,
+    Operation("GET", f"{_MAPS}/{{id:path}}", entity_maps.retrieve, "retrieveEntityMap",
+              _plain("entities", "Retrieve an entity map", _OTHER_ID)),
+    Operation("PATCH", f"{_MAPS}/{{id:path}}", entity_maps.change, "changeEntityMap",
+              _plain("entities", "Change when an entity map expires", _OTHER_ID, body=True)),
+    Operation("DELETE", f"{_MAPS}/{{id:path}}", entity_maps.delete, "deleteEntityMap",
+              _plain("entities", "Delete an entity map", _OTHER_ID)),
     *_subscription_operations("subscriptions", ENTITIES),
     *_subscription_operations("csourceSubscriptions", REGISTRATIONS),
     Operation("POST", _SOURCES, registrations.create, "registerSource",

@@ -31,7 +31,7 @@ FORMS = {
     "keyValues": SIMPLIFIED,
     "simplified": SIMPLIFIED,
 }
-_LATER = ("entityMap", "containedBy", "jsonKeys")
+_LATER = ("containedBy", "jsonKeys")
 SELECTION = frozenset(
     {"id", "type", "idPattern", "attrs", "q", "georel", "geometry", "coordinates", "geoproperty", "scopeQ", "csf",
      "expandValues", "datasetId", "jsonKeys"}

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api_gateway.ngsi_ld.context import link_context
-from api_gateway.ngsi_ld.entities import matching, selection_for
 from api_gateway.ngsi_ld.params import SELECTION, flag, names_of, only_known, options_of, pattern_blamed, wanted_of
+from api_gateway.ngsi_ld.selecting import matching, selection_for
 from api_gateway.ngsi_ld.writing import (
     AlreadyThere,
     Writing,

@@ -14,10 +14,11 @@ from starlette.responses import Response
 from api_gateway.auth import Caller, Gate, gate_of
 from api_gateway.context import gateway_of
 from api_gateway.ngsi_ld.context import link_context
-from api_gateway.ngsi_ld.entities import matching, ordered, page_headers, selection_for
+from api_gateway.ngsi_ld.entities import page_headers
 from api_gateway.ngsi_ld.params import PAGE, SELECTION, Wanted, only_known, order_of, page_of, pattern_blamed, wanted_of
 from api_gateway.ngsi_ld.post_query import params_of, selectors
 from api_gateway.ngsi_ld.represent import EntityResponse
+from api_gateway.ngsi_ld.selecting import matching, ordered, selection_for
 from api_gateway.ngsi_ld.temporal_params import TEMPORAL, Ask, ask_of, range_of
 from api_gateway.ngsi_ld.writing import asking, entity_id_of
 from api_gateway.personal.reads import asks_personal, book, demand_document, permitted

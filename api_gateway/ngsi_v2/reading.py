@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from access.policy import Action
-from api_gateway.ngsi_ld.entities import matching, ordered, selection_for
 from api_gateway.ngsi_ld.params import Wanted, pattern_blamed
+from api_gateway.ngsi_ld.selecting import matching, ordered, selection_for
 from api_gateway.ngsi_ld.writing import Writing
 from api_gateway.ngsi_v2.asking import (
     Page,

@@ -18,11 +18,12 @@ _TIMES = ("createdAt", "modifiedAt")
 class Known(NamedTuple):
     """What one source knows of an entity: normalized, names as in the store, with createdAt and modifiedAt.
 
-    Of two ranks the lower one decides; within one, the more recent.
+    Of two ranks the lower one decides; within one, the more recent. `source`: its registration, empty for here.
     """
 
     rank: int
     entity: dict[str, Any]
+    source: str = ""
 
 
 def received(document: object, expand: Expand) -> dict[str, Any]:
@@ -52,7 +53,7 @@ def merged(known: Iterable[Known]) -> dict[str, Any]:
     types: dict[str, None] = {}
     scopes: dict[str, None] = {}
     chosen: dict[str, dict[str, tuple[int, dict[str, Any]]]] = {}
-    for rank, entity in ordered:
+    for rank, entity, _ in ordered:
         types |= dict.fromkeys(_listed(entity["type"]))
         scopes |= dict.fromkeys(_listed(entity.get("scope", ())))
         for name, attribute in entity.items():

@@ -17,6 +17,7 @@ from broker.sql import load
 from broker.store import retention
 from broker.store.accounting import fold
 from broker.store.books import Imbalance, audit, audit_history, audit_log, positions
+from broker.store.entity_maps import forget_expired
 from broker.store.partitions import drop_month, existing_months, make_months, months_ahead, months_in_default
 from broker.store.rollups import fold_dirty, roll_up
 from broker.store.settings import KeeperSettings
@@ -62,7 +63,8 @@ class Keeper:
         sweeps: Mapping[str, Sweep] | None = None,
     ) -> None:
         self._database = database
-        self._sweeps = {"subscription changes": forget_changes, **(sweeps or {})}
+        own = {"subscription changes": forget_changes, "entity maps": forget_expired}
+        self._sweeps: Mapping[str, Sweep] = {**own, **(sweeps or {})}
         self._settings = settings
         self._clock = clock
         self._log = log or trims
