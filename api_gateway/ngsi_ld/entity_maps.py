@@ -15,7 +15,7 @@ from api_gateway.context import gateway_of
 from api_gateway.errors import TooManyResults
 from api_gateway.ngsi_ld.context import JSON, content_type, header
 from api_gateway.ngsi_ld.writing import Writing, asking, no_content, only
-from broker.entities.parse import parse_time
+from broker.entities.parse import is_uri, parse_time
 from broker.errors import Invalid
 from broker.store import entity_maps as store
 from broker.store.entity_maps import EntityMap, Member
@@ -31,8 +31,10 @@ async def chosen_map(request: Request, caller: Caller) -> EntityMap | None:
     said = header(request, _HEADER)
     if said is None:
         return None
+    if not is_uri(said):
+        raise Invalid("the header names an entity map by its id, as an answer gave it", field="NGSILD-EntityMap")
     async with gateway_of(request).database.transaction(caller.tenant) as tx:
-        return await store.one(tx, said.rpartition("/")[2], _owner(caller), gateway_of(request).clock())
+        return await store.one(tx, said, _owner(caller), gateway_of(request).clock())
 
 
 async def make_map(request: Request, caller: Caller, members: Sequence[Member]) -> EntityMap:
@@ -90,7 +92,10 @@ async def delete(request: Request) -> Response:
 async def _asked(request: Request) -> tuple[Writing, str, datetime]:
     only(request)
     ask = await asking(request)
-    return ask, request.path_params["id"], ask.gateway.clock()
+    id_: str = request.path_params["id"]
+    if not is_uri(id_):
+        raise Invalid("the id in the path must be a URI", field="id")
+    return ask, id_, ask.gateway.clock()
 
 
 def _owner(caller: Caller) -> str:

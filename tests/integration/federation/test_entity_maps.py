@@ -86,6 +86,8 @@ async def test_a_map_is_prolonged_and_forgotten(fukui: Town, database: CityDatab
         assert await forget_expired(datetime.now(UTC) + timedelta(hours=2), tx, 10) == 1
     for answer in (await fukui.client.get(path), await fukui.client.delete(path), await page(fukui, 0, made)):
         assert answer.status_code == 404
+    for nothing in (await fukui.client.get(f"{ROOT}/entityMaps/x%00y"), await page(fukui, 0, "no uri")):
+        assert nothing.status_code == 400
     again = (await page(fukui, 0, None)).headers[HEADER]
     assert (await fukui.client.delete(f"{ROOT}/entityMaps/{again}")).status_code == 204
     assert (await page(fukui, 0, again)).status_code == 404
