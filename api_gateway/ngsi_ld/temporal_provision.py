@@ -67,6 +67,7 @@ async def _evolve(ask: Writing, entity: ParsedEntity, *, create: bool) -> bool:
             raise NotFound(f"there is no temporal representation of {entity.id}")
         ask.may(document.type if document else ())
         types = entity.type or tuple(document.type if document else ())
+        await ask.hold_history(types, entity.attributes)
         update = EntityUpdate(entity.id, types, entity.attributes, over_time=True)
         await writer.evolve(tx, ask.caller.tenant, update, at=ask.gateway.clock(), trace=trace)
         return document is None or not there
@@ -159,6 +160,8 @@ async def _put(
     ask: Writing, tx: Transaction, writer: EntityWriter, kept: Kept, new: dict[str, Any], instance: str
 ) -> None:
     """Store an instance anew: in its place, or where its new time, unit or datasetId puts it; its id stays."""
+    document = (await documents_ever(tx, [kept.entity_id])).get(kept.entity_id)
+    await ask.hold_history(document.type if document else (), {kept.attribute: [new]})
     now = ask.gateway.clock()
     row = row_of(EntityUpdate(kept.entity_id, (), {}, received_at=kept.received_at), kept.attribute, new, kept.at)
     stays = (row.at, row.series.dataset_id, row.series.unit_code) == (kept.at, kept.dataset_id, kept.unit_code)

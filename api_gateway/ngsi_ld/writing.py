@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
@@ -105,6 +106,12 @@ class Writing(NamedTuple):
         for name in types:
             if (model := self.models.get(name)) is not None:
                 model.check(entity)
+
+    async def hold_history(self, types: Iterable[str], attributes: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        """As `hold_to_model`, of values in time. In a thread: there may be many."""
+        for name in types:
+            if (model := self.models.get(name)) is not None:
+                await asyncio.to_thread(model.check_instances, attributes)
 
     def _hold_to_models(self, stored: Mapping[str, Document], updates: Sequence[EntityUpdate]) -> None:
         if not self.models:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import orjson
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError, validators
 from jsonschema.exceptions import SchemaError, best_match
 from referencing import Registry, Resource
@@ -59,6 +60,28 @@ class Model:
             return
         path = ".".join(str(step) for step in wrong.absolute_path) or "$"
         raise Invalid(f"the model of {name} refuses this: {wrong.message[:500]}", field=path)
+
+    def check_instances(self, attributes: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        """Raise `Invalid` where a value of a history could not be its attribute's in an entity of this type.
+
+        Each is judged by itself: what the model says of other attributes, or that there must be some, is of the state.
+        """
+        name = self._context.compact(self.type)
+        for attribute, instances in attributes.items():
+            if attribute == "scope":
+                continue
+            term, judged = self._context.compact(attribute), set[bytes]()
+            for place, instance in enumerate(instances):
+                entity = {"id": "urn:ngsi-ld:history", "type": self.type, attribute: instance}
+                shown = represent(entity, None, Shape(SIMPLIFIED, context=self._context), _NOTHING_HIDDEN)
+                if (value := orjson.dumps(shown.get(term), option=orjson.OPT_SORT_KEYS)) in judged:
+                    continue
+                judged.add(value)
+                found = self._validator.iter_errors({**shown, "type": name})
+                wrong = best_match(error for error in found if list(error.absolute_path)[:1] == [term])
+                if wrong is not None:
+                    path = ".".join([f"{term}[{place}]", *(str(step) for step in list(wrong.absolute_path)[1:])])
+                    raise Invalid(f"the model of {name} refuses this: {wrong.message[:500]}", field=path)
 
 
 def _check_schema(schema: Any, refs: Mapping[str, Any]) -> None:

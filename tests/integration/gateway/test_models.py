@@ -28,3 +28,25 @@ async def test_entities_are_held_to_the_model_of_their_type(city: City, keeper: 
     v2 = await keeper.post("/v2/entities?options=keyValues", json={"id": "G", "type": "Gauge", "level": 12})
     assert v2.status_code == 400
     assert "level: the model of Gauge refuses this" in v2.json()["description"]
+
+
+async def test_histories_are_held_to_it_value_by_value(city: City, keeper: httpx.AsyncClient) -> None:
+    async with city.database.system.transaction() as tx:
+        await models.keep(tx, "fukui", "Gauge", {"schema": SCHEMA, "refs": {}, "context": ""})
+
+    def values(*levels: object) -> list[dict[str, object]]:
+        return [{"value": one, "observedAt": f"2024-07-01T00:0{n}:00Z"} for n, one in enumerate(levels)]
+
+    history = f"{ROOT}/temporal/entities"
+    good = {"id": "urn:g:1", "type": "Gauge", "level": values(1, 9.5, 3)}
+    assert (await keeper.post(history, json=good)).status_code == 201
+    alone = {"id": "urn:g:2", "type": "Gauge", "other": values("no level: what is required is the state's")}
+    assert (await keeper.post(history, json=alone)).status_code == 201
+    for body, place in ((values(1, 2, 11), "level[2]"), (values("high"), "level[0]")):
+        refused = await keeper.post(f"{history}/urn:g:1/attrs", json={"level": body})
+        assert (refused.status_code, refused.json()["field"]) == (400, place)
+    stored = (await keeper.get(f"{history}/urn:g:1")).json()["level"]
+    assert [one["value"] for one in stored] == [1, 9.5, 3]
+    instance = f"{history}/urn:g:1/attrs/level/{stored[0]['instanceId']}"
+    assert (await keeper.patch(instance, json={"value": 12})).status_code == 400
+    assert (await keeper.patch(instance, json={"value": 2})).status_code == 204
