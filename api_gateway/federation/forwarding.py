@@ -103,9 +103,15 @@ def _quotable(text: str) -> str:
 
 
 async def distribution(
-    request: Request, caller: Caller, asked: Asked, params: Mapping[str, str] | None = None
+    request: Request,
+    caller: Caller,
+    asked: Asked,
+    params: Mapping[str, str] | None = None,
+    *,
+    history: bool = False,
 ) -> Distribution | None:
-    """The sources that `asked` concerns; None where it concerns none, or only what is here (local=true, 6.3.18).
+    """The sources that `asked` concerns, in the present or in `history`; None where it concerns none, or only what is
+    here (local=true, 6.3.18).
 
     Raises `LoopDetected` where the request has passed through here.
     """
@@ -115,7 +121,7 @@ async def distribution(
     page = await book.page(caller.tenant)
     if not page.sources:
         return None
-    shares = page.shares(asked, gateway_of(request).clock())
+    shares = page.shares(asked, gateway_of(request).clock(), history=history)
     if not shares:
         return None
     hops = passed_through(header(request, b"via"))

@@ -13,6 +13,8 @@ from starlette.responses import Response
 
 from api_gateway.auth import Caller, Gate, gate_of
 from api_gateway.context import gateway_of
+from api_gateway.errors import error_response, problem_media
+from api_gateway.federation.histories import Told, historians, told_elsewhere, united
 from api_gateway.ngsi_ld.context import link_context
 from api_gateway.ngsi_ld.entities import page_headers
 from api_gateway.ngsi_ld.params import PAGE, SELECTION, Wanted, only_known, order_of, page_of, pattern_blamed, wanted_of
@@ -72,16 +74,40 @@ async def retrieve(request: Request) -> Response:
     gateway = gateway_of(request)
     most = gateway.settings.max_points
     ask = ask_of(request, request.query_params, context, required=False, most=most, also=frozenset({"type"}))
+    unknown = NotFound(f"there is no temporal representation of {entity_id}")
+    asked = await historians(request, caller, entity_id, ask)
+    found = None
     async with gateway.database.transaction(caller.tenant) as tx:
         document = (await reading.documents_ever(tx, [entity_id])).get(entity_id)
-        unknown = f"there is no temporal representation of {entity_id}"
-        if document is None or (document.deleted_at is not None and not await known(tx, entity_id)):
-            raise NotFound(unknown)
-        await demand_document(request, caller, document, unknown, tx)
-        about(request, document.type)
+        if document is not None and document.deleted_at is not None and not await known(tx, entity_id):
+            document = None
+        if document is not None:
+            await demand_document(request, caller, document, str(unknown), tx)
+        if asked is None:
+            if document is None:
+                raise unknown
+            found = await _history(tx, document, ask, gate, caller)
+    told = Told([], None, []) if asked is None else await told_elsewhere(asked, entity_id, ask)
+    if document is None and (document := told.document) is not None:
+        await demand_document(request, caller, document, str(unknown))
+    if document is None:
+        answer = error_response(unknown, request.url.path, media=problem_media(request.scope))
+        answer.raw_headers += told.warnings
+        return answer
+    about(request, document.type)
+    if found is None:
+        async with gateway.database.transaction(caller.tenant) as tx:
+            found = await _history(tx, document, ask, gate, caller, told.points)
+    return _respond(_entity(document, found, ask), ask, found.told, told.warnings)
+
+
+async def _history(
+    tx: Transaction, document: Document, ask: Ask, gate: Gate, caller: Caller, told: Sequence[tuple[int, Point]] = ()
+) -> _Found:
+    """What there is of one entity here and, as they told it, at sources."""
+    if not told:
         await _refuse_empty(tx, document, ask, gate.hidden(caller, document.type))
-        found = await _members(tx, [document], ask, gate, caller)
-    return _respond(_entity(document, found, ask), ask, found.told, [])
+    return await _members(tx, [document], ask, gate, caller, told)
 
 
 async def query(request: Request) -> Response:
@@ -162,7 +188,14 @@ async def _refuse_empty(tx: Transaction, document: Document, ask: Ask, hidden: f
         raise NotFound(f"{document.id} has nothing of what is asked for")
 
 
-async def _members(tx: Transaction, documents: Sequence[Document], ask: Ask, gate: Gate, caller: Caller) -> _Found:
+async def _members(
+    tx: Transaction,
+    documents: Sequence[Document],
+    ask: Ask,
+    gate: Gate,
+    caller: Caller,
+    elsewhere: Sequence[tuple[int, Point]] = (),
+) -> _Found:
     if not documents:
         return _Found({}, [])
     hidden = {document.id: gate.hidden(caller, document.type) for document in documents}
@@ -170,6 +203,9 @@ async def _members(tx: Transaction, documents: Sequence[Document], ask: Ask, gat
         return _Found(await _aggregated(tx, documents, ask, hidden), [])
     read = deletions if ask.times.span.by == DELETED else points
     rows: Sequence[Point | Gone] = await read(tx, list(hidden), ask.wish, ask.times.span, limit=ask.most + 1)
+    if elsewhere:
+        here = [row for row in rows if isinstance(row, Point)]
+        rows = united(here, elsewhere, newest_first=ask.times.span.last is not None)[: ask.most + 1]
     complete = len(rows) <= ask.most
     if not complete:
         rows = _whole_instants(rows)

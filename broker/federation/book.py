@@ -42,9 +42,9 @@ class Page:
                 self._any.append(source)
         self._by_id, self._by_type = dict(by_id), dict(by_type)
 
-    def shares(self, asked: Asked, now: datetime) -> list[Share]:
-        """What the sources may know of what is asked (5.12)."""
-        return shares_of(self._candidates(asked), asked, now) if self.sources else []
+    def shares(self, asked: Asked, now: datetime, *, history: bool = False) -> list[Share]:
+        """What the sources may know of what is asked (5.12), now or in times gone by."""
+        return shares_of(self._candidates(asked), asked, now, history=history) if self.sources else []
 
     def _candidates(self, asked: Asked) -> Iterable[Source]:
         found: dict[str, Source] = {}

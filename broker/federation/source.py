@@ -167,9 +167,10 @@ def selects(selector: Selector, asked: Asked) -> bool:
     return True
 
 
-def shares_of(sources: Iterable[Source], asked: Asked, now: datetime) -> list[Share]:
-    """The shares of the sources in force that offer the latest information (5.12), in their order."""
-    fitting = (s for s in sources if s.latest and (s.expires is None or s.expires > now))
+def shares_of(sources: Iterable[Source], asked: Asked, now: datetime, *, history: bool = False) -> list[Share]:
+    """The shares of the sources in force that offer the latest information (5.12), in their order; of those of times
+    gone by as well where `history` is asked."""
+    fitting = (s for s in sources if (s.latest or history) and (s.expires is None or s.expires > now))
     return [share for source in fitting if (share := share_of(source, asked)) is not None]
 
 

@@ -70,10 +70,12 @@ async def register(city: City, neighbour: Neighbour, *information: dict[str, Any
 
 
 async def test_without_a_ground_no_source_is_asked(rides: Rides, city: City, neighbour: Neighbour) -> None:
-    await register(city, neighbour, {"entities": [{"type": "RideBooking"}, {"type": "*"}]})
+    operations = ["federationOps", "retrieveTemporal"]
+    await register(city, neighbour, {"entities": [{"type": "RideBooking"}, {"type": "*"}]}, operations=operations)
     answer = await rides.client.get(f"{ROOT}/entities/{MINE}", headers=PURPOSE)
     assert answer.status_code == 404
     assert (await rides.client.get(f"{ROOT}/entities", params={"type": "RideBooking"}, headers=PURPOSE)).json() == []
+    assert (await rides.client.get(f"{ROOT}/temporal/entities/{MINE}", headers=PURPOSE)).status_code == 404
     assert neighbour.asked == []
     assert (MINE, False) in await rides.booked()
 

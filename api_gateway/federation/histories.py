@@ -1,0 +1,131 @@
+"""The history of an entity at context sources, beside ours (ETSI GS CIM 009, 5.7.3, 4.5.5)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import orjson
+from starlette.requests import Request
+
+from api_gateway.auth import Caller
+from api_gateway.errors import SourceFailed
+from api_gateway.federation.client import Question
+from api_gateway.federation.forwarding import Distribution, Reply, distribution
+from api_gateway.federation.gating import of_readable
+from api_gateway.ngsi_ld.temporal_params import Ask
+from broker.entities.evolution import parse_evolution
+from broker.entities.parse import is_uri, parse_time
+from broker.entities.patch import dataset
+from broker.errors import CityError
+from broker.federation.merging import LOCAL, RANK
+from broker.federation.source import Share, narrowed
+from broker.store.reading import Document
+from broker.store.temporal import OBSERVED, Point
+from broker.subscriptions.matching import Asked
+
+_OPERATION = "retrieveTemporal"
+_TIMES = ("timerel", "timeAt", "endTimeAt", "lastN", "datasetId")
+
+
+class Told(NamedTuple):
+    """What the sources tell of an entity: its instances with their sources' ranks, what it is, and warnings."""
+
+    points: list[tuple[int, Point]]
+    document: Document | None
+    warnings: list[tuple[bytes, bytes]]
+
+
+async def historians(request: Request, caller: Caller, entity_id: str, ask: Ask) -> Distribution | None:
+    """The sources that may know the entity's past; none for what only a store itself can tell: aggregates, and when
+    something was received or deleted."""
+    if ask.question is not None or ask.times.span.by != OBSERVED:
+        return None
+    about = Asked(None, (entity_id,), None, ask.wish.attributes)
+    asked = of_readable(await distribution(request, caller, about, history=True), None)
+    shares = [share for share in asked.shares if share.source.takes(_OPERATION)] if asked is not None else []
+    return asked._replace(shares=shares) if asked is not None and shares else None
+
+
+async def told_elsewhere(asked: Distribution, entity_id: str, ask: Ask) -> Told:
+    """Ask them. What is no history of this entity is a warning."""
+    context = ask.shape.context
+    given = asked.request.query_params
+    times = [(name, given[name]) for name in _TIMES if name in given]
+    times += [("options", "sysAttrs")] if ask.shape.sys_attrs else []
+
+    def question(share: Share) -> Question:
+        names = narrowed(ask.wish.attributes, share.attributes)
+        attrs = [] if names is None else [("attrs", ",".join(map(context.compact, names)))]
+        return Question("GET", f"/temporal/entities/{quote(entity_id, safe=':')}", [*attrs, *times], {})
+
+    replies = await asked.ask(asked.shares, question, context)
+    points: list[tuple[int, Point]] = []
+    document = None
+    for place, reply in enumerate(replies):
+        if reply.answer is None or reply.answer.status == 404:
+            continue
+        try:
+            entity, found = _read(reply, entity_id, ask)
+            document = document or entity
+            points += [(RANK[reply.share.source.mode], point) for point in found]
+            if reply.answer.status == 206:
+                raise SourceFailed("it told a part of what it has")
+        except (CityError, TypeError, AttributeError) as error:
+            replies[place] = Reply(reply.share, None, SourceFailed(f"{reply.share.source.id}: {error}"))
+    return Told(points, document, asked.warnings(replies))
+
+
+def united(local: Sequence[Point], elsewhere: Sequence[tuple[int, Point]], *, newest_first: bool) -> list[Point]:
+    """One history of ours and theirs: of two instances of one time, dataset and unit the better source's is taken."""
+    ranked = [*((LOCAL, point) for point in local), *elsewhere]
+    chosen: dict[tuple[str, str, str, datetime], Point] = {}
+    for _, point in sorted(ranked, key=lambda one: one[0]):
+        chosen.setdefault((point.attribute, point.dataset_id, point.unit_code, point.told), point)
+    return sorted(chosen.values(), key=lambda point: point.told, reverse=newest_first)
+
+
+def _read(reply: Reply, entity_id: str, ask: Ask) -> tuple[Document, list[Point]]:
+    """An answer as the entity and its instances in time, checked as a stranger's. Raises for what is none."""
+    answer = reply.answer
+    assert answer is not None
+    if answer.status not in (200, 206):
+        raise SourceFailed(f"it answered {answer.status}")
+    context = ask.shape.context
+    parsed = parse_evolution(answer.content, context.expand)
+    if parsed.id != entity_id:
+        raise SourceFailed(f"it answered with {parsed.id}")
+    points: list[Point] = []
+    for term, said in answer.content.items():
+        name = context.expand(term)
+        mine = reply.share.attributes
+        if name in parsed.attributes and name != "scope" and (mine is None or name in mine):
+            raws = said if isinstance(said, list) else [said]
+            points += _points(reply, entity_id, name, zip(raws, parsed.attributes[name], strict=True))
+    span = ask.times.span
+    within = [point for point in points if span.start <= point.told < span.end]
+    head = {"id": entity_id, "type": list(parsed.type) if len(parsed.type) > 1 else parsed.type[0]}
+    times = [point.told for point in within] or [span.start]
+    return Document(entity_id, list(parsed.type), orjson.dumps(head).decode(), min(times), max(times)), within
+
+
+def _points(
+    reply: Reply, entity_id: str, name: str, instances: Iterator[tuple[Mapping[str, Any], dict[str, Any]]]
+) -> list[Point]:
+    points = []
+    for raw, instance in instances:
+        if "observedAt" not in instance:
+            continue
+        at = datetime.fromisoformat(instance["observedAt"])
+        dataset_id, unit = dataset(instance), str(instance.get("unitCode", ""))
+        key = f"{reply.share.source.id} {entity_id} {name} {dataset_id} {unit} {instance['observedAt']}"
+        own = raw.get("instanceId")
+        named = own if is_uri(own) else f"urn:ngsi-ld:Instance:{uuid.uuid5(uuid.NAMESPACE_URL, key)}"
+        received = datetime.fromisoformat(parse_time(raw["createdAt"], "createdAt")) if "createdAt" in raw else at
+        marks = {"modifiedAt": parse_time(raw["modifiedAt"], "modifiedAt")} if "modifiedAt" in raw else {}
+        text = orjson.dumps({**instance, **marks, "instanceId": named}).decode()
+        points.append(Point(entity_id, name, dataset_id, unit, at, None, text, 0, 0, received, at))
+    return points
