@@ -216,6 +216,57 @@ def test_a_draft_survives_the_session(browser: Browser, whole_city: WholeCity) -
     desk.leave()
 
 
+def test_a_session_that_ends_in_the_middle_of_issuing_keeps_the_draft(browser: Browser, whole_city: WholeCity) -> None:
+    desk = Desk(browser, whole_city, "midway", DESK)
+    page = desk.enter()
+    desk.card("sample-13").get_by_role("checkbox").check()
+    page.get_by_label("理由（記録に残ります）").fill("発令の途中で切れたログイン")
+    page.get_by_role("button", name="内容と届く相手を確かめる").click()
+    expect(page.locator("#preview-title")).to_be_focused()
+    desk.context.clear_cookies()
+    page.route("**/api/v1/evacuation/orders", lambda route: route.fulfill(status=401, json={"title": "expired"}))
+    page.get_by_role("button", name="発令する", exact=True).click()
+    expect(page.locator("#said")).to_contain_text("ログインの期限が切れました。書きかけは残っています")
+    page.unroute("**/api/v1/evacuation/orders")
+    page.get_by_role("link", name="ログインし直す").click()
+    desk.again()
+    expect(page.get_by_label("理由（記録に残ります）")).to_have_value("発令の途中で切れたログイン")
+    expect(desk.card("sample-13")).to_contain_text("発令していません")
+    desk.leave()
+
+
+def test_the_night_is_reviewed_and_rules_are_tried(browser: Browser, whole_city: WholeCity) -> None:
+    desk = Desk(browser, whole_city, "review", PHONE)
+    page = desk.enter()
+    page.get_by_role("link", name="この夜を振り返る").click()
+    table = page.get_by_role("group", name="地区と警戒レベルごとの結果")
+    expect(table).to_contain_text("江波（見本の地区）")
+    expect(table).to_contain_text("見逃し（発令なし）")
+    expect(page.locator(".area-map .area-label")).to_have_count(7)
+    slider = page.get_by_label("時刻")
+    slider.focus()
+    page.keyboard.press("End")
+    expect(page.locator(".area-map")).to_contain_text("提案 レベル4 避難指示")
+    page.get_by_role("button", name="再生").click()
+    expect(page.get_by_role("button", name="止める")).to_be_visible()
+    page.get_by_role("button", name="止める").click()
+    rules = page.get_by_label("試すルール（JSON）")
+    rules.fill("{")
+    page.get_by_role("button", name="今のルールと比べる").click()
+    expect(page.locator("#said")).to_contain_text("JSON として読めません")
+    rules.fill('{"raise": {"consecutive": 4, "patience_min": 600, "fast_rise_m_per_10min": 9}}')
+    page.get_by_role("button", name="今のルールと比べる").click()
+    expect(page.locator("#compared")).to_contain_text("件の水位で比べました")
+    expect(page.get_by_role("group", name="警報のルールを試す")).to_contain_text("試すルール")
+    expect(page.get_by_role("group", name="結果が変わる水位計と段階")).to_contain_text("今のルール")
+    fits_and_is_accessible(page)
+    shoot(page, "review-phone")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSVで保存").click()
+    assert "見逃し" in Path(download.value.path()).read_text("utf-8-sig")
+    desk.leave()
+
+
 SHELTERS = """id,name,nameEn,latitude,longitude,capacity,accessible,pets,power
 gym,江波小学校体育館,Eba School,35.905,136.15,120,有,有,無
 hall,原目公民館,Harame Hall,35.95,136.2,40,無,無,有

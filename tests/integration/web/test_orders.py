@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from tests.city import wait_until
 from tests.integration.web.flood_city import FloodCity
 from tests.integration.web.flood_server import FloodServer
-from tests.integration.web.visitor import PHONE, Visitor, colours, overflow, shoot, violations
+from tests.integration.web.visitor import PHONE, SHOTS, Visitor, colours, overflow, shoot, violations
 
 pytestmark = pytest.mark.browser
 
@@ -117,3 +117,23 @@ def test_a_notice_comes_and_goes(visitor: Visitor, server: FloodServer, city: Fl
     city.orders = []
     server.send(city.alert(EBA, "danger", "actual"))
     expect(page.locator("#orders")).to_be_hidden(timeout=30_000)
+
+
+def test_the_page_on_paper(visitor: Visitor, server: FloodServer, city: FloodCity) -> None:
+    """Notices, shelters and levels; no map, no buttons, nothing folded away."""
+    city.orders = [notice(2, 4, "避難指示", "Evacuation order")]
+    city.shelters = [shelter("hall", "closed", None)]
+    page = visitor.open(server.url)
+    expect(page.locator(".order")).to_have_count(1, timeout=30_000)
+    expect(page.locator("#shelters-list li")).to_have_count(1)
+    page.emulate_media(media="print")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    expect(page.locator(".order")).to_be_visible()
+    expect(page.locator("#shelters-list li")).to_be_visible()
+    expect(page.locator("a.row").last).to_be_visible()
+    for hidden in ("#map", "#language", "#search"):
+        expect(page.locator(hidden)).to_be_hidden()
+    assert page.evaluate("() => document.body.scrollHeight > window.innerHeight"), "everything is on the paper"
+    paper = page.pdf(format="A4")
+    assert paper.startswith(b"%PDF")
+    (SHOTS / "resident.pdf").write_bytes(paper)
