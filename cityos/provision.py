@@ -21,6 +21,8 @@ from cityos.flood import DEVICE_PREFIX
 from cityos.replay import DEMO_FOLDER
 from schemas.device import DeviceProfile, Point
 from services.evacuation.areas import parse_districts
+from services.evacuation.shelters.desk import save_shelters
+from services.evacuation.shelters.shelter import parse_shelters
 from services.evacuation.store import SQL, load_districts, save_districts
 
 TENANT = "fukui"
@@ -162,7 +164,7 @@ async def _register(tx: Transaction, tenant_id: int, devices: Sequence[DemoDevic
 
 
 async def _draw_districts(tx: Transaction, folder: Path, devices: Sequence[DemoDevice]) -> None:
-    """The sample districts, unless the city has some of its own."""
+    """The sample districts and their shelters, unless the city has districts of its own."""
     file = folder / "districts.geojson"
     await tx.execute(SQL["become"], TENANT)
     if not file.exists() or await load_districts(tx):
@@ -171,7 +173,12 @@ async def _draw_districts(tx: Transaction, folder: Path, devices: Sequence[DemoD
         document = json.loads(file.read_text("utf-8"))
     except ValueError as error:
         raise Invalid(f"{file} is not JSON: {error}", field="folder") from error
-    await save_districts(tx, parse_districts(document, [device.entity_id for device in devices]).districts)
+    districts = parse_districts(document, [device.entity_id for device in devices]).districts
+    await save_districts(tx, districts)
+    shelters = folder / "shelters.csv"
+    if shelters.exists():
+        loaded = parse_shelters(shelters.read_text("utf-8"), {district.id for district in districts})
+        await save_shelters(tx, loaded.shelters)
 
 
 async def _register_network(tx: Transaction, tenant_id: int, secret: str) -> None:

@@ -17,6 +17,7 @@ from schemas.clock import Clock, utc_now
 from schemas.river import Mode
 from services.evacuation import cameras
 from services.evacuation.settings import EvacuationSettings
+from services.evacuation.shelters import safety
 from services.evacuation.watching import Escalation, Proposer
 
 GROUP = "evacuation"
@@ -41,13 +42,15 @@ async def run(
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(consumption.run(stop))
         tasks.create_task(_again("unanswered proposals wait", escalation.look, settings.look_every_s, stop))
-        forget = partial(_forget_stills, database, timedelta(hours=settings.stills_kept_h), clock)
-        tasks.create_task(_again("old images stay", forget, _FORGET_EVERY_S, stop))
+        forget = partial(forget_old, database, settings, clock)
+        tasks.create_task(_again("what is old stays", forget, _FORGET_EVERY_S, stop))
 
 
-async def _forget_stills(database: Database, kept: timedelta, clock: Clock) -> None:
+async def forget_old(database: Database, settings: EvacuationSettings, clock: Clock) -> None:
+    """Cameras' images and words of safety that are past their time, of every city."""
     async with database.transaction() as tx:
-        await cameras.purge(tx, clock() - kept)
+        await cameras.purge(tx, clock() - timedelta(hours=settings.stills_kept_h))
+        await safety.purge(tx, clock() - timedelta(days=settings.safety_kept_days))
 
 
 async def _again(

@@ -26,6 +26,9 @@ class EvacuationSettings(BaseModel):
     )
     look_every_s: float = Field(default=10.0, gt=0, description="how often unanswered proposals are looked for")
     stills_kept_h: float = Field(default=72.0, gt=0, description="how long cameras' still images are kept, in hours")
+    safety_kept_days: float = Field(
+        default=30.0, gt=0, description="how long residents' words of safety are kept, in days"
+    )
     sender: str = Field(default="evacuation@city.example", description="`sender` of CAP documents")
     issuer: str = Field(default="市長", description="in whose name notices are issued")
     issuer_en: str = Field(default="Mayor", description="the same in English")

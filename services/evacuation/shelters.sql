@@ -61,3 +61,6 @@ on conflict (tenant_id, person) do update set state = excluded.state, shelter_id
 -- name: forget_report
 delete from safety_report where tenant_id = (select id from tenant where name = $1) and person = $2
 returning consent
+
+-- name: purge_reports
+delete from safety_report where reported_at < $1 returning person

@@ -44,10 +44,8 @@ async def load_document(tx: Transaction, tenant: str, desk: EvacuationDesk, offi
     """These shelters and no others; how those that stay stand is kept."""
     loaded = await read_document(tx, document)
     before = [shelter for shelter, _ in await standings(tx, Mode.ACTUAL)]
-    await tx.execute(_SQL["forget"], [one.id for one in loaded.shelters])
-    rows = [(one.id, place, encode(one)) for place, one in enumerate(loaded.shelters)]
-    await tx.executemany(_SQL["save"], rows)
-    text = f"避難所を読み込みました（{len(rows)}か所）"
+    await save_shelters(tx, loaded.shelters)
+    text = f"避難所を読み込みました（{len(loaded.shelters)}か所）"
     await desk.note(tx, Event("shelters", officer, [], text, {"warnings": loaded.warnings}))
     if desk.mode is Mode.ACTUAL:
         gone = {one.id: one for one in before}.keys() - {one.id for one in loaded.shelters}
@@ -55,6 +53,12 @@ async def load_document(tx: Transaction, tenant: str, desk: EvacuationDesk, offi
         updates = [_entity(*one) for one in [*closed, *await standings(tx, Mode.ACTUAL)]]
         await desk.writer.write(tx, tenant, updates, at=(await desk.times(tx)).wall)
     return loaded
+
+
+async def save_shelters(tx: Transaction, shelters: Sequence[Shelter]) -> None:
+    """These and no others; how those that stay stand is kept."""
+    await tx.execute(_SQL["forget"], [one.id for one in shelters])
+    await tx.executemany(_SQL["save"], [(one.id, place, encode(one)) for place, one in enumerate(shelters)])
 
 
 async def change(

@@ -76,6 +76,11 @@ async def reporters(tx: Transaction, tenant: str) -> list[str]:
     return [row["person"] for row in await tx.fetch(_SQL["reporters"], tenant, _MOST)]
 
 
+async def purge(tx: Transaction, before: datetime) -> int:
+    """Forget what was said before that time, in every city: the flood is over, the word need not stay. How many."""
+    return len(await tx.fetch(_SQL["purge_reports"], before))
+
+
 async def counts(tx: Transaction, tenant: str) -> list[dict[str, Any]]:
     """How many said what, by shelter (empty: elsewhere). Numbers alone."""
     return [dict(row) for row in await tx.fetch(_SQL["counts"], tenant)]

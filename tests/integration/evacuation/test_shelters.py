@@ -10,6 +10,8 @@ import httpx
 import pytest
 
 from schemas.river import Mode
+from services.evacuation.role import forget_old
+from services.evacuation.settings import EvacuationSettings
 from tests.integration.door.conftest import Browser
 from tests.integration.evacuation.conftest import PREFIX, Night
 from tests.integration.gateway.conftest import City
@@ -207,3 +209,12 @@ async def test_a_word_of_safety_is_carried_away_and_wrong_ones_are_refused(famil
     assert [one["note"] for one in safety["records"]] == ["車で移動中"]
     without = await family.hanako.client.put("/account/safety", json={"state": "safe"})
     assert without.status_code == 403, "no page of another site says it for me"
+
+
+async def test_a_word_of_safety_does_not_stay(night: Night, family: Family) -> None:
+    await say(family.hanako, state="safe")
+    system, settings = night.city.database.system, EvacuationSettings()
+    await forget_old(system, settings, lambda: datetime.now(UTC) + timedelta(days=29))
+    assert (await family.hanako.get("/account/safety")).json()["mine"]["state"] == "safe"
+    await forget_old(system, settings, lambda: datetime.now(UTC) + timedelta(days=31))
+    assert (await family.hanako.get("/account/safety")).json()["mine"] is None

@@ -55,7 +55,7 @@ function deliveries(order: Order, handling: Handling): HTMLElement {
       `${PREFIX}/orders/${encodeURIComponent(order.id)}`,
     );
     const said = found.deliveries.map(
-      (one) => `${one.channel} ${words.delivery[one.state] ?? one.state} ${one.count}`,
+      (one) => `${words.channel(one.channel)} ${words.delivery[one.state] ?? one.state} ${one.count}`,
     );
     list.textContent = said.join("、") || words.noDeliveries;
   });

@@ -2,6 +2,25 @@
 import type { LanguageCode } from "../shared/language/language";
 import type { Kind } from "./types";
 
+const channelsJa: Readonly<Record<string, string>> = {
+  mail: "メール",
+  webhook: "ウェブフック",
+  mqtt: "MQTT（標識・サイレン）",
+  webpush: "ブラウザーの通知",
+  line: "LINE",
+  mastodon: "Mastodon",
+  export: "ほかのシステム",
+};
+const channelsEn: Readonly<Record<string, string>> = {
+  mail: "Mail",
+  webhook: "Webhook",
+  mqtt: "MQTT (signs, sirens)",
+  webpush: "Browsers",
+  line: "LINE",
+  mastodon: "Mastodon",
+  export: "Other systems",
+};
+
 const ja = {
   drill: "訓練中です。発令しても住民には届きません。",
   test: "テスト中です。発令しても住民には届きません。",
@@ -52,7 +71,8 @@ const ja = {
   reaches: "届く相手",
   web: "公開の地図・API・CAP・Atom・L字の文字",
   noWeb: "住民には届きません（訓練）",
-  toChannel: (channel: string, count: number) => `${channel}: ${count}件`,
+  channel: (channel: string) => channelsJa[channel] ?? channel,
+  toChannel: (channel: string, count: number) => `${channelsJa[channel] ?? channel}: ${count}件`,
   easy: "やさしい日本語",
   english: "英語",
   doIt: (kind: Kind, second: boolean) =>
@@ -137,7 +157,8 @@ const en: OfficerWords = {
   reaches: "Who receives it",
   web: "Public map and API, CAP, Atom, television text",
   noWeb: "No residents (exercise)",
-  toChannel: (channel, count) => `${channel}: ${count}`,
+  channel: (channel) => channelsEn[channel] ?? channel,
+  toChannel: (channel, count) => `${channelsEn[channel] ?? channel}: ${count}`,
   easy: "Plain Japanese",
   english: "English",
   doIt: (kind, second) =>

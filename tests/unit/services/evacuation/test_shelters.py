@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -21,6 +23,7 @@ from services.evacuation.shelters.shelter import (
     passed,
 )
 
+DEMO = Path(__file__).parents[4] / "deploy" / "demo"
 NOW = datetime(2024, 7, 1, 2, 0, tzinfo=UTC)
 HALL = Shelter(id="hall", name="公民館", location=(136.2, 36.0), capacity=80)
 STANDARD = (
@@ -120,3 +123,9 @@ def test_a_count_that_no_door_could_make_is_refused(change: dict[str, Any], fiel
     with pytest.raises(Invalid) as refused:
         check_passing(msgspec.structs.replace(Passing(id="1", people=1, at=NOW), **change), NOW)
     assert refused.value.field == field
+
+
+def test_the_demonstrations_shelters_can_be_loaded() -> None:
+    districts = json.loads((DEMO / "districts.geojson").read_text("utf-8"))["features"]
+    loaded = parse_shelters((DEMO / "shelters.csv").read_text("utf-8"), {one["properties"]["id"] for one in districts})
+    assert (len(loaded.shelters), loaded.warnings) == (len(districts), ())
