@@ -179,3 +179,27 @@ async def test_looking_for_who_is_left_out_waits_for_no_booking(database: CityDa
         await store.lock_day(tx, DAY)
         async with asyncio.timeout(30):
             assert await buses.desk.settle("fukui", DAY) is None
+
+
+async def test_of_many_that_find_somebody_left_out_at_once_one_plans_anew(database: CityDatabase) -> None:
+    await town(database, 1)
+    now = Now()
+    buses = service(database, now)
+    await buses.draw_road("fukui", WALL)
+    across = await booked(buses, 1, 2, 540.0)
+    now.set(-120.0)
+    await buses.desk.close_road("fukui", buses.days.today(), "bridge", BECAUSE, by=GAUGE)
+    now.set(5.0)
+    async with database.app.transaction("fukui") as tx:
+        await store.lock_day(tx, DAY)
+        looks = [asyncio.create_task(service(database, now).desk.settle("fukui", DAY)) for _ in range(3)]
+        async with asyncio.timeout(60):  # until all have found somebody, and wait for the booking under way
+            waiting = 0
+            while waiting < len(looks):
+                async with database.system.transaction() as other:  # what others wait for, whoever they are
+                    waiting = await other.fetchval("select count(*) from pg_locks where not granted")
+                await asyncio.sleep(0.05)
+        assert not any(look.done() for look in looks)
+    found = await asyncio.gather(*looks)
+    assert [[b.id for b in anew.moved] for anew in found if anew is not None] == [[across.id]]
+    assert len((await stored(database, across)).breaches) == 1
