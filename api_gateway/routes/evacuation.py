@@ -25,9 +25,10 @@ from api_gateway.routes.officers import (
     officer_of,
     read_as,
     read_document,
+    span_of,
 )
 from api_gateway.shared import Answer, SharedAnswers, conditional, tag_of
-from broker.errors import Invalid, NotFound
+from broker.errors import NotFound
 from services.evacuation import night_record, reading, store
 from services.evacuation.areas import District
 from services.evacuation.orders import Wish
@@ -182,9 +183,7 @@ async def remark(request: Request, body: Remark) -> Response:
 async def _record(request: Request, start: _From, end: _To) -> list[dict[str, Any]]:
     caller = await demand_caller(request, Action.READ)
     last = end or gateway_of(request).clock() + timedelta(seconds=1)
-    first = start or last - timedelta(days=1)
-    if not timedelta() < last - first <= _LONGEST:
-        raise Invalid("from must be before to, by at most 31 days", field="from")
+    first, last = span_of(start, last, _LONGEST)
     async with gateway_of(request).database.transaction(caller.tenant) as tx:
         return await reading.record(tx, desk_of(request).mode, first, last)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime
@@ -21,38 +21,25 @@ from api_gateway.routes.officers import (
     demand_caller,
     desk_of,
     read_rules,
+    span_of,
 )
-from broker.errors import Invalid
 from services.evacuation import store
 from services.evacuation.afterwards import Night, as_csv, moments, review, totals
 
 router = APIRouter(tags=["evacuation"], responses=PROBLEMS)
 _LONGEST = timedelta(days=14)
+_Span = tuple[datetime, datetime]
 _From = Annotated[AwareDatetime | None, Query(alias="from", description="a day before `to` if left out")]
 _To = Annotated[AwareDatetime | None, Query(alias="to", description="the city's present if left out")]
 
 
-class Span(NamedTuple):
-    """From and until before, in the city's time."""
-
-    start: datetime
-    end: datetime
-
-
-async def _night(request: Request, start: datetime | None, end: datetime | None) -> tuple[Span, Night]:
+async def _night(request: Request, start: datetime | None, end: datetime | None) -> tuple[_Span, Night]:
     caller = await demand_caller(request, Action.READ)
     desk = desk_of(request)
     async with gateway_of(request).database.transaction(caller.tenant) as tx:
         last = end or (await desk.times(tx)).city + timedelta(seconds=1)
-        span = _span(start, last)
+        span = span_of(start, last, _LONGEST)
         return span, await store.load_night(tx, desk.mode, *span)
-
-
-def _span(start: datetime | None, last: datetime) -> Span:
-    first = start or last - timedelta(days=1)
-    if not timedelta() < last - first <= _LONGEST:
-        raise Invalid("from must be before to, by at most 14 days", field="from")
-    return Span(first, last)
 
 
 @router.get(f"{PREFIX}/review", summary="How a night went")
@@ -61,7 +48,7 @@ async def review_night(request: Request, start: _From = None, end: _To = None) -
     alarms; and everything in order of time, for drawing the night again. Needs the scope evacuation:read."""
     span, night = await _night(request, start, end)
     lines = review(night)
-    body: dict[str, Any] = {"from": span.start, "to": span.end, "mode": desk_of(request).mode}
+    body: dict[str, Any] = {"from": span[0], "to": span[1], "mode": desk_of(request).mode}
     return answer_json({**body, "lines": lines, "totals": totals(lines), "moments": moments(night)})
 
 
@@ -85,10 +72,11 @@ async def try_rules(request: Request, start: _From = None, end: _To = None) -> R
     gateway = gateway_of(request)
     assert gateway.rules is not None, "the evacuation routes exist beside the rules"
     async with gateway.database.transaction(caller.tenant) as tx:
-        span = _span(start, end or (await desk_of(request).times(tx)).city + timedelta(seconds=1))
+        last = end or (await desk_of(request).times(tx)).city + timedelta(seconds=1)
+        span = span_of(start, last, _LONGEST)
         run = await gateway.rules.trial(tx, caller.tenant, document, *span)
     # One at a time: it takes a second or two of a core that the residents' pages need.
     trials: asyncio.Lock = request.app.state.trials
     async with trials:
         found = await asyncio.to_thread(run)
-    return answer_json({"from": span.start, "to": span.end, **found})
+    return answer_json({"from": span[0], "to": span[1], **found})

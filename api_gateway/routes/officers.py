@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import msgspec
@@ -24,6 +25,7 @@ JSON_BODY = {"requestBody": {"content": {"application/json": {"schema": {"type":
 _MOST = 8 * 1024 * 1024
 _SMALL = 64 * 1024
 _MOST_RULES = 256 * 1024
+_YEARS = (1900, 2200)
 _T = TypeVar("_T")
 
 
@@ -59,6 +61,17 @@ async def officer_of(tx: Transaction, caller: Caller) -> Officer:
     if caller.subject.kind != "person" or row is None:
         raise Forbidden("a named officer decides: log in as a person, not as an app")
     return Officer(id=row["id"], name=row["name"] or row["login"])
+
+
+def span_of(start: datetime | None, last: datetime, longest: timedelta) -> tuple[datetime, datetime]:
+    """From and until before: the day up to `last` where no start is given. Raises `Invalid`."""
+    for name, at in (("from", start), ("to", last)):
+        if at is not None and not _YEARS[0] <= at.year <= _YEARS[1]:
+            raise Invalid(f"the year must be from {_YEARS[0]} to {_YEARS[1]}", field=name)
+    first = start or last - timedelta(days=1)
+    if not timedelta() < last - first <= longest:
+        raise Invalid(f"from must be before to, by at most {longest.days} days", field="from")
+    return first, last
 
 
 async def read_as(request: Request, kind: type[_T]) -> _T:

@@ -14,7 +14,7 @@ from schemas.clock import iso
 _SQL = load("services.evacuation", "cameras")
 LARGEST = 1024 * 1024
 """Bytes of one image."""
-_AHEAD = timedelta(minutes=5)
+_AHEAD, _BEHIND = timedelta(minutes=5), timedelta(days=30)
 _KINDS = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
 
 
@@ -36,6 +36,8 @@ def read_still(body: bytes, at: datetime, now: datetime, *, masked: bool) -> Sti
         raise Invalid("neither a JPEG nor a PNG", field="body")
     if at - now > _AHEAD:
         raise Invalid("a time to come; set the camera's clock", field="at")
+    if now - at > _BEHIND:
+        raise Invalid(f"older than {_BEHIND.days} days: no news any more", field="at")
     return Still(at, masked, kind, body)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from broker.errors import Conflict, Invalid
 
 _MOST = 2000
 _LARGEST = 100_000
+_LATEST = timedelta(days=30)
 _JAPAN = (122.0, 20.0, 154.0, 46.0)
 _YES = frozenset({"1", "true", "yes", "有", "あり", "可", "○"})
 _NO = frozenset({"", "0", "false", "no", "無", "なし", "不可", "×"})
@@ -156,6 +157,8 @@ def check_passing(passing: Passing, now: datetime) -> None:
         raise Invalid("a time needs its offset, such as 2026-07-13T02:20:00+09:00", field="at")
     if (passing.at - now).total_seconds() > 300:
         raise Invalid("a time to come; set the clock of the counter", field="at")
+    if now - passing.at > _LATEST:
+        raise Invalid(f"older than {_LATEST.days} days: it is in some count by hand", field="at")
     if not -1000 <= passing.people <= 1000 or passing.people == 0:
         raise Invalid(f"{passing.people} people; 1 to 1000 who came, or as many below 0 who left", field="people")
 

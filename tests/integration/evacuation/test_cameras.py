@@ -63,6 +63,7 @@ async def test_what_is_no_image_of_a_camera_is_refused(
     for body, at, name, field in (
         (b"<html>", ago(1), "bridge", "body"),
         (JPEG, ago(-60), "bridge", "at"),
+        (JPEG, "0001-01-01T00:00:00+09:00", "bridge", "at"),
         (JPEG, ago(1), "elsewhere", "camera"),
     ):
         refused = await send(camera, body, at, name)

@@ -32,6 +32,9 @@ async def test_a_night_is_looked_at_afterwards(night: Night, officer: httpx.Asyn
     assert (await (await night.anybody()).get(f"{PREFIX}/review")).status_code == 401
     wrong = await officer.get(f"{PREFIX}/review", params={"from": SPAN["to"], "to": SPAN["from"]})
     assert (wrong.status_code, wrong.json()["field"]) == (400, "from")
+    for path in ("review", "record"):
+        wrong = await officer.get(f"{PREFIX}/{path}", params={"to": "0001-01-01T00:00:00+09:00"})
+        assert (wrong.status_code, wrong.json()["field"]) == (400, "to")
 
 
 async def test_rules_are_tried_beside_those_in_force(night: Night) -> None:

@@ -71,10 +71,12 @@ async def test_people_at_the_door_count_once(night: Night, keeper: httpx.AsyncCl
     for _ in range(2):
         answer = await keeper.post(f"{SHELTERS}/gym/passings", json=told)
         assert answer.json()["count"] == 13, answer.text
-    before = {"passings": [{"id": "late", "people": 50, "at": "2020-01-01T00:00:00Z"}]}
+    late = (soon - timedelta(hours=2)).isoformat()
+    before = {"passings": [{"id": "late", "people": 50, "at": late}]}
     assert (await keeper.post(f"{SHELTERS}/gym/passings", json=before)).json()["count"] == 13
     assert (await public(night))["gym"]["count"] == 13
-    for wrong, field in (({"passings": [{"id": "x", "people": 0, "at": "2020-01-01T00:00:00Z"}]}, "people"),
+    for wrong, field in (({"passings": [{"id": "x", "people": 0, "at": late}]}, "people"),
+                         ({"passings": [{"id": "x", "people": 1, "at": "0001-01-01T00:00:00+09:00"}]}, "at"),
                          ({"passings": []}, "passings"), ({"passings": [{"id": "x"}]}, "passings[0]")):  # fmt: skip
         refused = await keeper.post(f"{SHELTERS}/gym/passings", json=wrong)
         assert (refused.status_code, refused.json()["field"]) == (400, field)
