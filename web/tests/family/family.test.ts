@@ -4,7 +4,7 @@ import { ageOf, sentence, when } from "../../src/family/now";
 import { ruleFrom, ruleText } from "../../src/family/rules";
 import type { Presence } from "../../src/family/types";
 import { familyWords } from "../../src/family/words";
-import { bytesOf } from "../../src/shared/ways/push";
+import { bytesOf, sameBytes } from "../../src/shared/ways/push";
 
 const words = familyWords("ja");
 const now = new Date("2026-11-24T00:30:00Z");
@@ -80,6 +80,10 @@ describe("rules", () => {
   });
 });
 
-it("reads the city's key for pushes", () => {
-  expect([...bytesOf("BP-_")]).toEqual([4, 255, 191]);
+it("reads the city's key for pushes, and knows a subscription that is bound to it", () => {
+  const key = bytesOf("BP-_");
+  expect([...key]).toEqual([4, 255, 191]);
+  expect(sameBytes(key.buffer, bytesOf("BP-_"))).toBe(true);
+  expect(sameBytes(key.buffer, bytesOf("BP-A"))).toBe(false);
+  expect(sameBytes(null, key)).toBe(false);
 });

@@ -18,6 +18,12 @@ export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(plain, (letter) => letter.charCodeAt(0));
 }
 
+/** Whether a subscription is bound to this key. Pure. */
+export function sameBytes(bound: ArrayBuffer | null, key: Uint8Array): boolean {
+  const bytes = new Uint8Array(bound ?? new ArrayBuffer(0));
+  return bytes.length === key.length && bytes.every((byte, index) => byte === key[index]);
+}
+
 async function subscription(): Promise<PushSubscription | null> {
   const registration = await navigator.serviceWorker.getRegistration(SCOPE);
   return (await registration?.pushManager.getSubscription()) ?? null;
@@ -53,8 +59,10 @@ export async function startPush(account: Account, key: string, matters: readonly
   if ((await Notification.requestPermission()) !== "granted") return false;
   const registration = await activated(await navigator.serviceWorker.register(WORKER, { scope: SCOPE }));
   const options = { userVisibleOnly: true, applicationServerKey: bytesOf(key) };
-  // One that is bound to another key (the city moved) cannot be used by this one.
-  await (await registration.pushManager.getSubscription())?.unsubscribe();
+  const known = await registration.pushManager.getSubscription();
+  // One that is bound to another key (the city moved) is of no use; with the same key it stays the one it was.
+  if (known !== null && !sameBytes(known.options.applicationServerKey, options.applicationServerKey))
+    await known.unsubscribe();
   const made = (await registration.pushManager.subscribe(options)).toJSON();
   await account.post("/account/ways/browsers", { endpoint: made.endpoint, keys: made.keys ?? {}, matters });
   return true;
