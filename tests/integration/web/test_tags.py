@@ -153,6 +153,12 @@ def context_of(browser: Browser, errors: list[str], size: tuple[int, int], **opt
     return context
 
 
+def choose(page: Page, name: str) -> None:
+    """One of the family's tags, when the page shows it."""
+    page.get_by_role("button", name=name).click()
+    expect(page.locator("#now-title")).to_contain_text(name)
+
+
 def test_the_demonstration_is_told(town: TagCity) -> None:
     assert f"{GRANDFATHER}: 駅 で見つかりました" in town.said
 
@@ -166,7 +172,7 @@ def test_a_family_sees_where_the_wearer_is_and_is_told_on_the_phone(
     given = json.dumps({"endpoint": service.url, "keys": phone.keys})
     context.add_init_script(f"({_SUBSCRIBED})({given})")
     page = town.enter(context, FAMILY_LOGIN, "tags.html")
-    page.get_by_role("button", name=GRANDFATHER).click()
+    choose(page, GRANDFATHER)
     expect(page.locator("#standing")).to_contain_text("駅にいます")
     expect(page.locator("#now")).to_contain_text("半径およそ50m")
     expect(page.locator("#now .wearer-mark")).to_be_attached()
@@ -249,19 +255,21 @@ def test_by_keyboard_at_the_desk_a_tag_gets_places_and_others_are_invited(
     places.get_by_role("button", name="場所を加える").click()
     expect(page.locator("#said")).to_contain_text("地図で場所を決めてください")
     places.get_by_label("形").select_option("corners")
-    for key in ("ArrowRight", "ArrowDown", "ArrowLeft"):
-        places.get_by_role("button", name="中央を角にする").focus()
-        page.keyboard.press("Enter")
-        places.locator("canvas").focus()
-        for _ in range(2):
-            page.keyboard.press(key)
-        page.wait_for_timeout(700)
+    for number, (x, y) in enumerate(((100, 100), (220, 100), (220, 220), (30, 300)), 1):
+        places.locator("canvas").click(position={"x": x, "y": y})
+        expect(places).to_contain_text(f"角 {number}個")
+    places.get_by_role("button", name="最後の角を消す").focus()
+    page.keyboard.press("Enter")
     expect(places).to_contain_text("角 3個")
     places.get_by_role("button", name="場所を加える").click()
     expect(page.locator("#places .entry__title")).to_have_text("畑")
-    places.locator("summary").click()
+    places.locator("summary").focus()
+    page.keyboard.press("Enter")
     places.get_by_label("場所の名前").fill("自宅")
-    places.locator("canvas").click(position={"x": 90, "y": 90})
+    expect(places.locator("canvas")).to_be_visible()
+    places.get_by_role("button", name="中央に置く").focus()
+    page.keyboard.press("Enter")
+    shoot(page, "tags-place")
     places.get_by_role("button", name="場所を加える").click()
     expect(page.locator("#places .entry__title")).to_have_count(2)
     rules = page.locator("#rules")
@@ -286,7 +294,7 @@ def test_a_missing_person_is_searched_for_and_the_family_sees_who_looked(
 ) -> None:
     home = context_of(browser, errors, PHONE)
     family = town.enter(home, FAMILY_LOGIN, "tags.html")
-    family.get_by_role("button", name=GRANDFATHER).click()
+    choose(family, GRANDFATHER)
     missing = family.locator("#missing")
     missing.locator("summary").click()
     missing.get_by_label(re.compile("手がかり")).fill("青い上着")

@@ -55,7 +55,7 @@ function chooser({ words, family, open }: Desk, chosen: string): HTMLElement | n
       { class: "button", type: "button", "aria-pressed": String(pressed) },
       tag.name,
     );
-    button.addEventListener("click", () => void open(tag.id));
+    if (!pressed) button.addEventListener("click", () => void open(tag.id));
     return button;
   });
   return h("div", { class: "row chooser", role: "group", "aria-label": words.whose }, ...buttons);

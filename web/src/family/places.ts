@@ -32,8 +32,16 @@ class Draft {
   radius = USUAL;
   corners: LonLat[] = [];
 
+  /** `changed` is called after every change. */
+  constructor(private readonly changed: (draft: Draft) => void) {}
+
   press(at: LonLat): void {
-    this.corners = this.round ? [at] : [...this.corners, at];
+    this.set(this.round ? [at] : [...this.corners, at]);
+  }
+
+  set(corners: readonly LonLat[]): void {
+    this.corners = [...corners];
+    this.changed(this);
   }
 
   /** The place as drawn, null while it is none. */
@@ -51,22 +59,13 @@ class Draft {
   }
 }
 
-function tools(view: View, draft: Draft, redraw: () => void, map: () => WearerMap | null): HTMLElement {
+function tools(view: View, draft: Draft, map: () => WearerMap | null): HTMLElement {
   const { words } = view;
-  const count = h("p", { role: "status", class: "quiet" });
-  const after = async () => {
-    count.textContent = draft.round ? "" : words.drawn(draft.corners.length);
-    redraw();
-  };
   const middle = renderButton(words.putHere, async () => {
     const at = map()?.centre();
     if (at !== undefined) draft.press(at);
-    await after();
   });
-  const drop = renderButton(words.dropCorner, async () => {
-    draft.corners = draft.corners.slice(0, -1);
-    await after();
-  });
+  const drop = renderButton(words.dropCorner, async () => draft.set(draft.corners.slice(0, -1)));
   const radius = h(
     "select",
     {},
@@ -76,7 +75,7 @@ function tools(view: View, draft: Draft, redraw: () => void, map: () => WearerMa
   );
   radius.addEventListener("change", () => {
     draft.radius = Number(radius.value);
-    void after();
+    draft.set(draft.corners);
   });
   const size = h("label", {}, h("span", {}, words.radius), radius);
   const shape = h(
@@ -87,27 +86,28 @@ function tools(view: View, draft: Draft, redraw: () => void, map: () => WearerMa
   );
   const choose = () => {
     draft.round = shape.value === "round";
-    draft.corners = draft.corners.slice(-1);
+    draft.set(draft.corners.slice(-1));
     size.hidden = !draft.round;
     drop.hidden = draft.round;
     middle.textContent = draft.round ? words.putHere : words.addCorner;
-    void after();
   };
   shape.addEventListener("change", choose);
   choose();
   const choice = h("label", {}, h("span", {}, words.shape), shape);
-  return h("div", { class: "form" }, choice, size, h("div", { class: "row" }, middle, drop), count);
+  return h("div", { class: "form" }, choice, size, h("div", { class: "row" }, middle, drop));
 }
 
 function editor(view: View): HTMLElement {
   const { account, words, tag, config } = view;
-  const draft = new Draft();
+  const count = h("p", { role: "status", class: "quiet" });
   const box = h("div", { class: "map map--aim" });
   let map: WearerMap | null = null;
-  const redraw = () =>
-    void map?.show({ places: view.settings().places, draft: draft.shown() }).catch((error: unknown) => {
+  const draft = new Draft((now) => {
+    count.textContent = now.round ? "" : words.drawn(now.corners.length);
+    void map?.show({ places: view.settings().places, draft: now.shown() }).catch((error: unknown) => {
       say(String(error), true);
     });
+  });
   const form = renderForm(
     [{ name: "name", label: words.placeName, required: true }],
     words.addPlace,
@@ -124,20 +124,18 @@ function editor(view: View): HTMLElement {
     { class: "stack" },
     h("p", { class: "quiet" }, words.howToDraw),
     box,
-    tools(view, draft, redraw, () => map),
+    tools(view, draft, () => map),
+    count,
     form,
   );
   const details = h("details", {}, h("summary", {}, words.addPlace), body);
   details.addEventListener("toggle", () => {
     if (!details.open || map !== null) return;
     map = openMap(box, config, words);
-    map?.onPress((at) => {
-      draft.press(at);
-      redraw();
-    });
+    map?.onPress((at) => draft.press(at));
     const at = view.lastSeen();
     if (at !== null) map?.fit([at]);
-    redraw();
+    draft.set(draft.corners);
   });
   return details;
 }
