@@ -45,6 +45,9 @@ const line = (points: readonly LonLat[]): FeatureCollection => ({
   ],
 });
 
+/** From this zoom on a house's surroundings are larger than a finger. */
+const NEAR = 14;
+
 export class WearerMap {
   private readonly map: MapLibre;
   private readonly ready: Promise<void>;
@@ -96,6 +99,11 @@ export class WearerMap {
     if (bounds === null) return;
     this.fitted = true;
     this.map.fitBounds(bounds, { padding: 48, maxZoom: 16, animate: false });
+  }
+
+  /** Comes near enough to see a place of some tens of metres; stays where it is near already. */
+  approach(at: LonLat): void {
+    if (this.map.getZoom() < NEAR) this.map.jumpTo({ center: [at[0], at[1]], zoom: NEAR + 1 });
   }
 
   centre(): LonLat {

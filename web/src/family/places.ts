@@ -104,6 +104,8 @@ function editor(view: View): HTMLElement {
   let map: WearerMap | null = null;
   const draft = new Draft((now) => {
     count.textContent = now.round ? "" : words.drawn(now.corners.length);
+    const [middle] = now.corners;
+    if (now.round && middle !== undefined) map?.approach(middle);
     void map?.show({ places: view.settings().places, draft: now.shown() }).catch((error: unknown) => {
       say(String(error), true);
     });
