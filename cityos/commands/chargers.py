@@ -58,6 +58,10 @@ async def provisioned(parts: Parts, settings: Settings, count: int) -> dict[str,
             made.append((name, version, password))
     async with parts.database.transaction(tenant) as tx:
         await desk.save_card(tx, CARD, "Accepted", "demonstration", None)
-        await desk.save_site(tx, desk.Site("demo", "模擬", 60_000.0 * max(count / 40, 0.1)), utc_now())
+        limit = 60_000.0 * max(count / 40, 0.1)
+        await desk.save_site(tx, desk.Site("demo", "模擬", limit, shelter=True, load_w=3000), utc_now())
+        for number, (name, _, _) in enumerate(made):
+            gives = 6000.0 if number % 8 == 0 else None
+            await desk.save_station(tx, name, desk.StationRule("demo", "public", False, False, gives, 40))
     chargers = settings.chargers
     return {"url": f"ws://{chargers.host}:{chargers.port}", "stations": made, "card": CARD}

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from broker.errors import Conflict, Invalid, NotFound
 from broker.ports import Transaction
 from broker.sql import load
+from schemas.charging import FAMILY
 from schemas.clock import iso
 from schemas.river import Stage
 from services.charging.balancer import limit_at, lineage, trees
@@ -172,12 +173,14 @@ async def save_site(tx: Transaction, site: Site, now: datetime) -> None:
 
 
 async def save_station(tx: Transaction, station: str, rule: StationRule) -> None:
-    """Decide about a station. Raises `NotFound` for one that never connected, `Invalid` for a site there is not."""
+    """Decide about a station, which need not have connected yet. Raises `NotFound` for one that is not registered,
+    `Invalid` for a site there is not."""
     if rule.site is not None and await tx.fetchval(_SQL["site_exists"], rule.site) is None:
         raise Invalid(f"there is no site {rule.site!r}; add it first", field="site")
     values = (*rule[:-1], list(rule.floods_with))
+    await tx.execute(_SQL["expect_station"], station, FAMILY)
     if await tx.fetchval(_SQL["save_station"], station, *values) is None:
-        raise NotFound(f"no station {station} has ever connected")
+        raise NotFound(f"there is no station {station}; register it as a device of the family {FAMILY}")
 
 
 async def save_connector(tx: Transaction, station: str, connector: int, most_w: float, phases: int, unit: str) -> None:

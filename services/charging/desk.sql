@@ -39,6 +39,12 @@ on conflict (tenant_id, id) do update set name = excluded.name, limit_w = exclud
     windows = excluded.windows, shelter = excluded.shelter, load_w = excluded.load_w, part_of = excluded.part_of,
     meter = excluded.meter, meter_attribute = excluded.meter_attribute, base_w = excluded.base_w, changed_at = excluded.changed_at
 
+-- name: expect_station
+insert into charging_station (tenant_id, id)
+select d.tenant_id, d.id from device d
+where d.tenant_id = current_setting('cityos.tenant_id')::int and d.id = $1 and d.family = $2
+on conflict do nothing
+
 -- name: save_station
 update charging_station set site = $2, priority = $3, flooded = $4, refused = $5, v2h_w = $6, battery_kwh = $7,
     floods_with = $8

@@ -140,7 +140,8 @@ def _rises(meters: tuple[Meter, ...]) -> list[tuple[float, Flag | None]]:
         rise = after.wh - before.wh
         possible = MOST_W * max((after.at - before.at).total_seconds(), 60.0) / 3600
         if rise < 0:
-            found.append((0.0, "meter-fell"))
+            # What ends a session says whole watt hours (1.6, 6.49), what was said meanwhile may say parts of them.
+            found.append((0.0, "meter-fell" if rise <= -1 else None))
         elif rise > possible:
             found.append((0.0, "meter-jumped"))
         else:

@@ -54,6 +54,11 @@ def test_energy_is_never_negative_whatever_the_register_says(values: list[float]
     assert parse(form(session)) == session
 
 
+def test_parts_of_a_watt_hour_are_no_fall() -> None:
+    session = folded(told("started", 0, 1000), told("updated", 10, 1500.6), told("ended", 20, 1500))
+    assert (round(session.energy_wh, 1), session.flags) == (500.6, frozenset())
+
+
 def test_a_fall_is_flagged_and_costs_nothing() -> None:
     session = folded(
         told("started", 0, 1000), told("updated", 10, 1500), told("updated", 20, 200), told("ended", 30, 700)
