@@ -116,8 +116,7 @@ async def live(station: SimulatedStation, until: float, figures: Figures) -> Non
 
 async def come_back(station: SimulatedStation, gate: asyncio.Semaphore, figures: Figures) -> None:
     """The line is cut: what is measured meanwhile is kept, and said when it is there again."""
-    while station.connected:  # the line's end is seen by its reader
-        await asyncio.sleep(0.05)
+    await station.until_cut()
     await station.close()
     station.charge(timedelta(minutes=1), 3000)
     await station.meter(power_w=3000)

@@ -88,6 +88,11 @@ class SimulatedStation:
             await asyncio.gather(self._reading, return_exceptions=True)
         self._socket = None
 
+    async def until_cut(self) -> None:
+        """Wait for the end of the connection, whoever ends it."""
+        if self._reading is not None:
+            await asyncio.wait({self._reading})
+
     @property
     def connected(self) -> bool:
         """Whether the WebSocket is open."""
