@@ -2,8 +2,7 @@
 import { openFor, type Title } from "../account/desk";
 import { type Account, Refused } from "../account/session";
 import { h } from "../dom/h";
-import { say } from "../form/form";
-import { renderSure } from "../form/sure";
+import { renderButton, say } from "../form/form";
 import type { LanguageCode } from "../language/language";
 import { clock, dayOf, dayText } from "./time";
 import type { Booking, Offer, Ride, Stop } from "./types";
@@ -89,14 +88,25 @@ export function cancelButton(
   address: string,
   after: () => Promise<void>,
 ): HTMLElement {
-  return renderSure(words.cancel, words.cancelSure, words.keep, async () => {
-    try {
-      await account.api("DELETE", address);
-    } catch (error) {
-      if (error instanceof Refused && error.status === 409) throw new Error(words.onItsWay);
-      throw error;
-    }
-    await after();
-    say(words.cancelled);
+  const place = h("span", { class: "row" });
+  const first = h("button", { class: "button", type: "button" }, words.cancel);
+  const reset = () => place.replaceChildren(first);
+  first.addEventListener("click", () => {
+    const sure = renderButton(words.cancelSure, async () => {
+      try {
+        await account.api("DELETE", address);
+      } catch (error) {
+        if (error instanceof Refused && error.status === 409) throw new Error(words.onItsWay);
+        throw error;
+      }
+      await after();
+      say(words.cancelled);
+    });
+    const keep = h("button", { class: "button", type: "button" }, words.keep);
+    keep.addEventListener("click", reset);
+    place.replaceChildren(sure, keep);
+    sure.focus();
   });
+  reset();
+  return place;
 }
