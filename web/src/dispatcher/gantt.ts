@@ -6,6 +6,8 @@ import { svg } from "../shared/dom/h";
 
 const WIDTH = 960;
 const LEFT = 90;
+/** Half an hour's label. */
+const RIGHT = 20;
 const LANE = 10;
 const TOP = 24;
 const HOUR_MS = 3_600_000;
@@ -104,7 +106,7 @@ export function gantt(board: Board, words: BusWords): SVGSVGElement {
   const ends = board.vehicles.map((vehicle) => Date.parse(vehicle.shiftUntil));
   const first = Math.floor(Math.min(...starts) / HOUR_MS) * HOUR_MS;
   const last = Math.ceil(Math.max(...ends) / HOUR_MS) * HOUR_MS;
-  const x = (time: number) => LEFT + ((time - first) / (last - first)) * (WIDTH - LEFT - 10);
+  const x = (time: number) => LEFT + ((time - first) / (last - first)) * (WIDTH - LEFT - RIGHT);
   const rows: SVGElement[] = [];
   let y = TOP;
   for (const vehicle of board.vehicles) {

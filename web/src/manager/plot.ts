@@ -5,6 +5,8 @@ const WIDTH = 480;
 const HEIGHT = 120;
 const LEFT = 36;
 const BOTTOM = 18;
+/** Half a line of text: the topmost number stands beside its line. */
+const TOP = 10;
 
 /** Whole steps of the scale: 1, 2 or 5 times a power of ten. Pure. */
 export function topOf(values: readonly number[]): number {
@@ -22,11 +24,11 @@ export function plot(
   const known = days.flatMap(([, value]) => (value === null ? [] : [value]));
   const top = most ?? topOf(known);
   const wide = (WIDTH - LEFT) / Math.max(1, days.length);
-  const y = (value: number) => (HEIGHT - BOTTOM) * (1 - value / top) + 4;
+  const y = (value: number) => (HEIGHT - BOTTOM) * (1 - value / top) + TOP;
   const labelled = new Set([0, Math.floor((days.length - 1) / 2), days.length - 1]);
   const node = svg(
     "svg",
-    { class: "plot", viewBox: `0 0 ${WIDTH} ${HEIGHT + 8}`, role: "img", "aria-label": caption },
+    { class: "plot", viewBox: `0 0 ${WIDTH} ${HEIGHT + TOP + 4}`, role: "img", "aria-label": caption },
     ...[0, top / 2, top].flatMap((value) => [
       svg("line", { class: "grid", x1: LEFT, x2: WIDTH, y1: y(value), y2: y(value) }),
       svg("text", { x: LEFT - 4, y: y(value) + 4, "text-anchor": "end" }, String(value)),
@@ -46,7 +48,7 @@ export function plot(
       const text = labelled.has(index)
         ? svg(
             "text",
-            { x: x + wide / 2, y: HEIGHT + 4, "text-anchor": "middle" },
+            { x: x + wide / 2, y: HEIGHT + TOP, "text-anchor": "middle" },
             day.slice(5).replace("-", "/"),
           )
         : null;
