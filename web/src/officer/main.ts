@@ -48,14 +48,14 @@ class OfficerDesk {
     const { words } = this;
     const card = (id: string, title: string, body: Node) =>
       h("section", { class: "card", id }, h("h2", {}, title), body);
+    const map = card("map", words.map, h("div", { class: "card__body" }, this.map.picture, this.map.note));
+    const list = h("div", { class: "card__body" }, this.still, this.list, ...this.loading());
+    const districts = card("districts", words.districts, list);
+    // On a phone what is proposed comes first: the map would push it out of sight.
+    const narrow = window.matchMedia("(max-width: 40rem)").matches;
     return [
       this.top,
-      card("map", words.map, h("div", { class: "card__body" }, this.map.picture, this.map.note)),
-      card(
-        "districts",
-        words.districts,
-        h("div", { class: "card__body" }, this.still, this.list, ...this.loading()),
-      ),
+      ...(narrow ? [districts, map] : [map, districts]),
       ...(this.account.may("evacuation:issue") ? [card("compose", words.compose, this.writing)] : []),
       card("orders", words.orders, this.sent),
       card(

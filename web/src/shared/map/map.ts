@@ -117,7 +117,8 @@ export class GaugeMap {
     if (bounds === null) return;
     this.fitted = true;
     // Names stand above the districts' northern edges, and must not be cut off.
-    const padding = { top: 90, bottom: 36, left: 90, right: 90 };
+    const side = Math.min(90, this.map.getContainer().clientWidth / 5);
+    const padding = { top: 90, bottom: 36, left: side, right: side };
     this.map.fitBounds(bounds, { padding, maxZoom: 14, animate: false });
   }
 
