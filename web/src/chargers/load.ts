@@ -104,7 +104,7 @@ export function loadChart(
     "figure",
     { class: "stack" },
     h("figcaption", {}, words.loadChart(site)),
-    picture,
+    h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": words.loadChart(site) }, picture),
     h(
       "p",
       { class: "load__key" },
