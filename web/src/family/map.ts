@@ -103,6 +103,7 @@ export class WearerMap {
 
   /** Comes near enough to see a place of some tens of metres; stays where it is near already. */
   approach(at: LonLat): void {
+    this.fitted = true;
     if (this.map.getZoom() < NEAR) this.map.jumpTo({ center: [at[0], at[1]], zoom: NEAR + 1 });
   }
 
