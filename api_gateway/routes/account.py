@@ -10,8 +10,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
+from api_gateway.answers import answer
 from api_gateway.audit import Line, note, note_alone
 from api_gateway.context import gateway_of
 from api_gateway.errors import Unauthenticated
@@ -80,12 +81,8 @@ def tenant_of(request: Request, named: str | None) -> str:
     return named or gateway_of(request).settings.default_tenant
 
 
-def _private(body: Any, status: int = 200) -> JSONResponse:
-    return JSONResponse(body, status, {"Cache-Control": "no-store"})
-
-
 @router.post("/signup", status_code=201, summary="Make an account")
-async def sign_up(request: Request, body: SignUp) -> JSONResponse:
+async def sign_up(request: Request, body: SignUp) -> Response:
     """For developers and residents. Roles are given by the municipality, never asked for.
 
     Where the city confirms addresses, the answer is the same whether or not the address has an account already (`id`
@@ -97,10 +94,10 @@ async def sign_up(request: Request, body: SignUp) -> JSONResponse:
         recovery: Recovery = request.app.state.recovery
         await recovery.sign_up(tenant, body.login, body.name, body.password)
         await note_alone(request, tenant, Line("signup", body.login.strip().lower()))
-        return _private({"id": None}, 201)
+        return answer({"id": None}, 201)
     user_id = await accounts_of(request).create(tenant, body.login, body.name, body.password)
     await note_alone(request, tenant, Line("signup", user_id, user_id))
-    return _private({"id": user_id}, 201)
+    return answer({"id": user_id}, 201)
 
 
 @router.post("/login", summary="Log in")
@@ -113,11 +110,11 @@ async def log_in(request: Request, body: LogIn) -> Response:
     except Unauthenticated as error:
         if error.error == "refused":
             await _note_refusal(request, tenant, body.login)
-        return _private({"error": error.error, "detail": str(error)}, 401)
+        return answer({"error": error.error, "detail": str(error)}, 401)
     session = await accounts_of(request).session(cookie)
     assert session is not None, "a session just opened is open"
     await note_alone(request, tenant, Line("login", session.person.id, session.person.id))
-    response = _private(_about(session))
+    response = answer(_about(session))
     set_cookie(request, response, cookie)
     return response
 
@@ -131,10 +128,10 @@ async def _note_refusal(request: Request, tenant: str, login: str) -> None:
 
 
 @router.get("/session", summary="Who is logged in")
-async def session(request: Request) -> JSONResponse:
+async def session(request: Request) -> Response:
     """`person` null where nobody is. `csrf` goes into the header X-CSRF-Token of whatever changes something."""
     found = await find_session(request)
-    return _private(_about(found.session) if found else {"person": None})
+    return answer(_about(found.session) if found else {"person": None})
 
 
 @router.post("/logout", summary="Log out")
@@ -149,86 +146,86 @@ async def log_out(request: Request) -> Response:
     await note_alone(request, person.tenant, Line("logout", person.id, person.id))
     outside: OutsideLogins = request.app.state.outside
     place = await outside.after_logout(found.session)
-    response = _private({"redirect": place})
+    response = answer({"redirect": place})
     clear_cookie(request, response)
     return response
 
 
 @router.post("/second-factor", summary="Begin to use an authenticator")
-async def offer_second_factor(request: Request) -> JSONResponse:
+async def offer_second_factor(request: Request) -> Response:
     """Returns an otpauth: address, to be shown as a code or typed in; it counts once confirmed."""
     found = await signed_in(request)
-    return _private({"address": await accounts_of(request).offer_second_factor(found.session)})
+    return answer({"address": await accounts_of(request).offer_second_factor(found.session)})
 
 
 @router.post("/second-factor/confirm", summary="Show that the authenticator works")
-async def confirm_second_factor(request: Request, body: Code) -> JSONResponse:
+async def confirm_second_factor(request: Request, body: Code) -> Response:
     """From now on logging in takes a code too, and this session counts as one with it."""
     found = await signed_in(request)
     await accounts_of(request).confirm_second_factor(found.session, found.cookie, body.code)
     person = found.session.person
     await note_alone(request, person.tenant, Line("second-factor", person.id, person.id))
-    return _private({})
+    return answer({})
 
 
 @router.post("/second-factor/show", summary="Show the one-time code after logging in elsewhere")
-async def show_second_factor(request: Request, body: Code) -> JSONResponse:
+async def show_second_factor(request: Request, body: Code) -> Response:
     """For a session that an outside provider opened: it counts as one with both factors from now on."""
     await guard(request)
     found = await signed_in(request)
     await accounts_of(request).show_second_factor(found.session, found.cookie, body.code)
-    return _private({})
+    return answer({})
 
 
 @router.post("/token", summary="An access token for the portal's own pages")
-async def token(request: Request, body: TokenWish) -> JSONResponse:
+async def token(request: Request, body: TokenWish) -> Response:
     """With all that the person may do, or with the scopes asked for of them. It ends with the session."""
     found = await signed_in(request)
     wanted = frozenset(body.scope.split()) or found.session.scopes
-    return _private(_server(request).portal_token(found.session, wanted))
+    return answer(_server(request).portal_token(found.session, wanted))
 
 
 @router.get("/authorization", summary="What an app asks this person to allow")
-async def authorization(request: Request) -> JSONResponse:
+async def authorization(request: Request) -> Response:
     """Takes the query of an authorisation request. Scopes that the person does not have are marked as not given."""
     wish = await _server(request).wish(dict(request.query_params))
     if not isinstance(wish, Wish):
-        return _private({"redirect": dict(wish.headers).get("Location"), "error": wish.body or None})
+        return answer({"redirect": dict(wish.headers).get("Location"), "error": wish.body or None})
     found = await find_session(request)
     theirs = found.session.scopes if found else frozenset()
     scopes = [{"scope": scope, "given": scope in theirs} for scope in wish.scopes]
     person = _about(found.session)["person"] if found else None
     csrf = found.session.csrf if found else None
-    return _private({"client": wish.client_name, "redirectUri": wish.redirect_uri, "scopes": scopes,
+    return answer({"client": wish.client_name, "redirectUri": wish.redirect_uri, "scopes": scopes,
                      "person": person, "csrf": csrf})  # fmt: skip
 
 
 @router.post("/authorization", summary="Allow it, or not")
-async def decide_authorization(request: Request, body: Choice) -> JSONResponse:
+async def decide_authorization(request: Request, body: Choice) -> Response:
     """Returns where to send the browser: back to the app with a code, or with the error access_denied."""
     found = await signed_in(request)
     person = found.session.person
-    answer = await _server(request).decide(body.query, found.session, allow=body.allow)
-    location = dict(answer.headers).get("Location")
+    decided = await _server(request).decide(body.query, found.session, allow=body.allow)
+    location = dict(decided.headers).get("Location")
     if location is None:
-        raise Invalid(str(answer.body.get("error_description") or answer.body.get("error")), field="query")
+        raise Invalid(str(decided.body.get("error_description") or decided.body.get("error")), field="query")
     client = body.query.get("client_id", "")
     line = Line("authorize", client, person.id, f"{person.tenant}.{PORTAL}", allowed=body.allow,
                 detail=body.query.get("scope", ""))  # fmt: skip
     await note_alone(request, person.tenant, line)
-    return _private({"redirect": location})
+    return answer({"redirect": location})
 
 
 @router.get("/apps", summary="The apps I registered")
-async def apps(request: Request) -> JSONResponse:
+async def apps(request: Request) -> Response:
     """Without their secrets."""
     person = (await signed_in(request)).session.person
     async with gateway_of(request).database.transaction(person.tenant) as tx:
-        return _private({"apps": await registration.apps_of(tx, person.id)})
+        return answer({"apps": await registration.apps_of(tx, person.id)})
 
 
 @router.post("/apps", status_code=201, summary="Register an app")
-async def register(request: Request, body: dict[str, Any]) -> JSONResponse:
+async def register(request: Request, body: dict[str, Any]) -> Response:
     """As RFC 7591 has it, with me as the owner. The secret is shown this once."""
     person = (await signed_in(request)).session.person
     metadata = registration.read_metadata(body)
@@ -236,17 +233,17 @@ async def register(request: Request, body: dict[str, Any]) -> JSONResponse:
         made = await registration.register_app(tx, person.tenant, metadata, person.id)
         line = Line("app.register", made["client_id"], person.id, detail=metadata.scope)
         await note(tx, request, line)
-    return _private(made, 201)
+    return answer(made, 201)
 
 
 @router.post("/apps/{client_id}/secret", summary="A new secret for my app")
-async def new_secret(request: Request, client_id: str) -> JSONResponse:
+async def new_secret(request: Request, client_id: str) -> Response:
     """The old one is good no more. The new one is shown this once."""
     person = (await signed_in(request)).session.person
     async with gateway_of(request).database.transaction(person.tenant) as tx:
         secret = await registration.new_secret(tx, person.id, client_id)
         await note(tx, request, Line("app.secret", client_id, person.id))
-    return _private({"client_id": client_id, "client_secret": secret})
+    return answer({"client_id": client_id, "client_secret": secret})
 
 
 def _server(request: Request) -> OAuthServer:

@@ -10,8 +10,9 @@ from pydantic import AwareDatetime, Field
 from starlette.responses import Response
 
 from access.policy import Action
+from api_gateway.answers import answer
 from api_gateway.openapi import PROBLEMS
-from api_gateway.routes.bus_forms import PREFIX, Body, Id, answer, booking_form, caller_of, service_of, stop_form, time
+from api_gateway.routes.bus_forms import PREFIX, Body, Id, booking_form, caller_of, service_of, stop_form, time
 from api_gateway.routes.bus_roads import road_form
 from broker.errors import NotFound
 from schemas.clock import iso

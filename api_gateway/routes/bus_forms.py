@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
-from starlette.responses import JSONResponse
 
 from access.policy import Action
 from api_gateway.auth import Caller, gate_of
@@ -74,11 +72,6 @@ async def caller_of(request: Request, action: Action, service: str = "buses") ->
     caller = await gate.caller(request)
     gate.demand(caller, action, f"service:{service}")
     return caller
-
-
-def answer(body: Mapping[str, Any], status: int = 200) -> JSONResponse:
-    """JSON that nobody keeps: it is about persons."""
-    return JSONResponse(body, status, headers={"Cache-Control": "no-store"})
 
 
 def ask_of(ride: Ride) -> Ask:

@@ -15,9 +15,10 @@ from pydantic.alias_generators import to_camel
 from starlette.responses import Response
 
 from access.policy import Action
+from api_gateway.answers import answer
 from api_gateway.body import read_body
 from api_gateway.openapi import PROBLEMS
-from api_gateway.routes.bus_forms import PREFIX, Body, Id, answer, caller_of, service_of
+from api_gateway.routes.bus_forms import PREFIX, Body, Id, caller_of, service_of
 from schemas.river import Stage
 from services.dispatch.values import ClosureRule
 

@@ -11,6 +11,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from access.policy import Action
+from api_gateway.answers import answer
 from api_gateway.auth import Caller
 from api_gateway.openapi import PROBLEMS
 from api_gateway.routes.bus_forms import (
@@ -18,7 +19,6 @@ from api_gateway.routes.bus_forms import (
     Body,
     Id,
     Ride,
-    answer,
     booking_form,
     caller_of,
     service_of,

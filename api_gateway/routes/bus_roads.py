@@ -8,8 +8,9 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from access.policy import Action
+from api_gateway.answers import answer
 from api_gateway.openapi import PROBLEMS
-from api_gateway.routes.bus_forms import PREFIX, Body, Id, Trouble, anew_form, answer, caller_of, service_of
+from api_gateway.routes.bus_forms import PREFIX, Body, Id, Trouble, anew_form, caller_of, service_of
 from services.dispatch.roads import Road, geometry, read_geometry
 
 router = APIRouter(prefix=PREFIX, tags=["buses"], responses=PROBLEMS)

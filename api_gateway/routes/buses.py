@@ -13,6 +13,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from access.policy import Action
+from api_gateway.answers import answer
 from api_gateway.openapi import PROBLEMS
 from api_gateway.routes.bus_forms import (
     PREFIX,
@@ -23,7 +24,6 @@ from api_gateway.routes.bus_forms import (
     Ride,
     Trouble,
     anew_form,
-    answer,
     ask_of,
     booking_form,
     caller_of,

@@ -6,8 +6,9 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 
+from api_gateway.answers import answer
 from api_gateway.auth import gate_of
 from api_gateway.context import Gateway, gateway_of
 from broker.ports import Transaction
@@ -41,7 +42,7 @@ async def city_time(gateway: Gateway, tx: Transaction) -> str:
     summary="The city, its clock and its map",
     responses={200: {"content": {"application/json": {"example": _EXAMPLE}}}},
 )
-async def config(request: Request) -> JSONResponse:
+async def config(request: Request) -> Response:
     """`now` is the city's present; in `mode` replay it is the data's time."""
     gateway = gateway_of(request)
     caller = await gate_of(request).caller(request)
@@ -64,4 +65,4 @@ async def config(request: Request) -> JSONResponse:
         "zoom": shown.zoom,
         "version": version("city-os"),
     }
-    return JSONResponse(body, headers={"Cache-Control": "no-store"})
+    return answer(body)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from access.policy import Action
+from api_gateway.answers import answer
 from api_gateway.auth import Caller, gate_of
 from api_gateway.body import read_json
 from api_gateway.context import FloodViews, RuleStore, gateway_of
@@ -27,10 +28,6 @@ _LONGEST = timedelta(days=93)
 _YEARS = (1900, 2999)
 _TO_THE_MINUTE = len("2023-07-13T02:20")
 _MOST_RULES = 256 * 1024
-
-
-def _json(body: Any) -> Response:
-    return Response(msgspec.json.encode(body), media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
 def _shared(request: Request) -> SharedAnswers:
@@ -89,7 +86,7 @@ async def hydrograph(
     if found is None:
         raise NotFound(f"there is no gauge {gauge_id}")
     shown = gate_of(request).may(caller, Action.READ, "WaterLevelForecast").allowed
-    return _json(found if shown else {**found, "forecast": []})
+    return answer(found if shown else {**found, "forecast": []})
 
 
 async def _span(
@@ -157,7 +154,7 @@ async def decisions(
     caller = await _reader(request, "service:decisions")
     async with gateway_of(request).database.transaction(caller.tenant) as tx:
         first, last = await _span(request, tx, start, end)
-        return _json({"decisions": list(await _views(request).decisions(tx, gauge, first, last))})
+        return answer({"decisions": list(await _views(request).decisions(tx, gauge, first, last))})
 
 
 def _rules(request: Request) -> RuleStore:
@@ -171,7 +168,7 @@ async def read_rules(request: Request) -> Response:
     """With their version, which every decision names. Needs the scope rules:read."""
     caller = await _reader(request, "service:rules")
     async with gateway_of(request).database.transaction(caller.tenant) as tx:
-        return _json(await _rules(request).current(tx))
+        return answer(await _rules(request).current(tx))
 
 
 @rules_router.put(
@@ -186,4 +183,4 @@ async def replace_rules(request: Request) -> Response:
     gate.demand(caller, Action.WRITE, "service:rules")
     document = await read_json(request, _MOST_RULES)
     async with gateway_of(request).database.transaction(caller.tenant) as tx:
-        return _json(await _rules(request).replace(tx, caller.tenant, document, caller.subject.id))
+        return answer(await _rules(request).replace(tx, caller.tenant, document, caller.subject.id))

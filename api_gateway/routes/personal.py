@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 
 from access.consent import Disclosure
 from access.personal import CATEGORIES, PURPOSES
+from api_gateway.answers import answer
 from api_gateway.audit import Line, note
 from api_gateway.context import gateway_of
 from api_gateway.openapi import PROBLEMS
@@ -93,10 +94,6 @@ async def _acting(request: Request, whom: str | None) -> AsyncIterator[Acting]:
         yield Acting(me.tenant, me.id, whom or me.id, now, tx, desk_of(request))
 
 
-def _private(body: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(body), status, {"Cache-Control": "no-store"}, "application/json")
-
-
 async def _note(acting: Acting, request: Request, action: str, detail: str = "") -> None:
     await note(acting.tx, request, Line(action, acting.person, acting.actor, detail=detail))
 
@@ -133,7 +130,7 @@ async def overview(request: Request, person: _Whom = "") -> Response:
             "records": await reading.links(tx, tenant, whom),
             "names": await names(tx, [*(c["recipient"] for c in given), *(e["officer"] for e in looked)]),
         }
-    return _private(body)
+    return answer(body)
 
 
 def _stands(guardianship: dict[str, Any], now: datetime) -> bool:
@@ -156,7 +153,7 @@ async def disclosures(
     async with _acting(request, person or None) as acting:
         found = await reading.disclosures(acting.tx, acting.tenant, acting.person, before=before, limit=limit, own=own)
         known = await names(acting.tx, [who for line in found for who in (line["recipient"], line["by"])])
-    return _private({"disclosures": found, "names": known, "next": found[-1]["id"] if len(found) == limit else None})
+    return answer({"disclosures": found, "names": known, "next": found[-1]["id"] if len(found) == limit else None})
 
 
 @router.get("/recipients/{recipient}", summary="Who asks for my consent")
@@ -166,7 +163,7 @@ async def recipient_named(request: Request, recipient: str) -> Response:
         name = (await names(acting.tx, [recipient])).get(recipient)
     if name is None:
         raise NotFound("there is no app or person with that id in this city")
-    return _private({"id": recipient, "name": name})
+    return answer({"id": recipient, "name": name})
 
 
 @router.post("/consents", status_code=201, summary="Allow a recipient to have data for a purpose until a day")
@@ -182,7 +179,7 @@ async def consent(request: Request, body: NewConsent) -> Response:
         )
         made = await acting.desk.book.grant(acting.tx, acting.tenant, acting.person, wish, acting.actor, acting.now)
         await _note(acting, request, "consent.grant", f"{body.recipient} {body.category} {body.purpose}")
-    return _private(made, 201)
+    return answer(made, 201)
 
 
 @router.post("/consents/{consent_id}/withdrawal", summary="Take a consent back")
@@ -192,7 +189,7 @@ async def withdrawal(request: Request, consent_id: str) -> Response:
         done = await acting.desk.book.withdraw(acting.tx, acting.tenant, consent_id, acting.actor, acting.now)
         line = Line("consent.withdraw", done.person, acting.actor, detail=consent_id)
         await note(acting.tx, request, line)
-    return _private(done)
+    return answer(done)
 
 
 @router.get("/export", summary="All that is held about me, to carry away")
@@ -256,7 +253,7 @@ async def ask_deletion(request: Request, body: NewDeletion) -> Response:
         words = (body.categories, body.reason, acting.actor, acting.now)
         id = await acting.desk.holdings.ask_deletion(acting.tx, acting.tenant, acting.person, *words)
         await _note(acting, request, "deletion.ask", " ".join(body.categories))
-    return _private({"id": id}, 201)
+    return answer({"id": id}, 201)
 
 
 @router.post("/invitations", status_code=201, summary="Invite somebody to stand for a child in my care")
@@ -267,7 +264,7 @@ async def invite(request: Request, body: Invitation) -> Response:
             acting.tx, acting.tenant, acting.person, body.relation, acting.actor, acting.now
         )
         await _note(acting, request, "guardianship.invite", body.relation)
-    return _private({"code": code, "expiresAt": expires}, 201)
+    return answer({"code": code, "expiresAt": expires}, 201)
 
 
 @router.post("/invitations/acceptance", status_code=201, summary="Take up an invitation")
@@ -276,7 +273,7 @@ async def accept(request: Request, body: Acceptance) -> Response:
     async with _acting(request, None) as acting:
         made = await acting.desk.care.accept(acting.tx, acting.tenant, body.code, acting.actor, acting.now)
         await note(acting.tx, request, Line("guardianship.begin", made.child, acting.actor))
-    return _private(made, 201)
+    return answer(made, 201)
 
 
 @router.post("/guardianships/{guardianship}/end", summary="Stand for a child no longer")
@@ -285,4 +282,4 @@ async def end_guardianship(request: Request, guardianship: str) -> Response:
     async with _acting(request, None) as acting:
         await acting.desk.care.end(acting.tx, acting.tenant, guardianship, acting.actor, acting.now)
         await note(acting.tx, request, Line("guardianship.end", guardianship, acting.actor))
-    return _private({})
+    return answer({})

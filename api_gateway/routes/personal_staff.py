@@ -17,6 +17,7 @@ from access.consent import Disclosure
 from access.personal import MUNICIPALITY
 from access.policy import Action
 from api_gateway import audit
+from api_gateway.answers import answer
 from api_gateway.auth import Caller, gate_of
 from api_gateway.body import read_json
 from api_gateway.context import gateway_of
@@ -102,10 +103,6 @@ async def _note(asked: Asked, request: Request, action: str, object_: str, detai
     await audit.note(asked.tx, request, line)
 
 
-def _private(body: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(body), status, {"Cache-Control": "no-store"}, "application/json")
-
-
 async def _body(request: Request, shape: type[Any]) -> Any:
     try:
         return msgspec.convert(await read_json(request, _MOST), shape)
@@ -124,7 +121,7 @@ async def persons(
     async with _asked(request, Action.READ, "persons") as asked:
         found = await reading.search(asked.tx, asked.tenant, q.replace("\x00", ""), after=after)
         await _note(asked, request, "persons.search", q, f"{len(found)} persons")
-    return _private({"persons": found})
+    return answer({"persons": found})
 
 
 @router.post("/persons", status_code=201, summary="Register a person without an account")
@@ -134,7 +131,7 @@ async def add(request: Request, body: NewPerson) -> Response:
         id = f"{asked.tenant}.{secrets.token_urlsafe(12)}"
         await add_person(asked.tx, asked.tenant, id, asked.now, name=body.name, born=body.born)
         await _note(asked, request, "person.add", id)
-    return _private({"id": id}, 201)
+    return answer({"id": id}, 201)
 
 
 @router.post("/persons/{person}/links", status_code=201, summary="Note that a record is about a person")
@@ -144,7 +141,7 @@ async def add_link(request: Request, person: str, body: NewLink) -> Response:
         await find_person(asked.tx, asked.tenant, person)
         await link(asked.tx, asked.tenant, person, body.service, body.reference, asked.by, asked.now)
         await _note(asked, request, "person.link", person, f"{body.service} {body.reference}")
-    return _private({}, 201)
+    return answer({}, 201)
 
 
 @router.delete("/persons/{person}/links", status_code=204, summary="Note that it is not")
@@ -165,7 +162,7 @@ async def confirm_guardian(request: Request, person: str, body: NewGuardian) -> 
         await add_person(tx, tenant, guardian, now, name=name)
         made = await asked.desk.care.confirm(tx, tenant, guardian, person, body.relation, asked.by, now, body.until)
         await _note(asked, request, "guardianship.confirm", person, guardian)
-    return _private(made, 201)
+    return answer(made, 201)
 
 
 @router.post("/guardianships/{guardianship}/end", summary="End a guardianship")
@@ -174,7 +171,7 @@ async def end_guardianship(request: Request, guardianship: str) -> Response:
     async with _asked(request, Action.WRITE, "persons") as asked:
         await asked.desk.care.end(asked.tx, asked.tenant, guardianship, asked.by, asked.now, staff=True)
         await _note(asked, request, "guardianship.end", guardianship)
-    return _private({})
+    return answer({})
 
 
 @router.get("/legal-grounds", summary="Grounds other than consent")
@@ -182,7 +179,7 @@ async def grounds(request: Request) -> Response:
     """Those revoked too. Needs grounds:read."""
     async with _asked(request, Action.READ, "grounds") as asked:
         found = await asked.desk.exceptions.grounds(asked.tx, asked.tenant)
-    return _private({"grounds": found})
+    return answer({"grounds": found})
 
 
 @router.post("/legal-grounds", status_code=201, summary="Register a ground of the act, named and justified")
@@ -192,7 +189,7 @@ async def add_ground(request: Request) -> Response:
         wish: NewGround = await _body(request, NewGround)
         id = await asked.desk.exceptions.register(asked.tx, asked.tenant, wish, asked.by, asked.now)
         await _note(asked, request, "ground.register", id, f"{wish.ground} {wish.recipient} {wish.category}")
-    return _private({"id": id}, 201)
+    return answer({"id": id}, 201)
 
 
 @router.post("/legal-grounds/{ground}/revocation", summary="Revoke a ground")
@@ -201,7 +198,7 @@ async def revoke_ground(request: Request, ground: str) -> Response:
     async with _asked(request, Action.WRITE, "grounds") as asked:
         await asked.desk.exceptions.revoke(asked.tx, asked.tenant, ground, asked.by, asked.now)
         await _note(asked, request, "ground.revoke", ground)
-    return _private({})
+    return answer({})
 
 
 @router.get("/emergencies", summary="Emergency accesses, those to be reviewed first")
@@ -210,7 +207,7 @@ async def emergencies(request: Request) -> Response:
     async with _asked(request, Action.READ, "emergencies") as asked:
         found = await asked.desk.exceptions.emergencies(asked.tx, asked.tenant)
         known = await names(asked.tx, [who for one in found for who in (one["officer"], one["person"])])
-    return _private({"emergencies": found, "names": known})
+    return answer({"emergencies": found, "names": known})
 
 
 @router.post("/emergencies", status_code=201, summary="Open an emergency access to one person's data")
@@ -222,7 +219,7 @@ async def open_emergency(request: Request) -> Response:
         wish: NewEmergency = await _body(request, NewEmergency)
         made = await asked.desk.exceptions.open(asked.tx, asked.tenant, wish, asked.by, asked.now)
         await _note(asked, request, "emergency.open", wish.person, wish.reason)
-    return _private(made, 201)
+    return answer(made, 201)
 
 
 def _only_people(caller: Caller) -> None:
@@ -251,7 +248,7 @@ async def look(
         await asked.desk.gate.disclose(asked.tx, question)
         body = await asked.desk.holdings.export(asked.tx, asked.tenant, found.person, frozenset({category}))
         await _note(asked, request, "emergency.look", found.person, category)
-    return _private({"services": body})
+    return answer({"services": body})
 
 
 @router.post("/emergencies/{emergency}/end", summary="End an emergency access before its time")
@@ -260,7 +257,7 @@ async def end_emergency(request: Request, emergency: str) -> Response:
     async with _asked(request, Action.WRITE, "emergencies") as asked:
         await asked.desk.exceptions.end(asked.tx, asked.tenant, emergency, asked.by, asked.now)
         await _note(asked, request, "emergency.end", emergency)
-    return _private({})
+    return answer({})
 
 
 @router.post("/emergencies/{emergency}/review", summary="Judge an emergency access afterwards")
@@ -270,7 +267,7 @@ async def review(request: Request, emergency: str, body: Review) -> Response:
         words = (asked.by, asked.now, body.outcome, body.note)
         await asked.desk.exceptions.review(asked.tx, asked.tenant, emergency, *words)
         await _note(asked, request, "emergency.review", emergency, body.outcome)
-    return _private({})
+    return answer({})
 
 
 @router.get("/deletions", summary="Requests for deletion, those waiting first")
@@ -279,7 +276,7 @@ async def deletions(request: Request) -> Response:
     async with _asked(request, Action.READ, "deletions") as asked:
         found = await asked.desk.holdings.requests(asked.tx, asked.tenant)
         known = await names(asked.tx, [one.person for one in found])
-    return _private({"deletions": [one._asdict() for one in found], "names": known})
+    return answer({"deletions": [one._asdict() for one in found], "names": known})
 
 
 @router.post("/deletions/{deletion}/decision", summary="Erase, or refuse with a reason")
@@ -289,4 +286,4 @@ async def decide_deletion(request: Request, deletion: str, body: Deletion) -> Re
         words = (body.decision, body.explanation, asked.by, asked.now)
         done = await asked.desk.holdings.decide_deletion(asked.tx, asked.tenant, deletion, *words)
         await _note(asked, request, "deletion.decide", deletion, body.decision)
-    return _private({"erased": done})
+    return answer({"erased": done})

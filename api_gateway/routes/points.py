@@ -9,11 +9,12 @@ import msgspec
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from api_gateway.answers import answer
 from api_gateway.auth import Caller, gate_of
 from api_gateway.context import gateway_of
 from api_gateway.openapi import PROBLEMS
 from api_gateway.personal.desk import desk_of, recipient_of
-from api_gateway.routes.points_forms import ACCOUNT, Id, Name, Points, answer, asked, caller_with, town_of
+from api_gateway.routes.points_forms import ACCOUNT, Id, Name, Points, asked, caller_with, town_of
 from broker.errors import Invalid
 from services.points.closing import outstanding
 from services.points.consent import demand_consent

@@ -8,8 +8,9 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
+from api_gateway.answers import answer
 from api_gateway.openapi import PROBLEMS
-from api_gateway.routes.points_forms import ACCOUNT, Body, answer, asked, books, caller_with, town_of
+from api_gateway.routes.points_forms import ACCOUNT, Body, asked, books, caller_with, town_of
 from broker.errors import Invalid
 from services.points.fares import UnpaidFare, collect, owed, settle, unpaid
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Annotated, NamedTuple, TypeVar
 
 import msgspec
 from fastapi import Path, Request
-from starlette.responses import Response
 
 from access.policy import Action
 from api_gateway.auth import Caller, gate_of
@@ -44,11 +43,6 @@ class Books(NamedTuple):
     caller: Caller
     town: Town
     tx: Transaction
-
-
-def answer(body: Any) -> Response:
-    """JSON that nobody keeps."""
-    return Response(msgspec.json.encode(body), media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
 async def asked(request: Request, shape: type[Asked]) -> Asked:

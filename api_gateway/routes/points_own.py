@@ -9,12 +9,13 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from access.policy import Action
+from api_gateway.answers import answer
 from api_gateway.auth import Caller
 from api_gateway.context import gateway_of
 from api_gateway.openapi import PROBLEMS
 from api_gateway.personal.desk import desk_of, recipient_of
 from api_gateway.routes.points import HandOn, hand_points_on
-from api_gateway.routes.points_forms import ACCOUNT, answer, asked, caller_with, town_of
+from api_gateway.routes.points_forms import ACCOUNT, asked, caller_with, town_of
 from broker.errors import Conflict, Forbidden
 from services.points.checkin import check_in
 from services.points.consent import demand_consent

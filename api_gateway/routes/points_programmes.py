@@ -9,9 +9,10 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from access.policy import Action
+from api_gateway.answers import answer
 from api_gateway.context import gateway_of
 from api_gateway.openapi import PROBLEMS
-from api_gateway.routes.points_forms import Aware, Name, answer, asked, books, caller_with, town_of
+from api_gateway.routes.points_forms import Aware, Name, asked, books, caller_with, town_of
 from services.points.dry_run import dry_run
 from services.points.effect import effect
 from services.points.overview import funds

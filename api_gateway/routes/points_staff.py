@@ -9,6 +9,7 @@ import msgspec
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from api_gateway.answers import answer
 from api_gateway.context import gateway_of
 from api_gateway.openapi import PROBLEMS
 from api_gateway.personal.desk import desk_of
@@ -19,7 +20,6 @@ from api_gateway.routes.points_forms import (
     Id,
     Name,
     Points,
-    answer,
     asked,
     books,
     caller_with,

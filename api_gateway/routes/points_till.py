@@ -9,10 +9,11 @@ import msgspec
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from api_gateway.answers import answer
 from api_gateway.auth import Caller
 from api_gateway.context import gateway_of
 from api_gateway.openapi import PROBLEMS
-from api_gateway.routes.points_forms import Aware, Body, Points, answer, asked, caller_with, town_of
+from api_gateway.routes.points_forms import Aware, Body, Points, asked, caller_with, town_of
 from broker.errors import Invalid
 from services.points.credentials import Presented
 from services.points.emv import ShopCode, build

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from access.policy import Action
+from api_gateway.answers import answer
 from api_gateway.context import gateway_of
 from api_gateway.openapi import PROBLEMS
 from api_gateway.routes.points_forms import (
@@ -19,7 +20,6 @@ from api_gateway.routes.points_forms import (
     Budget,
     Id,
     Name,
-    answer,
     asked,
     books,
     caller_with,

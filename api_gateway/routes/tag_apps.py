@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
-import msgspec
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from access.policy import Action
+from api_gateway.answers import answer
 from api_gateway.audit import Line, note
 from api_gateway.auth import gate_of
 from api_gateway.context import gateway_of
@@ -57,10 +57,6 @@ async def _acting(request: Request) -> AsyncIterator[_Acting]:
         yield _Acting(asker, tx, gateway.tags, desk_of(request).gate)
 
 
-def _private(body: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(body), status, {"Cache-Control": "no-store"}, "application/json")
-
-
 @router.get("", summary="The tags that this app registered for a person")
 async def tags(
     request: Request, person: Annotated[str, Query(description="whose; the user's if left out", max_length=200)] = ""
@@ -68,7 +64,7 @@ async def tags(
     """Needs tags:own."""
     async with _acting(request) as acting:
         found = await acting.desk.tags_of(acting.tx, acting.asker, person or acting.asker.id)
-    return _private({"tags": found})
+    return answer({"tags": found})
 
 
 @router.post("", status_code=201, summary="Register a tag by its code")
@@ -77,7 +73,7 @@ async def register(request: Request, body: NewTag) -> Response:
     async with _acting(request) as acting:
         id = await acting.desk.register(acting.tx, acting.asker, body.person, body.code, body.name)
         await note(acting.tx, request, Line("tag.register", id, acting.asker.id, acting.asker.recipient))
-    return _private({"id": id}, 201)
+    return answer({"id": id}, 201)
 
 
 @router.get("/{tag}", summary="Where the wearer is")
@@ -85,7 +81,7 @@ async def presence(request: Request, tag: _Tag) -> Response:
     """With the consent of the wearer, or of who stands for them, for this app. Booked. Needs tags:own."""
     async with _acting(request) as acting:
         found = await acting.desk.presence(acting.tx, acting.gate, acting.asker, tag)
-    return _private(found)
+    return answer(found)
 
 
 @router.get("/{tag}/history", summary="The path and the events of one day")
@@ -95,7 +91,7 @@ async def history(
     """As `GET /api/v1/tags/{tag}`."""
     async with _acting(request) as acting:
         found = await acting.desk.history(acting.tx, acting.gate, acting.asker, tag, day)
-    return _private(found)
+    return answer(found)
 
 
 @router.delete("/{tag}", status_code=204, summary="End a tag")

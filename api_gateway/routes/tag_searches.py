@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
-import msgspec
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from access.policy import Action
+from api_gateway.answers import answer
 from api_gateway.audit import Line, note
 from api_gateway.auth import Caller, gate_of
 from api_gateway.context import gateway_of
@@ -81,10 +81,6 @@ async def _officer(request: Request) -> AsyncIterator[_Acting]:
         yield _Acting(asker, tx, gateway.searches, desk_of(request), caller)
 
 
-def _private(body: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(body), status, {"Cache-Control": "no-store"}, "application/json")
-
-
 async def _note(acting: _Acting, request: Request, action: str, object_: str, detail: str = "") -> None:
     client = acting.caller.subject.client if acting.caller else ""
     await note(acting.tx, request, Line(action, object_, acting.asker.id, client, acting.asker.purpose, True, detail))
@@ -96,7 +92,7 @@ async def report(request: Request, tag: _Tag, body: NewReport) -> Response:
     async with _relative(request) as acting:
         id = await acting.searches.report(acting.tx, acting.asker, tag, body.words)
         await _note(acting, request, "search.report", id)
-    return _private({"id": id}, 201)
+    return answer({"id": id}, 201)
 
 
 @family.get("/{tag}/search", summary="The search for the wearer, and who may look")
@@ -105,7 +101,7 @@ async def search_of(request: Request, tag: _Tag) -> Response:
     async with _relative(request) as acting:
         found = await acting.searches.shown(acting.tx, acting.asker, tag)
         known = await names(acting.tx, [one["officer"] for one in found["officers"]] if found else [])
-    return _private({"search": found, "names": known})
+    return answer({"search": found, "names": known})
 
 
 @family.delete("/{tag}/search", status_code=204, summary="They are found: end the search")
@@ -122,7 +118,7 @@ async def searches(request: Request) -> Response:
     """Without names; `mine` is until when I may look. Needs searches:use."""
     async with _officer(request) as acting:
         found = await acting.searches.waiting(acting.tx, acting.asker.id)
-    return _private({"searches": [one._asdict() for one in found]})
+    return answer({"searches": [one._asdict() for one in found]})
 
 
 @staff.post("/{search}/opening", status_code=201, summary="Begin to look, with a reason and an end")
@@ -132,7 +128,7 @@ async def opening(request: Request, search: _Search, body: Opening) -> Response:
         exceptions = acting.personal.exceptions
         until = await acting.searches.open(acting.tx, exceptions, acting.asker, search, body.reason, body.minutes)
         await _note(acting, request, "search.open", search, body.reason)
-    return _private({"until": until}, 201)
+    return answer({"until": until}, 201)
 
 
 @staff.get("/{search}", summary="Where the missing person was last seen")
@@ -141,7 +137,7 @@ async def look(request: Request, search: _Search) -> Response:
     async with _officer(request) as acting:
         found = await acting.searches.look(acting.tx, acting.personal.gate, acting.asker, search)
         await _note(acting, request, "search.look", search)
-    return _private(found)
+    return answer(found)
 
 
 @staff.get("/{search}/history", summary="The missing person's path and events of one day")
@@ -152,7 +148,7 @@ async def path(
     async with _officer(request) as acting:
         found = await acting.searches.path(acting.tx, acting.personal.gate, acting.asker, search, day)
         await _note(acting, request, "search.look", search, day.isoformat())
-    return _private(found)
+    return answer(found)
 
 
 @staff.post("/{search}/closing", summary="Close a search that I opened")
@@ -161,4 +157,4 @@ async def closing(request: Request, search: _Search) -> Response:
     async with _officer(request) as acting:
         await acting.searches.close(acting.tx, acting.personal.exceptions, acting.asker, search)
         await _note(acting, request, "search.close", search)
-    return _private({})
+    return answer({})

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from api_gateway.answers import answer
 from api_gateway.audit import Line, note
 from api_gateway.context import gateway_of
 from api_gateway.openapi import PROBLEMS
@@ -72,10 +73,6 @@ async def _acting(request: Request) -> AsyncIterator[_Acting]:
         yield _Acting(Asker(me.tenant, me.id), tx, gateway.tags, desk_of(request).gate)
 
 
-def _private(body: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(body), status, {"Cache-Control": "no-store"}, "application/json")
-
-
 @router.get("", summary="The tags that a person in my care wears")
 async def tags(
     request: Request, person: Annotated[str, Query(description="whose; mine if left out", max_length=200)] = ""
@@ -83,7 +80,7 @@ async def tags(
     """Names and ids; a tag's code is never shown again."""
     async with _acting(request) as acting:
         found = await acting.desk.tags_of(acting.tx, acting.asker, person or acting.asker.id)
-    return _private({"tags": found})
+    return answer({"tags": found})
 
 
 @router.get("/shared", summary="The tags of persons who let me see where they are")
@@ -91,7 +88,7 @@ async def shared(request: Request) -> Response:
     """By their consent to me (`location`, `family-watch`), until they take it back: to look at, not to change."""
     async with _acting(request) as acting:
         found = await acting.desk.shared_with(acting.tx, acting.gate, acting.asker)
-    return _private({"tags": found})
+    return answer({"tags": found})
 
 
 @router.post("", status_code=201, summary="Register a tag by its code")
@@ -100,7 +97,7 @@ async def register(request: Request, body: NewTag) -> Response:
     async with _acting(request) as acting:
         id = await acting.desk.register(acting.tx, acting.asker, body.person, body.code, body.name)
         await note(acting.tx, request, Line("tag.register", id, acting.asker.id))
-    return _private({"id": id}, 201)
+    return answer({"id": id}, 201)
 
 
 @router.get("/{tag}", summary="Where the wearer is")
@@ -108,7 +105,7 @@ async def presence(request: Request, tag: _Tag) -> Response:
     """Last known place with its accuracy; `status`: at-place, staying, moving, unseen, unknown. The look is booked."""
     async with _acting(request) as acting:
         found = await acting.desk.presence(acting.tx, acting.gate, acting.asker, tag)
-    return _private(found)
+    return answer(found)
 
 
 @router.get("/{tag}/history", summary="The path and the events of one day")
@@ -118,7 +115,7 @@ async def history(
     """As long as the city keeps them. The look is booked."""
     async with _acting(request) as acting:
         found = await acting.desk.history(acting.tx, acting.gate, acting.asker, tag, day)
-    return _private(found)
+    return answer(found)
 
 
 @router.get("/{tag}/settings", summary="The places and rules of a tag")
@@ -126,7 +123,7 @@ async def settings(request: Request, tag: _Tag) -> Response:
     """What the family has set."""
     async with _acting(request) as acting:
         found = await acting.desk.settings(acting.tx, acting.asker, tag)
-    return _private(found)
+    return answer(found)
 
 
 @router.post("/{tag}/places", status_code=201, summary="Add a place: school, home, station")
@@ -134,7 +131,7 @@ async def add_place(request: Request, tag: _Tag, body: NewPlace) -> Response:
     """At most twenty; name and polygon are kept sealed."""
     async with _acting(request) as acting:
         id = await acting.desk.add_place(acting.tx, acting.asker, tag, body.name, body.polygon)
-    return _private({"id": id}, 201)
+    return answer({"id": id}, 201)
 
 
 @router.delete("/{tag}/places/{place}", status_code=204, summary="Remove a place and the rules about it")

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from access.vapid import application_key
+from api_gateway.answers import answer
 from api_gateway.audit import Line, note
 from api_gateway.context import gateway_of
 from api_gateway.oauth.accounts import Person
@@ -71,10 +72,6 @@ async def _acting(request: Request) -> AsyncIterator[_Acting]:
         yield _Acting(me, tx, gateway.clock())
 
 
-def _private(body: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(body), status, {"Cache-Control": "no-store"}, "application/json")
-
-
 async def _reach(
     request: Request, channel: str, target: str, matters: list[str], secret: bytes | None = None
 ) -> dict[str, Any]:
@@ -92,7 +89,7 @@ async def ways(request: Request) -> Response:
         found = await personal.ways_of(acting.tx, acting.me.tenant, acting.me.id)
     key = await personal.push_key(gateway_of(request).database, acting.me.tenant)
     matters = {name: {"ja": ja, "en": en} for name, (ja, en) in personal.MATTERS.items()}
-    return _private({"key": application_key(key), "matters": matters, "ways": [personal.shown(one) for one in found]})
+    return answer({"key": application_key(key), "matters": matters, "ways": [personal.shown(one) for one in found]})
 
 
 @router.post("/browsers", status_code=201, summary="Tell me in this browser")
@@ -103,14 +100,14 @@ async def add_browser(request: Request, body: NewBrowser) -> Response:
         keys = msgspec.convert(body.keys, PushKeys)
     except msgspec.ValidationError as error:
         raise Invalid(str(error), field="keys") from error
-    return _private(await _reach(request, "webpush", body.endpoint, body.matters, check_keys(keys)), 201)
+    return answer(await _reach(request, "webpush", body.endpoint, body.matters, check_keys(keys)), 201)
 
 
 @router.post("/mail", status_code=201, summary="Tell me by mail")
 async def add_mail(request: Request, body: NewMail) -> Response:
     """To the address of my account, and to no other."""
     address = (await signed_in(request)).session.person.login
-    return _private(await _reach(request, "mail", address, body.matters), 201)
+    return answer(await _reach(request, "mail", address, body.matters), 201)
 
 
 @router.post("/webhooks", status_code=201, summary="Tell my own server")
@@ -119,7 +116,7 @@ async def add_webhook(request: Request, body: NewWebhook) -> Response:
     check_target("webhook", body.target, allow_private=gateway_of(request).settings.private_hosts)
     secret = new_secret()
     made = await _reach(request, "webhook", body.target, body.matters, secret)
-    return _private({**made, "secret": shown_secret(secret)}, 201)
+    return answer({**made, "secret": shown_secret(secret)}, 201)
 
 
 @router.post("/{way}/trial", status_code=202, summary="Try it")
@@ -136,7 +133,7 @@ async def trial(request: Request, way: _Way) -> Response:
             private=True,
         )
         await personal.tell_way(acting.tx, acting.me.tenant, acting.me.id, way, sent, at=acting.now)
-    return _private({}, 202)
+    return answer({}, 202)
 
 
 @router.delete("/{way}", status_code=204, summary="Tell me nothing more there")
