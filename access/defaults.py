@@ -147,7 +147,7 @@ def _service(name: str, action: Action, scope: str | None = None) -> Rule:
 
 
 DEFAULT_POLICY = Policy(
-    version="2026-11-2",
+    version="2026-11-3",
     rules=(
         Rule(
             name="personal-data",
