@@ -161,6 +161,29 @@ def readable(policy: Policy, subject: Subject, tenant: str) -> Readable:
     return Readable(frozenset(allowed), frozenset())
 
 
+class Asks(NamedTuple):
+    """The attributes that a query is about: `every` one of these, and of each set in `some` at least one."""
+
+    every: frozenset[str] = frozenset()
+    some: tuple[frozenset[str], ...] = ()
+
+    def touches(self, hidden: frozenset[str]) -> bool:
+        """Whether an answer would tell of `hidden` attributes."""
+        return not self.every.isdisjoint(hidden) or any(names and names <= hidden for names in self.some)
+
+
+def askable(policy: Policy, subject: Subject, tenant: str, asks: Asks) -> Readable:
+    """The types of which `subject` may find entities by what the query asks: what is hidden finds nothing."""
+    seen = readable(policy, subject, tenant)
+    hidden = hidden_by_type(policy, subject, tenant)
+    barred = frozenset(name for name, unseen in hidden.items() if asks.touches(unseen))
+    if seen.only is not None:
+        return Readable(seen.only - barred, frozenset())
+    if "*" in barred:
+        return Readable(frozenset(hidden) - barred - seen.never, frozenset())
+    return Readable(None, seen.never | barred)
+
+
 def hidden_by_type(policy: Policy, subject: Subject, tenant: str) -> dict[str, frozenset[str]]:
     """`hidden_attributes` of every type that the policy names, and under ``*`` of all others: to be taken along."""
     named = {name for rule in policy.rules for name in rule.types if ":" not in name} | {"*"}

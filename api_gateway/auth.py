@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, cast
 from starlette.requests import Request
 
 from access.delegation import guest_view, view_of
-from access.policy import ANYONE, Action, Decision, Policy, Readable, Resource, Subject
+from access.policy import ANYONE, Action, Asks, Decision, Policy, Readable, Resource, Subject
 from access.tokens import Refusal, TokenVerifier, Why
 from api_gateway.errors import Unauthenticated
 from api_gateway.oauth.keys import SigningKeys
@@ -90,9 +90,9 @@ class Gate:
             raise Unauthenticated(found.explanation, error="invalid_token")
         return found
 
-    def may(self, caller: Caller, action: Action, type_: str) -> Decision:
-        """The policy's answer about a type (or ``service:NAME``) in the caller's tenant."""
-        return self._judge(caller).decide(caller.subject, action, Resource(caller.tenant, type_))
+    def may(self, caller: Caller, action: Action, type_: str, attribute: str | None = None) -> Decision:
+        """The policy's answer about a type (or ``service:NAME``), or an attribute of it, in the caller's tenant."""
+        return self._judge(caller).decide(caller.subject, action, Resource(caller.tenant, type_, attribute))
 
     def demand(self, caller: Caller, action: Action, type_: str) -> None:
         """Return if the caller may; else raise `Forbidden` with the rule, or `Unauthenticated` for a stranger."""
@@ -112,6 +112,10 @@ class Gate:
     def readable(self, caller: Caller) -> Readable:
         """The types the caller may read, for filtering before a query runs."""
         return self._judge(caller).readable(caller.subject, caller.tenant)
+
+    def askable(self, caller: Caller, asks: Asks) -> Readable:
+        """The types of which the caller may find entities by what a query asks."""
+        return self._judge(caller).askable(caller.subject, caller.tenant, asks)
 
     def hidden(self, caller: Caller, types: list[str]) -> frozenset[str]:
         """Attributes of entities of these types that the caller may not see."""

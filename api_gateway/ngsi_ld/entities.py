@@ -11,6 +11,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from access.policy import Readable
 from api_gateway.auth import Caller, Gate, gate_of
 from api_gateway.context import gateway_of
 from api_gateway.errors import error_response, problem_media
@@ -146,6 +147,8 @@ async def answer_query(
     join = join_of(params)
     if asks_personal(request, caller, wanted.types):
         return await _personal_page(request, caller, wanted, page, shape)
+    if shape.pick is not None:
+        wanted = wanted._replace(asks=wanted.asks._replace(some=(*wanted.asks.some, shape.pick)))
     selection = selection_for(gate, caller, wanted)
     if shape.pick is not None and not shape.pick & {"id", "type", "scope"}:
         selection = selection._replace(where=(*selection.where, Where("doc ?| {0}::text[]", (list(shape.pick),))))
@@ -204,7 +207,8 @@ async def _found(
     if asked is None:
         return View(found, [], total, {document.id: [HERE] for document in found})
     view = await whole_query(asked, wish, found, total)
-    seen = gate_of(request).readable(caller)
+    only = None if selection.only_types is None else frozenset(selection.only_types)
+    seen = Readable(only, frozenset(selection.never_types))
     visible = [d for d in view.documents if may_see(seen, d.type) and _has_picked(d, shape)]
     return view._replace(documents=visible[page.offset :])
 

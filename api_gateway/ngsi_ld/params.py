@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from starlette.requests import Request
 
+from access.policy import Asks
 from api_gateway.errors import InvalidParameter, NotSupported
 from api_gateway.ngsi_ld.context import GEO_JSON, JSON_LD, answer_type
 from api_gateway.ngsi_ld.represent import CONCISE, NORMALIZED, SIMPLIFIED, Shape
@@ -17,7 +18,7 @@ from broker.entities.represent import Members
 from broker.errors import Invalid
 from broker.jsonld.context import Context
 from broker.query.geo import GeoQuery, geo_query
-from broker.query.q import compile_q
+from broker.query.q import parse_q
 from broker.query.scope import compile_scope, compile_types
 from broker.store.reading import Where
 
@@ -60,6 +61,8 @@ class Wanted(NamedTuple):
     attributes: tuple[str, ...] | None
     where: tuple[Where, ...] = ()
     geo: GeoQuery | None = None
+    asks: Asks = Asks()
+    """What the conditions and the order are about."""
 
 
 def only_known(query: Mapping[str, str], *known: frozenset[str]) -> None:
@@ -95,14 +98,21 @@ def wanted_of(query: Mapping[str, str], context: Context, *, needed: bool = True
     if pattern is not None and (not pattern or len(pattern) > _MAX_PATTERN or "\x00" in pattern):
         raise Invalid(f"a regular expression of 1 to {_MAX_PATTERN} characters is needed", field="idPattern")
     attributes = names_of(query, "attrs", context)
-    if (q := query.get("q")) is not None:
+    asks: set[str] = set()
+    if (text := query.get("q")) is not None:
         values = frozenset(context.expand(n) for n in _list(query.get("expandValues")) or ())
-        where.append(compile_q(q, context.expand, expand_values=values))
+        q = parse_q(text, context.expand, expand_values=values)
+        where.append(q.where)
+        asks |= q.members
     if (scope := query.get("scopeQ")) is not None:
         where.append(compile_scope(scope))
     place = context.expand(query.get("geoproperty", "location"))
     geo = geo_query(query.get("georel"), query.get("geometry"), query.get("coordinates"), place)
-    return Wanted(types, ids, pattern, attributes, tuple(where), geo)
+    asks |= members_in(order_of(query, context))
+    if geo is not None:
+        asks.add(geo.property)
+    some = (frozenset(attributes),) if attributes else ()
+    return Wanted(types, ids, pattern, attributes, tuple(where), geo, Asks(frozenset(asks), some))
 
 
 def _types(value: str | None, context: Context) -> tuple[tuple[str, ...] | None, list[Where]]:
@@ -260,6 +270,11 @@ def _members(tokens: list[str], field: str, context: Context, depth: int) -> tup
 
 def _set(names: tuple[str, ...] | None) -> frozenset[str] | None:
     return None if names is None else frozenset(names)
+
+
+def members_in(order: Iterable[tuple[str, bool]]) -> set[str]:
+    """The members that entities are put in order by; a name may be a path, and an IRI has dots of its own."""
+    return {".".join(name.split(".")[:n]) for name, _ in order for n in range(1, name.count(".") + 2)}
 
 
 def order_of(query: Mapping[str, str], context: Context) -> list[tuple[str, bool]]:

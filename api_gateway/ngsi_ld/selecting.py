@@ -8,8 +8,9 @@ from typing import Any
 
 import orjson
 
-from access.policy import Action
+from access.policy import Action, Asks
 from api_gateway.auth import Caller, Gate
+from api_gateway.federation.gating import may_see
 from api_gateway.ngsi_ld.params import Wanted
 from api_gateway.ngsi_ld.represent import Shape
 from broker.ports import Transaction
@@ -24,10 +25,11 @@ CORE = frozenset({"id", "type", "scope"})
 
 
 def selection_for(gate: Gate, caller: Caller, wanted: Wanted) -> Selection:
-    """What the caller asked for, less what it may not see. Raises when every type asked for is refused."""
-    if wanted.types and not any(gate.may(caller, Action.READ, name).allowed for name in wanted.types):
-        gate.demand(caller, Action.READ, wanted.types[0])
-    visible = gate.readable(caller)
+    """What the caller asked for, less what it may not see, or not find by what it asks. Raises when every type asked
+    for is refused."""
+    visible = gate.askable(caller, wanted.asks)
+    if wanted.types and not any(may_see(visible, [name]) for name in wanted.types):
+        _refuse(gate, caller, wanted.types[0], wanted.asks)
     return Selection(
         wanted.types,
         wanted.ids,
@@ -37,6 +39,14 @@ def selection_for(gate: Gate, caller: Caller, wanted: Wanted) -> Selection:
         tuple(visible.never),
         wanted.where,
     )
+
+
+def _refuse(gate: Gate, caller: Caller, type_: str, asks: Asks) -> None:
+    gate.demand(caller, Action.READ, type_)
+    for name in sorted(asks.every.union(*asks.some)):
+        decision = gate.may(caller, Action.READ, type_, name)
+        if not decision.allowed:
+            raise gate.refusal(caller, decision)
 
 
 async def matching(tx: Transaction, selection: Selection, geo: GeoQuery | None) -> Selection:

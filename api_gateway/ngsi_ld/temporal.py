@@ -152,7 +152,7 @@ async def _query(
     if personal:
         selection = Selection(wanted.types, wanted.ids, wanted.id_pattern, where=wanted.where)
     else:
-        selection = selection_for(gate, caller, wanted._replace(attributes=None))
+        selection = selection_for(gate, caller, wanted)._replace(attributes=None)
     there = evolving(ask.wish if ask.wish.attributes else ask.wish._replace(attributes=None), ask.times.span)
     selection = selection._replace(where=(*selection.where, there), ever=True)
     total = None

@@ -9,8 +9,8 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from access.policy import Action
-from api_gateway.ngsi_ld.params import Wanted, pattern_blamed
+from access.policy import Action, Asks
+from api_gateway.ngsi_ld.params import Wanted, members_in, pattern_blamed
 from api_gateway.ngsi_ld.selecting import matching, ordered, selection_for
 from api_gateway.ngsi_ld.writing import Writing
 from api_gateway.ngsi_v2.asking import (
@@ -81,10 +81,14 @@ async def _answered(
 ) -> Response:
     where = [*within_path(service_path(ask.request)), _any_of(selectors)]
     if (q := parse_v2_expression(expression)) is not None:
-        where.append(Where(q.condition.sql, q.paths))
+        where.append(q.where)
     geo = v2_geo_query(expression.get("georel"), expression.get("geometry"), expression.get("coords"))
     types = _plain_types(selectors)
-    selection = selection_for(ask.gate, ask.caller, Wanted(types, None, None, None, tuple(where)))
+    asks = set(q.members if q is not None else ()) | members_in(_order(order))
+    if geo is not None:
+        asks.add(geo.property)
+    wanted = Wanted(types, None, None, None, tuple(where), asks=Asks(frozenset(asks)))
+    selection = selection_for(ask.gate, ask.caller, wanted)
     with pattern_blamed():
         async with ask.gateway.database.transaction(ask.caller.tenant) as tx:
             selection = ordered(await matching(tx, selection, geo), _order(order))

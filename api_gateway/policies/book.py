@@ -10,12 +10,14 @@ from typing import Any
 
 from access.policy import (
     Action,
+    Asks,
     Decision,
     Policy,
     Readable,
     Resource,
     Subject,
     access_in,
+    askable,
     decide,
     hidden_attributes,
     readable,
@@ -35,6 +37,7 @@ class Judge:
         self.policy = policy
         self._decide = lru_cache(4096)(lambda subject, action, resource: decide(policy, subject, action, resource))
         self._readable = lru_cache(1024)(lambda subject, tenant: readable(policy, subject, tenant))
+        self._askable = lru_cache(1024)(lambda subject, tenant, asks: askable(policy, subject, tenant, asks))
         self._hidden = lru_cache(4096)(lambda subject, tenant, name: hidden_attributes(policy, subject, tenant, name))
         self._access = lru_cache(4096)(lambda subject, tenant: access_in(policy, subject, tenant))
 
@@ -45,6 +48,10 @@ class Judge:
     def readable(self, subject: Subject, tenant: str) -> Readable:
         """See `access.policy.readable`."""
         return self._readable(subject, tenant)
+
+    def askable(self, subject: Subject, tenant: str, asks: Asks) -> Readable:
+        """See `access.policy.askable`."""
+        return self._askable(subject, tenant, asks)
 
     def hidden(self, subject: Subject, tenant: str, type_: str) -> frozenset[str]:
         """See `access.policy.hidden_attributes`."""

@@ -34,16 +34,21 @@ Expand = Callable[[str], str]
 
 
 class Query(NamedTuple):
-    """A query's condition, and the SQL/JSON paths that are its leaves' values."""
+    """A query's condition, the SQL/JSON paths that are its leaves' values, and the members it asks of an entity."""
 
     condition: Condition
     paths: tuple[str, ...]
+    members: frozenset[str]
+
+    @property
+    def where(self) -> Where:
+        """Its condition on stored entities."""
+        return Where(self.condition.sql, self.paths, self.condition.bounds)
 
 
 def compile_q(text: str, expand: Expand, *, expand_values: frozenset[str] = frozenset()) -> Where:
     """The condition that `text` states. Raises `Invalid` saying where it is no query."""
-    query = parse_q(text, expand, expand_values=expand_values)
-    return Where(query.condition.sql, query.paths, query.condition.bounds)
+    return parse_q(text, expand, expand_values=expand_values).where
 
 
 def parse_q(text: str, expand: Expand, *, expand_values: frozenset[str] = frozenset()) -> Query:
@@ -76,13 +81,14 @@ class _Parser:
         self._expand = expand
         self._expand_values = expand_values
         self._values: list[str] = []
+        self._members: set[str] = set()
         self._terms = 0
 
     def whole(self) -> Query:
         condition = self._either(0)
         if self._at < len(self._tokens):
             raise Invalid(f"q is not understood from {self._tokens[self._at][1]!r} on", field="q")
-        return Query(condition, tuple(self._values))
+        return Query(condition, tuple(self._values), frozenset(self._members))
 
     def _peek(self) -> tuple[str, str]:
         return self._tokens[self._at] if self._at < len(self._tokens) else ("end", "")
@@ -127,6 +133,7 @@ class _Parser:
             trail = self._peek()[1][1:-1]
             self._at += 1
         names = [self._expand(part) for part in _parts(word)]
+        self._members.add(names[0])
         if self._peek()[0] != "op":
             return self._condition(_exists(names, trail))
         operator = self._peek()[1]

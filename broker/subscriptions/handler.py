@@ -92,11 +92,7 @@ class SubscriptionHandler:
             if key not in current:
                 current[key] = await self._as_of_now(tx, live)
             owned = current[key]
-            if (
-                owned is not None
-                and visible(owned.doc, document.type)
-                and await self._may_tell(tx, owned, document, now)
-            ):
+            if owned is not None and _findable(owned, document) and await self._may_tell(tx, owned, document, now):
                 kept.append((owned, change, document))
         return kept
 
@@ -144,6 +140,14 @@ class SubscriptionHandler:
         tenants, ids = [put.live.tenant_id for put in puts], [put.live.id for put in puts]
         await tx.execute(_SQL["put"], tenants, ids, [put.body for put in puts])
         await tx.execute(_SQL["told"], tenants, ids, now)
+
+
+def _findable(live: Live, document: Document) -> bool:
+    """Whether its owner may see the entity, and all that the subscription asks of it."""
+    asks = live.q.members if live.q is not None else frozenset()
+    if live.geo is not None:
+        asks |= {live.geo.property}
+    return visible(live.doc, document.type) and asks.isdisjoint(hidden(live.doc, document.type))
 
 
 def _in_force(live: Live, now: datetime) -> bool:
@@ -230,7 +234,7 @@ async def _selected(tx: Transaction, live: Live) -> list[Document]:
     doc = live.doc
     where = [Where("tenant_id = {0}::int", (live.tenant_id,))]
     if live.q is not None:
-        where.append(Where(live.q.condition.sql, live.q.paths))
+        where.append(live.q.where)
     if "scopeQ" in doc:
         where.append(compile_scope(doc["scopeQ"]))
     types = tuple(name for entity in doc.get("entities", ()) for name in types_of(entity)) or None
@@ -238,4 +242,5 @@ async def _selected(tx: Transaction, live: Live) -> list[Document]:
     if live.geo is not None:
         near = await reading.candidates(tx, selection, live.geo.property)
         selection = selection._replace(ids=tuple(i for i, text in near if live.geo.matches(orjson.loads(text))))
-    return await _documents(tx, live, selection._replace(where=tuple(where[1:])))
+    found = await _documents(tx, live, selection._replace(where=tuple(where[1:])))
+    return [document for document in found if _findable(live, document)]

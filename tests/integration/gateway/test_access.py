@@ -184,7 +184,7 @@ async def test_writing_needs_a_token_and_its_scope(city: City, api: httpx.AsyncC
         "type": "urn:city-os:problem:forbidden",
         "title": "The caller may not",
         "status": 403,
-        "detail": "to write WaterObserved a token needs the scope entities:write (rule default of policy 2026-11-2)",
+        "detail": "to write WaterObserved a token needs the scope entities:write (rule default of policy 2026-11-3)",
     }
     basic = await api.post(UPSERT, json=[gauge()], auth=("a", "b"))
     assert (basic.status_code, basic.json()["detail"]) == (401, "the header Authorization must be: Bearer TOKEN")
@@ -250,6 +250,15 @@ async def test_attributes_for_staff(city: City, api: httpx.AsyncClient, writer: 
     assert "suspectStage" not in queried
     staff = {"Authorization": f"Bearer {await city.token('flood:staff')}"}
     assert (await api.get(path, params={"options": "keyValues"}, headers=staff)).json()["suspectStage"] == "danger"
+    for probe in ({"q": 'suspectStage=="danger"'}, {"q": "!suspectStage"}, {"orderBy": "suspectStage"},
+                  {"attrs": "suspectStage"}, {"pick": "suspectStage"}):  # fmt: skip
+        asked = {"type": "FloodMonitoring", **probe}
+        refused = await api.get(ENTITIES, params=asked)
+        assert refused.status_code == 401, probe
+        assert "not-for-residents" in refused.json()["detail"], "the rule says why"
+        assert (await api.get(ENTITIES, params={"local": "true", **probe})).json() == []
+        found = (await api.get(ENTITIES, params=asked, headers=staff)).json()
+        assert len(found) == (0 if "!suspectStage" in probe.values() else 1), probe
 
 
 async def test_staff_routes_ask_for_their_scope(city: City, api: httpx.AsyncClient) -> None:

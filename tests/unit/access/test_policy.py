@@ -10,11 +10,13 @@ from access.defaults import DEFAULT_POLICY, OPEN_TYPES, PERSONAL_TYPES, SCOPES
 from access.policy import (
     ANYONE,
     Action,
+    Asks,
     Policy,
     Readable,
     Resource,
     Rule,
     Subject,
+    askable,
     decide,
     hidden_attributes,
     readable,
@@ -68,6 +70,19 @@ def test_what_a_stranger_may_read_is_the_open_data() -> None:
 def test_what_a_reader_may_read_is_everything_but_personal_data() -> None:
     assert readable(DEFAULT_POLICY, app("entities:read"), "fukui") == Readable(None, PERSONAL_TYPES)
     assert readable(DEFAULT_POLICY, app("entities:read"), "neighbour") == Readable(frozenset(), frozenset())
+
+
+def test_nobody_finds_entities_by_what_is_hidden_from_them() -> None:
+    asked = Asks(frozenset({"suspectStage"}))
+    barred = askable(DEFAULT_POLICY, ANYONE, "fukui", asked)
+    assert barred.only == OPEN_TYPES - {"FloodMonitoring"}
+    assert "FloodMonitoring" in askable(DEFAULT_POLICY, app("entities:read"), "fukui", asked).never
+    assert (
+        askable(DEFAULT_POLICY, app("flood:staff"), "fukui", asked).only
+        == readable(DEFAULT_POLICY, app("flood:staff"), "fukui").only
+    )
+    one_of = Asks(some=(frozenset({"suspectStage", "stage"}),))
+    assert askable(DEFAULT_POLICY, ANYONE, "fukui", one_of) == readable(DEFAULT_POLICY, ANYONE, "fukui")
 
 
 def test_attributes_for_staff() -> None:
