@@ -71,6 +71,7 @@ class ObservationWriter:
             rejected.extend(_rejections(ledger, arrival))
             self._figures.rejected.update(r.reason.value for r in arrival.rejections)
             newcomers.extend(self._newcomers(arrival))
+        await self._know(measured)
         changes = await self._store(tx, ledger, measured)
         await keep_rejected(tx, rejected)
         await quarantine(tx, newcomers)
@@ -78,6 +79,12 @@ class ObservationWriter:
         await note_seen(tx, self._unnoted(measured))
         await ledger.save(tx)
         await self._entities.announce(tx, changes)
+
+    async def _know(self, measured: Sequence[_Measured]) -> None:
+        """Look for the devices that the intake knew already and this process does not: their readings are of the
+        entities that they were registered with, not of entities of their own."""
+        if any(self._registry.find(item.arrival.tenant, item.observation.device) is None for item in measured):
+            await self._registry.refresh()
 
     async def _store(self, tx: Transaction, ledger: Ledger, measured: Sequence[_Measured]) -> list[Change]:
         changes: list[Change] = []

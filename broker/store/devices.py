@@ -204,11 +204,11 @@ class DeviceRegistry:
         """Refresh at every notice and every five minutes, until `stop`."""
         async with self._database.notices("device") as noticed:
             while not stop.is_set():
+                noticed.clear()  # before the look: what is told while it lasts is looked for again
                 try:
                     await self.refresh()
                 except Unavailable as error:
                     _log.warning("the registry of devices stays as it was: %s", error)
-                noticed.clear()
                 waiters = [asyncio.ensure_future(event.wait()) for event in (noticed, stop)]
                 _, pending = await asyncio.wait(waiters, timeout=_POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
                 for waiter in pending:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from adapters.mqtt.patience import until
 from broker.ingest.writer import ObservationWriter
 from broker.ports import NewRecord, Record, Transaction
 from broker.store.accounting import fold, summary
@@ -126,3 +128,38 @@ async def test_an_unknown_device_waits_in_quarantine(bench: Bench) -> None:
     rows = await bench.rows("select id, family, status from device where id = 'newcomer'")
     assert rows == [("newcomer", "river_gauge", "quarantined")]
     assert (await bench.books())["newcomer"]["rejected"] == {"quarantined": 2}
+
+
+async def test_a_device_registered_a_moment_ago_keeps_its_entity(database: CityDatabase) -> None:
+    """The intake knew it already; that the writer did not must not make an entity of its own for its readings."""
+    writer = ObservationWriter(EntityWriter(Discard()), DeviceRegistry(database.system), lambda: NOW)
+    async with database.system.transaction() as tx:
+        new = Device("fukui", "gauge-9", "river_gauge", entity_id=f"{ENTITY}:9", entity_type="WaterObserved")
+        await register(tx, "fukui", new, {})
+    await Bench(database, writer).handle(received(reading(0, 1.5, device="gauge-9")))
+    async with database.system.transaction() as tx:
+        entities = await tx.fetch("select id from entity")
+    assert [row["id"] for row in entities] == [f"{ENTITY}:9"]
+
+
+async def test_a_notice_during_the_look_at_the_registry_is_not_lost(database: CityDatabase) -> None:
+    class Interrupted(DeviceRegistry):
+        """Somebody registers a device after what is looked at was read, and before the look has ended."""
+
+        looks = 0
+
+        async def refresh(self) -> None:
+            await super().refresh()
+            self.looks += 1
+            if self.looks == 1:
+                async with database.system.transaction() as tx:
+                    await register(tx, "fukui", Device("fukui", "gauge-9", "river_gauge"), {})
+                await asyncio.sleep(0.5)  # until its notice is here
+
+    registry, stop = Interrupted(database.system), asyncio.Event()
+    keeping = asyncio.create_task(registry.keep_fresh(stop))
+    try:
+        assert await until(lambda: registry.find("fukui", "gauge-9") is not None, within=10)
+    finally:
+        stop.set()
+        await keeping
