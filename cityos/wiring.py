@@ -12,6 +12,7 @@ from adapters.commands.routes import ROUTES as COMMAND_ROUTES
 from adapters.dam.routes import ROUTES as DAM_ROUTES
 from adapters.ev_charger.routes import ROUTES as EV_CHARGER_ROUTES
 from adapters.flood_notice.routes import ROUTES as FLOOD_NOTICE_ROUTES
+from adapters.power_meter.routes import ROUTES as POWER_METER_ROUTES
 from adapters.rain_gauge.routes import ROUTES as RAIN_GAUGE_ROUTES
 from adapters.river_gauge.routes import ROUTES as RIVER_GAUGE_ROUTES
 from adapters.watch_tag.routes import ROUTES as WATCH_TAG_ROUTES
@@ -40,6 +41,7 @@ ROUTES: tuple[AdapterRoute, ...] = (
     *BUS_VEHICLE_ROUTES,
     *WATCH_TAG_ROUTES,
     *EV_CHARGER_ROUTES,
+    *POWER_METER_ROUTES,
     *COMMAND_ROUTES,
 )
 """Which adapter takes which topics; a new family adds its routes here."""
