@@ -11,7 +11,7 @@ import base64
 import itertools
 import json
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -166,6 +166,13 @@ class SimulatedStation:
         if self.transaction is not None:
             told["transactionId"] = int(self.transaction)
         await self.say("MeterValues", told)
+
+    async def needs(self, energy_wh: int, departs: datetime, most_a: int = 30) -> str:
+        """Tell what the vehicle asks for (2.0.1, K15); whether a profile will follow."""
+        ac = {"energyAmount": energy_wh, "evMinCurrent": 6, "evMaxCurrent": most_a, "evMaxVoltage": 200}
+        told = {"requestedEnergyTransfer": "AC_single_phase", "departureTime": iso(departs), "acChargingParameters": ac}
+        answer = await self.call("NotifyEVChargingNeeds", {"evseId": 1, "chargingNeeds": told})
+        return str(answer["status"])
 
     async def stop(self, card: str | None = None, reason: str = "Local") -> None:
         """End the transaction."""

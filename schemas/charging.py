@@ -80,15 +80,32 @@ class ConnectionSaid(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-StationSaid = Booted | StatusSaid | SessionSaid | ConnectionSaid
+class NeedsSaid(msgspec.Struct, frozen=True, kw_only=True):
+    """What the vehicle at a connector asks for (OCPP 2.0.1, K15): energy still wanted in watt hours, by when, and the
+    most that it can take in watts; None where it does not say. It stands until the session ends or the vehicle leaves.
+    """
+
+    station: str
+    connector: int
+    at: datetime
+    energy_wh: float | None = None
+    departs_at: datetime | None = None
+    most_w: float | None = None
+
+
+StationSaid = Booted | StatusSaid | SessionSaid | ConnectionSaid | NeedsSaid
 
 
 class Booked(NamedTuple):
-    """What became of something said: the transaction, whether its card may charge, how the station stands here."""
+    """What became of something said: the transaction, whether its card may charge, how the station stands here.
+
+    `held`: its charging is steered by the city, because it belongs to a site.
+    """
 
     transaction: str = ""
     card: TokenStatus = "Accepted"
     registration: Registration = "Accepted"
+    held: bool = False
 
 
 VOLTS = 200.0

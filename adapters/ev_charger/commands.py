@@ -4,8 +4,10 @@
 {connector}, `trigger` {message, connector}, `availability` {connector, operative}, `get-configuration` {keys},
 `set-configuration` {key, value}, `limit` {connector, watts, transaction}, `clear-limit` {connector}, `schedule`
 {connector, seconds, unit}, `reserve` {connector, token, number, until}, `cancel-reservation` {number}, `local-list`
-{version, tokens, whole}, `local-list-version`, `clear-cache`, `diagnostics` {url}, `firmware` {url, at},
-`data-transfer` {vendor, message, data}. Variables of 2.0.1 are named `Component.Variable`.
+{version, tokens, whole}, `local-list-version`, `clear-cache`, `diagnostics` {url}, `log` {url, kind, since, until},
+`firmware` {url, at, install, certificate, signature}, `data-transfer` {vendor, message, data}. Variables of 2.0.1 are
+named `Component.Variable`. Firmware with a certificate and a signature is one that the station checks before it
+installs it (in 1.6 the security extension's SignedUpdateFirmware); `log` is the security extension's GetLog there.
 """
 
 from __future__ import annotations
@@ -48,7 +50,7 @@ def request_of(version: Version, name: str, arguments: _Arguments, number: int) 
         raise Invalid(f"{name} needs {error.args[0]}", field=str(error.args[0])) from error
     except (TypeError, ValueError, AttributeError) as error:
         raise Invalid(f"{name}: an argument has the wrong type: {error}", field="arguments") from error
-    return Asked(action, {key: value for key, value in payload.items() if value is not None})
+    return Asked(action, _given(payload))
 
 
 def outcome_of(name: str, answer: Mapping[str, Any]) -> tuple[bool, str]:
@@ -143,6 +145,40 @@ def _local_201(a: _Arguments, _: int) -> tuple[str, dict[str, Any]]:
     }  # fmt: skip
 
 
+def _log(a: _Arguments, number: int) -> tuple[str, dict[str, Any]]:
+    """GetLog, which the security extension of 1.6 (5.7) has as 2.0.1 has it."""
+    kind = _LOGS.get(str(a.get("kind", "diagnostics")))
+    if kind is None:
+        raise Invalid(f"a log is one of {', '.join(_LOGS)}", field="kind")
+    wanted = {"remoteLocation": str(a["url"]), "oldestTimestamp": a.get("since"), "latestTimestamp": a.get("until")}
+    return "GetLog", {"logType": kind, "requestId": number, "log": _given(wanted)}
+
+
+def _firmware_16(a: _Arguments, number: int) -> tuple[str, dict[str, Any]]:
+    if "signature" in a or "certificate" in a:
+        return "SignedUpdateFirmware", {"requestId": number, "firmware": _signed(a)}
+    return "UpdateFirmware", {"location": str(a["url"]), "retrieveDate": str(a["at"])}
+
+
+def _firmware_201(a: _Arguments, number: int) -> tuple[str, dict[str, Any]]:
+    plain = {"location": str(a["url"]), "retrieveDateTime": str(a["at"]), "installDateTime": a.get("install")}
+    signed = "signature" in a or "certificate" in a
+    return "UpdateFirmware", {"requestId": number, "firmware": _signed(a) if signed else _given(plain)}
+
+
+def _signed(a: _Arguments) -> dict[str, Any]:
+    """Firmware whose maker's signature the station checks against the certificate (PEM); the signature is base64."""
+    return _given({
+        "location": str(a["url"]), "retrieveDateTime": str(a["at"]), "installDateTime": a.get("install"),
+        "signingCertificate": str(a["certificate"]), "signature": str(a["signature"]),
+    })  # fmt: skip
+
+
+def _given(members: _Arguments) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}
+
+
+_LOGS = {"diagnostics": "DiagnosticsLog", "security": "SecurityLog"}
 _RESETS_201 = {"Soft": "OnIdle", "Hard": "Immediate", "OnIdle": "OnIdle", "Immediate": "Immediate"}
 
 _IN_16: Mapping[str, _Maker] = {
@@ -171,7 +207,8 @@ _IN_16: Mapping[str, _Maker] = {
     "local-list-version": lambda *_: ("GetLocalListVersion", {}),
     "clear-cache": lambda *_: ("ClearCache", {}),
     "diagnostics": lambda a, _: ("GetDiagnostics", {"location": str(a["url"])}),
-    "firmware": lambda a, _: ("UpdateFirmware", {"location": str(a["url"]), "retrieveDate": str(a["at"])}),
+    "log": _log,
+    "firmware": _firmware_16,
     "data-transfer": lambda a, _: ("DataTransfer", {
         "vendorId": str(a["vendor"]), "messageId": a.get("message"), "data": a.get("data")}),
 }  # fmt: skip
@@ -202,10 +239,9 @@ _IN_201: Mapping[str, _Maker] = {
     "local-list": _local_201,
     "local-list-version": lambda *_: ("GetLocalListVersion", {}),
     "clear-cache": lambda *_: ("ClearCache", {}),
-    "diagnostics": lambda a, n: ("GetLog", {
-        "logType": "DiagnosticsLog", "requestId": n, "log": {"remoteLocation": str(a["url"])}}),
-    "firmware": lambda a, n: ("UpdateFirmware", {
-        "requestId": n, "firmware": {"location": str(a["url"]), "retrieveDateTime": str(a["at"])}}),
+    "diagnostics": lambda a, n: _log({"url": a["url"]}, n),
+    "log": _log,
+    "firmware": _firmware_201,
     "data-transfer": lambda a, _: ("DataTransfer", {
         "vendorId": str(a["vendor"]), "messageId": a.get("message"), "data": a.get("data")}),
 }  # fmt: skip

@@ -24,6 +24,13 @@ from schemas.observation import Observation, Reason, Rejection
 _TOPIC = re.compile(r"city/ev/([A-Za-z0-9][A-Za-z0-9._:-]{0,99})/up")
 _WORDS = re.compile(r"[\x00-\x1f]")
 _MOST_TEXT = 300
+_PROGRESS = {
+    "FirmwareStatusNotification": "firmwareStatus",
+    "SignedFirmwareStatusNotification": "firmwareStatus",
+    "DiagnosticsStatusNotification": "diagnosticsStatus",
+    "LogStatusNotification": "diagnosticsStatus",
+}
+"""How far an update of the firmware came, and the sending of a log: one attribute whichever version tells it."""
 
 
 def decode(topic: str, payload: bytes) -> Sequence[Observation | Rejection]:
@@ -53,6 +60,8 @@ def _outcomes(station: str, action: str, said: Mapping[str, Any], heard: datetim
         yield from _boot(station, said, heard)
     elif action == "StatusNotification":
         yield from _status(station, said, heard)
+    elif action in _PROGRESS and isinstance(said.get("status"), str):
+        yield Observation(device=station, property=_PROGRESS[action], value=_text(said["status"]), observed_at=heard)
     connector = _connector(said)
     values = said.get("meterValue", said.get("transactionData", ()))
     if connector is None or not isinstance(values, list) or not all(isinstance(each, dict) for each in values):

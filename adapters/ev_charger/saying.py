@@ -13,7 +13,7 @@ from typing import Any
 from adapters.ev_charger.frames import Version
 from adapters.ev_charger.readings import CHARGE, ENERGY, latest, power, readings
 from adapters.times import parse_time
-from schemas.charging import Booked, Booted, SessionSaid, StationSaid, StatusSaid, TokenStatus
+from schemas.charging import Booked, Booted, NeedsSaid, SessionSaid, StationSaid, StatusSaid, TokenStatus
 from schemas.clock import iso
 
 HEARD: dict[Version, frozenset[str]] = {
@@ -56,6 +56,11 @@ def transaction_answer(version: Version, action: str, said: SessionSaid, booked:
     if action == "StartTransaction":
         return {"transactionId": int(booked.transaction), "idTagInfo": {"status": booked.card}}
     return {"idTagInfo": {"status": booked.card}} if said.token else {}
+
+
+def needs_answer(booked: Booked) -> dict[str, Any]:
+    """The answer to NotifyEVChargingNeeds: a profile follows where the city steers the station, else nobody has one."""
+    return {"status": "Accepted" if booked.held else "Rejected"}
 
 
 def token_of(version: Version, payload: Mapping[str, Any]) -> str:
@@ -183,11 +188,38 @@ def _event_201(station: str, payload: Mapping[str, Any], _heard: datetime) -> Se
     )
 
 
+def _needs_201(station: str, payload: Mapping[str, Any], heard: datetime) -> NeedsSaid:
+    told, evse = payload["chargingNeeds"], payload["evseId"]
+    if not 0 < evse < 1000:
+        raise ValueError(f"evseId: {evse!r} is no EVSE of a station (1 to 999)")
+    ac, dc = told.get("acChargingParameters"), told.get("dcChargingParameters")
+    energy, most = None, 0
+    if ac is not None:
+        energy = ac["energyAmount"]
+        most = ac["evMaxCurrent"] * ac["evMaxVoltage"] * _PHASES.get(told["requestedEnergyTransfer"], 1)
+    elif dc is not None:
+        energy, most = dc.get("energyAmount"), dc.get("evMaxPower", dc["evMaxCurrent"] * dc["evMaxVoltage"])
+        if energy is None and {"evEnergyCapacity", "stateOfCharge"} <= dc.keys():
+            energy = dc["evEnergyCapacity"] * max(dc.get("fullSoC", 100) - dc["stateOfCharge"], 0) / 100
+    return NeedsSaid(
+        station=station,
+        connector=evse,
+        at=heard,
+        energy_wh=None if energy is None else float(min(max(energy, 0), _MOST_WH)),
+        departs_at=parse_time(told["departureTime"]) if "departureTime" in told else None,
+        most_w=float(min(most, _MOST_W)) if most > 0 else None,
+    )
+
+
 def _late(at: datetime, heard: datetime) -> bool:
     """1.6 does not say that it was offline: who tells more than a minute later was."""
     return (heard - at).total_seconds() > 60
 
 
+_MOST_WH, _MOST_W = 10_000_000, 10_000_000
+"""What no vehicle asks for: more is taken for this much."""
+_PHASES = {"AC_single_phase": 1, "AC_two_phase": 2, "AC_three_phase": 3}
+"""A vehicle tells its current and voltage for each phase."""
 _TELLERS: Mapping[tuple[Version, str], _Said] = {
     ("1.6", "BootNotification"): _boot_16,
     ("2.0.1", "BootNotification"): _boot_201,
@@ -198,4 +230,5 @@ _TELLERS: Mapping[tuple[Version, str], _Said] = {
     ("1.6", "MeterValues"): _meter,
     ("2.0.1", "MeterValues"): _meter,
     ("2.0.1", "TransactionEvent"): _event_201,
+    ("2.0.1", "NotifyEVChargingNeeds"): _needs_201,
 }

@@ -21,7 +21,7 @@ from adapters.ev_charger.ports import Books
 from adapters.ev_charger.settings import ChargersSettings
 from broker.errors import CityError, Unavailable
 from broker.ingest.ports import Inbound, Intake, Principal
-from schemas.charging import Registration, SessionSaid, StatusSaid, up_topic
+from schemas.charging import NeedsSaid, Registration, SessionSaid, StatusSaid, up_topic
 from schemas.clock import Clock, iso
 
 WAY = "ocpp"
@@ -187,6 +187,8 @@ class Station:
             return saying.boot_answer(booked, now, settings.heartbeat_seconds, settings.pending_seconds)
         if isinstance(said, StatusSaid) or action == "MeterValues":
             return {}
+        if isinstance(said, NeedsSaid):
+            return saying.needs_answer(booked)
         assert isinstance(said, SessionSaid)
         return saying.transaction_answer(self.version, action, said, booked)
 

@@ -32,14 +32,14 @@ _Priority = Literal["emergency", "shelter", "fleet", "public"]
 _Name = Literal[
     "remote-start", "remote-stop", "reset", "unlock", "trigger", "availability", "get-configuration",
     "set-configuration", "limit", "clear-limit", "schedule", "reserve", "cancel-reservation", "local-list",
-    "local-list-version", "clear-cache", "diagnostics", "firmware", "data-transfer",
+    "local-list-version", "clear-cache", "diagnostics", "log", "firmware", "data-transfer",
 ]  # fmt: skip
 _NEEDS: dict[str, tuple[str, ...]] = {
     "remote-start": ("token",), "remote-stop": ("transaction",), "unlock": ("connector",), "trigger": ("message",),
     "availability": ("operative",), "set-configuration": ("key", "value"), "limit": ("connector", "watts"),
     "clear-limit": ("connector",), "schedule": ("connector",), "reserve": ("connector", "token", "until"),
     "cancel-reservation": ("number",), "local-list": ("version", "tokens"), "diagnostics": ("url",),
-    "firmware": ("url", "at"), "data-transfer": ("vendor",),
+    "log": ("url",), "firmware": ("url", "at"), "data-transfer": ("vendor",),
 }  # fmt: skip
 _MOST_BYTES = 65_536
 
@@ -188,6 +188,19 @@ async def put_station(request: Request, station: _Id, body: StationForm) -> Resp
             await desk.save_connector(tx, station, each.connector, each.most_w, each.phases, each.unit)
         await note(tx, request, caller, "charging.station", station, body.model_dump_json(by_alias=True))
     return Response(status_code=204)
+
+
+@router.get("/cards", summary="The cards on the list")
+async def cards(
+    request: Request,
+    text: Annotated[str, Query(max_length=100, pattern=r"^[^\x00]*$", description="part of number or label")] = "",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+) -> dict[str, Any]:
+    """Needs chargers:write. A card's number is personal: each look has its line in the audit trail."""
+    async with asked(request, Action.WRITE, "chargers") as (caller, tx):
+        found = await desk.cards(tx, text, limit)
+        await note(tx, request, caller, "charging.cards", "", f"{len(found)} cards looked at")
+    return {"cards": found}
 
 
 @router.put("/cards/{card}", summary="Put a card on the list", status_code=204)

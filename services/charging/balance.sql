@@ -1,10 +1,14 @@
 -- name: sites
 select t.name as tenant, s.id, s.part_of, s.limit_w, s.sharing, s.windows::text as windows, s.meter, s.base_w,
+    s.others_w, s.others_at,
     (e.doc -> s.meter_attribute)::text as metered
 from charging_site s
 join tenant t on t.id = s.tenant_id
 left join entity e on e.tenant_id = s.tenant_id and e.id = s.meter
 order by t.name, s.id
+
+-- name: note_others
+update charging_site s set others_w = $3, others_at = $4 from tenant t where t.name = $1 and s.tenant_id = t.id and s.id = $2
 
 -- name: lock
 select pg_try_advisory_xact_lock(hashtextextended('charging/' || $1, 0))
@@ -14,7 +18,8 @@ select e.public_cap_w, e.emergency_floor_w from charging_emergency e join tenant
 where t.name = $1 and e.closed_at is null
 
 -- name: connectors
-select s.site, c.station, c.connector, c.power_w, c.most_w, c.phases, c.unit, s.priority, s.flooded, s.connected,
+select s.site, c.station, c.connector, c.power_w, c.most_w, c.phases, c.unit,
+    c.needs_at, c.need_wh, c.need_from_wh, c.meter_wh, c.departs_at, c.vehicle_w, s.priority, s.flooded, s.connected,
     l.watts, l.before_w, l.asked_at, d.status as told, d.answered_at, d.expires_at,
     (select x.state::text from charging_session x where x.tenant_id = c.tenant_id and x.station = c.station and x.open
         and (x.state ->> 'connector')::int = c.connector order by x.at desc limit 1) as session

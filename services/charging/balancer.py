@@ -8,7 +8,7 @@ import json
 import logging
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -16,58 +16,18 @@ from broker.errors import Conflict, Unavailable
 from broker.ports import Database, Transaction
 from broker.sql import load
 from schemas.clock import JST, Clock, utc_now
-from services.charging.disaster import Emergency, ruled
-from services.charging.sessions import Session, parse
+from services.charging.disaster import Emergency
+from services.charging.plugs import Node, Plug, asked, caps_of, targets_of
+from services.charging.sessions import parse
 from services.charging.settings import ChargingSettings
-from services.charging.sharing import Cap, Demand, Key, allocate, steps, weight_of
+from services.charging.sharing import steps
 
 _SQL = load("services.charging", "balance")
-_LEAST_A, _VOLTS = 6.0, 200.0
 _COMMAND_SECONDS = 120
 _AGAIN = timedelta(seconds=60)
 _WORTH_W = 50.0
 """Differences below this are not told: each one is a message to a station."""
 _log = logging.getLogger(__name__)
-
-
-class Plug(NamedTuple):
-    """A connector of a site: what it was told, what it may draw at the most until then, and its session."""
-
-    key: Key
-    site: str
-    most_w: float
-    phases: int
-    unit: str
-    priority: Any
-    flooded: bool
-    connected: bool
-    session: Session | None
-    power_w: float
-    watts: float | None
-    before_w: float
-    pending: bool
-    told_at: datetime | None
-
-    @property
-    def least_w(self) -> float:
-        """6 A on each phase: below this a vehicle does not charge (IEC 61851-1)."""
-        return min(_LEAST_A * _VOLTS * self.phases, self.most_w)
-
-    @property
-    def drawing_w(self) -> float:
-        """The most that it can draw now. Who was never told anything may draw all once a car is there."""
-        if self.watts is None:
-            return self.most_w if self.session is not None else 0.0
-        return max(self.watts, self.before_w) if self.pending else self.watts
-
-
-class Node(NamedTuple):
-    """A site, or a feeder or district above sites: its limit now, and the sites whose load it counts, itself too."""
-
-    id: str
-    limit_w: float
-    sharing: Any
-    sites: frozenset[str]
 
 
 def limit_at(limit_w: float, windows: Sequence[dict[str, Any]], now: datetime) -> float:
@@ -78,15 +38,23 @@ def limit_at(limit_w: float, windows: Sequence[dict[str, Any]], now: datetime) -
     return min([limit_w, *cuts])
 
 
-def metered(attribute: str | None, now: datetime, fresh: timedelta) -> float | None:
-    """Watts that a meter's attribute (JSON) says, None where it is too old, has no time, or is no number."""
+class Metered(NamedTuple):
+    """What a meter said, in watts, and when."""
+
+    watts: float
+    at: datetime
+
+
+def metered(attribute: str | None, now: datetime, fresh: timedelta) -> Metered | None:
+    """What a meter's attribute (JSON) says, None where it is too old, has no time, or is no number."""
     told = json.loads(attribute) if attribute else {}
     value, at = told.get("value"), told.get("observedAt")
     if isinstance(value, bool) or not isinstance(value, int | float) or not isinstance(at, str):
         return None
-    if now - datetime.fromisoformat(at) > fresh:
+    heard = datetime.fromisoformat(at)
+    if now - heard > fresh:
         return None
-    return float(value) * (1000.0 if told.get("unitCode") == "KWT" else 1.0)
+    return Metered(float(value) * (1000.0 if told.get("unitCode") == "KWT" else 1.0), heard)
 
 
 def trees(parents: Mapping[str, str | None]) -> list[dict[str, frozenset[str]]]:
@@ -114,38 +82,6 @@ def lineage(site: str, parents: Mapping[str, str | None]) -> list[str] | None:
             return None
         line.append(above)
     return line
-
-
-def targets_of(plugs: Iterable[Plug], nodes: Sequence[Node], emergency: Emergency | None) -> dict[Key, float]:
-    """What each connector should have: a share where a car is, else its least, so that one that comes can begin.
-
-    `nodes` are the sites, and the feeders above them, the top first.
-
-    What connectors without a car may draw is not counted: a car that comes begins at the least, and within the time of
-    reaction the shares are made anew.
-    """
-    found: dict[Key, float] = {}
-    demands: list[tuple[datetime, Demand]] = []
-    plugs, sharing = list(plugs), {node.id: node.sharing for node in nodes}
-    for plug in plugs:
-        if plug.session is None:
-            stopped = emergency is not None and (
-                plug.flooded or (plug.priority == "public" and emergency.public_cap_w < plug.least_w)
-            )
-            found[plug.key] = 0.0 if stopped else plug.least_w
-            continue
-        soc = plug.session.soc
-        need = None if soc is None else max(100 - soc, 0) / 100 * 40_000
-        demand = Demand(plug.key, plug.most_w, plug.least_w, weight=weight_of(sharing[plug.site], need, None))
-        since = plug.session.started_at or plug.session.last_at
-        demands.append((since, ruled(demand, plug.priority, emergency, flooded=plug.flooded)))
-    waiting = [demand for _, demand in sorted(demands, key=lambda each: each[0])]
-    return {**found, **allocate(nodes[0].limit_w, waiting, caps_of(plugs, nodes))}
-
-
-def caps_of(plugs: Sequence[Plug], nodes: Sequence[Node]) -> list[Cap]:
-    """The limits below the top one, each of the connectors that it holds for."""
-    return [Cap(node.limit_w, frozenset(p.key for p in plugs if p.site in node.sites)) for node in nodes[1:]]
 
 
 class Balancer:
@@ -181,13 +117,29 @@ class Balancer:
                         count += await self._hold(tx, tenant, tree, sites)
         return count
 
-    def _node(self, row: Any, sites: frozenset[str], plugs: Sequence[Plug], now: datetime) -> Node:
+    async def _node(
+        self, tx: Transaction, tenant: str, row: Any, sites: frozenset[str], plugs: Sequence[Plug], now: datetime
+    ) -> Node:
         limit = limit_at(row["limit_w"], json.loads(row["windows"]), now) * (1 - self._settings.reserve)
         if row["meter"] is not None:
-            drawn = sum(plug.power_w for plug in plugs if plug.site in sites)
-            total = metered(row["metered"], now, timedelta(seconds=self._settings.meter_s))
-            limit -= row["base_w"] if total is None else max(total - drawn, 0.0)
+            here = [plug for plug in plugs if plug.site in sites]
+            limit -= await self._others(tx, tenant, row, here, now)
         return Node(row["id"], max(limit, 0.0), row["sharing"], sites)
+
+    async def _others(self, tx: Transaction, tenant: str, row: Any, here: Sequence[Plug], now: datetime) -> float:
+        """What else draws at a site, as its meter's last message left it.
+
+        It is reckoned once for each message, with what the stations drew then: a station that reports before the meter
+        does would else look like a building that draws less, and the room for it would be given out twice.
+        """
+        total = metered(row["metered"], now, timedelta(seconds=self._settings.meter_s))
+        if total is None:
+            return float(row["base_w"])
+        if row["others_at"] == total.at:
+            return float(row["others_w"])
+        others = max(total.watts - sum(min(plug.power_w, plug.drawing_w) for plug in here), 0.0)
+        await tx.execute(_SQL["note_others"], tenant, row["id"], others, total.at)
+        return others
 
     async def _hold(
         self, tx: Transaction, tenant: str, tree: Mapping[str, frozenset[str]], sites: Mapping[str, Any]
@@ -196,25 +148,24 @@ class Balancer:
         row = await tx.fetchrow(_SQL["emergency"], tenant)
         emergency = None if row is None else Emergency(row["public_cap_w"], row["emergency_floor_w"])
         plugs = [self._plug(each, now) for each in await tx.fetch(_SQL["connectors"], tenant, list(tree))]
-        nodes = [self._node(sites[name], below, plugs, now) for name, below in tree.items()]
-        targets = targets_of(plugs, nodes, emergency)
+        nodes = [await self._node(tx, tenant, sites[name], below, plugs, now) for name, below in tree.items()]
+        targets = targets_of(plugs, nodes, emergency, now)
         charging = {plug.key: targets[plug.key] for plug in plugs if plug.session is not None}
         drawing = {plug.key: plug.drawing_w for plug in plugs if plug.session is not None}
         least = min((plug.least_w for plug in plugs), default=0.0)
         told = steps(nodes[0].limit_w, charging, drawing, least, caps_of(plugs, nodes))
         for plug in plugs:
             unheard = plug.pending and plug.connected and plug.told_at is not None and now - plug.told_at >= _AGAIN
-            if plug.session is None and (plug.watts != targets[plug.key] or unheard):
+            again = unheard or (plug.asks_anew and plug.connected)
+            if plug.session is None and (plug.watts != targets[plug.key] or again):
                 told[plug.key] = targets[plug.key]
-            elif (plug.watts is None or unheard) and targets[plug.key] <= plug.drawing_w:
-                told.setdefault(plug.key, targets[plug.key])
+            elif plug.watts is None or again:
+                told.setdefault(plug.key, min(targets[plug.key], plug.drawing_w))
         await self._note_loads(tx, tenant, nodes, plugs, now)
         count = 0
         for plug in plugs:
             watts = told.get(plug.key)
-            if watts is None or (plug.watts is not None and 0 < abs(plug.watts - watts) < _WORTH_W):
-                continue
-            if plug.pending and plug.told_at is not None and now - plug.told_at < _AGAIN and watts >= (plug.watts or 0):
+            if watts is None or (not plug.asks_anew and _is_idle(plug, watts, now)):
                 continue
             count += await self._tell(tx, tenant, plug, watts, now)
         return count
@@ -237,7 +188,7 @@ class Balancer:
         return Plug(
             (row["station"], row["connector"]), row["site"], row["most_w"], row["phases"], row["unit"], row["priority"],
             row["flooded"], row["connected"], parse(json.loads(row["session"])) if row["session"] else None,
-            row["power_w"] or 0.0, row["watts"], row["before_w"] or 0.0, not followed, row["asked_at"],
+            row["power_w"] or 0.0, row["watts"], row["before_w"] or 0.0, not followed, row["asked_at"], asked(row),
         )  # fmt: skip
 
     async def _tell(self, tx: Transaction, tenant: str, plug: Plug, watts: float, now: datetime) -> int:
@@ -256,6 +207,13 @@ class Balancer:
             return 0
         await tx.execute(_SQL["told"], tenant, station, connector, watts, plug.drawing_w, number, now)
         return 1
+
+
+def _is_idle(plug: Plug, watts: float, now: datetime) -> bool:
+    """Whether telling it so much would be noise: hardly a difference, or no less than what it has yet to follow."""
+    if plug.watts is not None and 0 < abs(plug.watts - watts) < _WORTH_W:
+        return True
+    return plug.pending and plug.told_at is not None and now - plug.told_at < _AGAIN and watts >= (plug.watts or 0)
 
 
 def _within(minute: int, start: float, end: float) -> bool:

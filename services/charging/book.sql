@@ -1,5 +1,5 @@
 -- name: stations
-select t.name as tenant, d.id, d.status as device_status, coalesce(d.entity_id, '') as entity_id, s.refused, s.connected,
+select t.name as tenant, d.id, d.status as device_status, coalesce(d.entity_id, '') as entity_id, s.refused, s.connected, s.site is not null as held,
     (select jsonb_object_agg(a.key, a.value -> 'value')::text from jsonb_each(e.doc) a
      where a.key in ('status', 'availableCapacity', 'connectors', 'powerConsumption', 'capacity', 'socketNumber')) as shown
 from unnest($1::text[], $2::text[]) asked (tenant, id)
@@ -33,6 +33,17 @@ select t.id, $2, $3, $4, $5, $6 from tenant t where t.name = $1
 on conflict (tenant_id, station, connector) do update set power_w = coalesce(excluded.power_w, charging_connector.power_w),
     meter_wh = coalesce(excluded.meter_wh, charging_connector.meter_wh), metered_at = excluded.metered_at
 where coalesce(charging_connector.metered_at, 'epoch') <= excluded.metered_at
+
+-- name: needs
+insert into charging_connector (tenant_id, station, connector, needs_at, need_wh, departs_at, vehicle_w)
+select t.id, $2, $3, $4, $5, $6, $7 from tenant t where t.name = $1
+on conflict (tenant_id, station, connector) do update set needs_at = excluded.needs_at, need_wh = excluded.need_wh,
+    need_from_wh = charging_connector.meter_wh, departs_at = excluded.departs_at, vehicle_w = excluded.vehicle_w
+where coalesce(charging_connector.needs_at, 'epoch') <= excluded.needs_at
+
+-- name: left
+update charging_connector c set needs_at = null, need_wh = null, need_from_wh = null, departs_at = null, vehicle_w = null
+from tenant t where t.name = $1 and c.tenant_id = t.id and c.station = $2 and c.connector = $3 and c.needs_at <= $4
 
 -- name: connectors
 select t.name as tenant, c.station, c.connector, c.status, c.error, c.info, c.power_w, c.status_at, c.most_w, c.phases,

@@ -18,6 +18,7 @@ from schemas.river import Stage
 from services.charging.balancer import limit_at, lineage, trees
 from services.charging.disaster import supply
 from services.charging.faults import explained
+from services.charging.plugs import Needs, asked
 from services.charging.posting import connector_of
 from services.charging.sessions import Session, parse
 from services.charging.stations import status_of, use_of, uses_of
@@ -159,6 +160,8 @@ async def save_site(tx: Transaction, site: Site, now: datetime) -> None:
             raise Invalid(
                 "a window is minutes of a day (from below 1440, until at most 1440) and watts", field="windows"
             )
+        if window["from"] == window["until"]:
+            raise Invalid("a window has a length: the whole day is from 0 until 1440", field="windows")
     if site.part_of is not None:
         parents = {row["id"]: row["part_of"] for row in await tx.fetch(_SQL["sites"])}
         if site.part_of not in parents:
@@ -186,6 +189,19 @@ async def save_station(tx: Transaction, station: str, rule: StationRule) -> None
 async def save_connector(tx: Transaction, station: str, connector: int, most_w: float, phases: int, unit: str) -> None:
     """What a connector can deliver, and in which unit its limits are written."""
     await tx.execute(_SQL["save_connector"], station, connector, most_w, phases, unit)
+
+
+async def cards(tx: Transaction, text: str, limit: int) -> list[dict[str, Any]]:
+    """The cards on the city's list whose number or label contains `text`, by number."""
+    return [
+        {
+            "card": row["token"],
+            "status": row["status"],
+            "label": row["label"],
+            "until": row["until"] and iso(row["until"]),
+        }
+        for row in await tx.fetch(_SQL["cards"], text, limit)
+    ]
 
 
 async def save_card(tx: Transaction, card: str, status: str, label: str, until: datetime | None) -> None:
@@ -269,6 +285,7 @@ def _station(row: Any, rows: Sequence[Any], running: Sequence[Session]) -> dict[
                 "status": connector.status,
                 "fault": words and {"ja": words.ja, "en": words.en}, "info": connector.info,
                 "powerW": connector.power_w, "limitW": each["watts"], "mostW": connector.most_w,
+                "asks": _asks(asked(each)),
             }
         )  # fmt: skip
     return {
@@ -281,6 +298,8 @@ def _station(row: Any, rows: Sequence[Any], running: Sequence[Session]) -> dict[
         "vendor": row["vendor"],
         "model": row["model"],
         "firmware": row["firmware"],
+        "firmwareStatus": _value(doc, "firmwareStatus"),
+        "diagnosticsStatus": _value(doc, "diagnosticsStatus"),
         "site": row["site"],
         "priority": row["priority"],
         "flooded": row["flooded"],
@@ -291,6 +310,13 @@ def _station(row: Any, rows: Sequence[Any], running: Sequence[Session]) -> dict[
         "connectors": shown,
         "sessions": [session_form(session) for session in running],
     }
+
+
+def _asks(needs: Needs | None) -> dict[str, Any] | None:
+    """What the vehicle there asks for: energy still wanted, and by when."""
+    if needs is None:
+        return None
+    return {"wh": needs.energy_wh, "departsAt": needs.departs_at and iso(needs.departs_at)}
 
 
 def _supplies(here: Sequence[Mapping[str, Any]], load_w: float) -> list[dict[str, Any]]:

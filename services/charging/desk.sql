@@ -16,7 +16,8 @@ left join entity e on e.tenant_id = s.tenant_id
 order by s.id
 
 -- name: connectors
-select c.station, c.connector, c.status, c.error, c.info, c.power_w, c.status_at, c.most_w, c.phases, c.unit, l.watts
+select c.station, c.connector, c.status, c.error, c.info, c.power_w, c.status_at, c.most_w, c.phases, c.unit, l.watts,
+    c.needs_at, c.need_wh, c.need_from_wh, c.meter_wh, c.departs_at, c.vehicle_w
 from charging_connector c
 left join charging_limit l on l.tenant_id = c.tenant_id and l.station = c.station and l.connector = c.connector
 order by c.station, c.connector
@@ -58,6 +59,11 @@ insert into charging_connector (tenant_id, station, connector, most_w, phases, u
 values (current_setting('cityos.tenant_id')::int, $1, $2, $3, $4, $5)
 on conflict (tenant_id, station, connector) do update set most_w = excluded.most_w, phases = excluded.phases,
     unit = excluded.unit
+
+-- name: cards
+select token, status, label, until from charging_token
+where $1 = '' or position(lower($1) in lower(token)) > 0 or position(lower($1) in lower(label)) > 0
+order by token limit $2
 
 -- name: save_card
 insert into charging_token (tenant_id, token, status, label, until)

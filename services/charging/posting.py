@@ -21,6 +21,7 @@ from schemas.charging import (
     Booked,
     Booted,
     ConnectionSaid,
+    NeedsSaid,
     Registration,
     SessionSaid,
     StationSaid,
@@ -36,7 +37,7 @@ SERVICE = "charging"
 """The name in links to persons: the reference is a card's fingerprint."""
 _MOST_TRANSACTION = 40
 _MOST_TEXT = 500
-_KINDS = ("booted", "connection", "status", "metered")
+_KINDS = ("booted", "connection", "status", "metered", "needs", "left")
 """Statements that are run for many rows at once."""
 Judge = Callable[[Transaction, str, str], Awaitable[TokenStatus]]
 """Whether a card may charge: tenant and card."""
@@ -80,6 +81,11 @@ class Posting:
         elif isinstance(said, StatusSaid):
             parameters = (said.connector, said.status, _text(said.error), _text(said.info), self._not_ahead(said.at))
             self._rows["status"].append((*who, *parameters))
+            if said.status == "Available":
+                self._rows["left"].append((*who, said.connector, self._not_ahead(said.at)))
+        elif isinstance(said, NeedsSaid):
+            self._rows["needs"].append((*who, said.connector, said.at, said.energy_wh, said.departs_at, said.most_w))
+            return Booked(registration=registration, held=row["held"])
         else:
             return await self._session(tenant, said, registration)
         return Booked(registration=registration)
@@ -146,6 +152,7 @@ class Posting:
         if not session.open and session.connector is not None:
             ended = (session.connector, 0.0, None, self._not_ahead(said.at))
             self._rows["metered"].append((tenant, said.station, *ended))
+            self._rows["left"].append((tenant, said.station, session.connector, self._not_ahead(session.last_at)))
         return Booked(session.transaction, verdict, registration)
 
     async def _find(self, tenant: str, said: SessionSaid, transaction: str | None) -> tuple[Session | None, str]:

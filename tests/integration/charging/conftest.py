@@ -17,6 +17,7 @@ from adapters.ev_charger.courier import StationCourier
 from adapters.ev_charger.door import Door
 from adapters.ev_charger.routes import ROUTES
 from adapters.ev_charger.settings import ChargersSettings
+from adapters.power_meter.routes import ROUTES as METERS
 from broker.consume import Consumption, Subscription
 from broker.ingest.doorkeeper import RegistryDoorkeeper
 from broker.ingest.intake import LogIntake
@@ -48,6 +49,7 @@ class Central:
     registry: DeviceRegistry
     doorkeeper: RegistryDoorkeeper
     log: PostgresLog
+    intake: LogIntake
     made: list[SimulatedStation] = field(default_factory=list)
 
     async def register(self, name: str, *, status: str = "approved", secret: str | None = SECRET) -> None:
@@ -118,7 +120,7 @@ async def running(database: CityDatabase, **settings: Any) -> AsyncIterator[Cent
     await registry.refresh()
     doorkeeper = RegistryDoorkeeper(registry, "fukui")
     given = ChargersSettings(enabled=True, port=0, **settings)
-    intake = LogIntake(log, Judge((*ROUTES, *ANSWERS), registry), lambda _t, _d: False, IntakeSettings())
+    intake = LogIntake(log, Judge((*ROUTES, *METERS, *ANSWERS), registry), lambda _t, _d: False, IntakeSettings())
     writer = ObservationWriter(EntityWriter(outlet), registry, utc_now)
     consumption = Consumption(log, system, Subscription(OBSERVATIONS, GROUP, wait=0.05), writer.handle)
     stop = asyncio.Event()
@@ -127,7 +129,7 @@ async def running(database: CityDatabase, **settings: Any) -> AsyncIterator[Cent
         await central.start()
         works = (intake.run(stop), StationCourier(central, system).run(stop), consumption.run(stop))
         keepers = [asyncio.create_task(work) for work in works]
-        parts = Central(database, central, registry, doorkeeper, log)
+        parts = Central(database, central, registry, doorkeeper, log, intake)
         try:
             yield parts
         finally:

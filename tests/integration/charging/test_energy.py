@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
 
+from adapters.mqtt.endpoint import Endpoint
+from adapters.mqtt.publisher import Publisher, PublisherSettings
+from adapters.mqtt.settings import EndpointSettings
 from api_gateway.app import create_app
+from broker.store.devices import Device, register
 from cityos.simulated_station import SimulatedStation
+from schemas.clock import iso, utc_now
 from services.charging.balancer import Balancer
 from services.charging.settings import ChargingSettings
-from tests.integration.charging.conftest import Central, until
+from tests.integration.charging.conftest import SECRET, Central, until
 from tests.integration.gateway.conftest import City, city
 
 __all__ = ["city"]
+_WORTH_W = 50
+"""Smaller differences are not told."""
 SCOPES = ("chargers:read", "chargers:write", "chargers:command", "chargers:disaster")
 
 
@@ -52,7 +63,7 @@ async def settled(balancer: Balancer, stations: list[SimulatedStation], limits: 
         await balancer.round()
         return [round(station.limit_w) for station in stations]
 
-    await until(look, lambda found: found == limits)
+    await until(look, lambda found: found == pytest.approx(limits, abs=_WORTH_W))
 
 
 async def test_a_limit_is_held_cars_come_and_go_and_a_disaster_changes_the_order(
@@ -89,6 +100,36 @@ async def test_a_limit_is_held_cars_come_and_go_and_a_disaster_changes_the_order
     assert {line["action"] for line in lines} >= {"charging.disaster.open", "charging.disaster.close", "charging.site"}
 
 
+async def test_a_vehicle_that_leaves_sooner_gets_more_and_hears_it_at_once(
+    central: Central, api: httpx.AsyncClient
+) -> None:
+    await central.allow("CARD-1")
+    stations = [await central.station(name, "2.0.1") for name in "AB"]
+    now = utc_now()
+    assert await stations[0].needs(8000, now + timedelta(hours=2)) == "Rejected", "no site: nobody steers it"
+    await stations[0].status("Available")
+    site = {"limitW": 6000, "sharing": "departure"}
+    assert (await api.put("/api/v1/chargers/sites/hall", json=site)).status_code == 204
+    for station in stations:
+        assert (await api.put(f"/api/v1/chargers/stations/{station.name}", json={"site": "hall"})).status_code == 204
+        await station.start("CARD-1")
+    balancer = Balancer(central.database.system, ChargingSettings(reaction_s=0.01))
+    await settled(balancer, stations, [3000, 3000])
+    told = [len(station.asked) for station in stations]
+    assert await stations[0].needs(8000, now + timedelta(hours=2)) == "Accepted"
+    assert await stations[1].needs(8000, now + timedelta(hours=4)) == "Accepted"
+    await settled(balancer, stations, [4000, 2000])
+    assert all(len(station.asked) > before for station, before in zip(stations, told, strict=True))
+    [first, _] = await _stations(api)
+    assert first["connectors"][0]["asks"]["wh"] == 8000
+    stations[0].charge(timedelta(hours=1), 4000)
+    await stations[0].meter(power_w=4000)
+    await settled(balancer, stations, [3000, 3000])  # half of it is there: 4 kWh in 2 h, 8 kWh in 4 h
+    await stations[0].stop()
+    [first, _] = await _stations(api)
+    assert first["connectors"][0]["asks"] is None, "who comes next has asked for nothing"
+
+
 async def _is_held_by_its_feeder(api: httpx.AsyncClient, balancer: Balancer, stations: list[SimulatedStation]) -> None:
     """The site becomes part of a feeder whose limit is lower; both have their chart."""
     hall = {"name": "公民館", "limitW": 9000}
@@ -103,6 +144,46 @@ async def _is_held_by_its_feeder(api: httpx.AsyncClient, balancer: Balancer, sta
         assert load[-1]["limitW"] == limit
     shown = {site["id"]: site for site in (await api.get("/api/v1/chargers/sites")).json()["sites"]}
     assert shown["feeder"]["stations"] == ["A", "B", "C"]
+
+
+async def test_the_building_draws_more_and_the_stations_draw_less(central: Central, api: httpx.AsyncClient) -> None:
+    """From a meter's MQTT message to the profiles of the stations beside it, by the parts that run in a city."""
+    meter = "urn:ngsi-ld:ACMeasurement:hall"
+    device = Device("fukui", "hall-meter", "power_meter", entity_id=meter, entity_type="ACMeasurement")
+    async with central.database.system.transaction() as tx:
+        await register(tx, "fukui", device, {}, SECRET)
+    await central.registry.refresh()
+    stations = await charging(central, "AB")
+    site = {"limitW": 12_000, "meter": meter, "baseW": 12_000}
+    assert (await api.put("/api/v1/chargers/sites/hall", json=site)).status_code == 204
+    for station in stations:
+        assert (await api.put(f"/api/v1/chargers/stations/{station.name}", json={"site": "hall"})).status_code == 204
+    stop, endpoint = asyncio.Event(), Endpoint(central.intake, central.doorkeeper, EndpointSettings(port=0))
+    await endpoint.start()
+    settings = ChargingSettings(balance_s=0.1, reaction_s=0.1)
+    balancing = asyncio.create_task(Balancer(central.database.system, settings).run(stop))
+    line = PublisherSettings(port=endpoint.port or 0, username="hall-meter", password=SecretStr(SECRET))
+
+    async def limits(wanted: float) -> None:
+        async def look() -> list[float]:
+            return [station.limit_w for station in stations]
+
+        await until(look, lambda found: found == pytest.approx([wanted, wanted], abs=_WORTH_W))
+
+    try:
+        await limits(0)  # the meter is not heard yet: what the building draws at the most is taken off
+        async with Publisher(line) as publisher:
+            for building, each in ((3.0, 4500), (6.0, 3000), (2.0, 5000)):
+                drawn = sum([station.charge(timedelta(seconds=1), 6000) for station in stations])
+                for station in stations:
+                    await station.meter(power_w=min(6000, station.limit_w))
+                told = {"t": iso(utc_now()), "power": building + drawn / 1000}
+                await publisher.publish("city/power/hall-meter/up", json.dumps(told).encode())
+                await limits(each)
+    finally:
+        stop.set()
+        await balancing
+        await endpoint.stop()
 
 
 async def test_staff_command_and_see_and_strangers_see_what_is_free(central: Central, api: httpx.AsyncClient) -> None:

@@ -30,6 +30,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "local-list-version": {},
     "clear-cache": {},
     "diagnostics": {"url": "ftp://files.example.jp/logs"},
+    "log": {"url": "ftp://files.example.jp/logs", "kind": "security", "since": UNTIL},
     "firmware": {"url": "https://files.example.jp/fw.bin", "at": UNTIL},
     "data-transfer": {"vendor": "jp.example", "message": "hello"},
 }
@@ -44,6 +45,20 @@ def test_every_command_is_tried() -> None:
 async def test_a_command_is_a_request_of_the_version(version: Version, name: str) -> None:
     asked = request_of(version, name, ARGUMENTS[name], 7)
     await validate_payload(Call("1", asked.action, dict(asked.payload)), version)
+
+
+@pytest.mark.parametrize(("version", "action"), [("1.6", "SignedUpdateFirmware"), ("2.0.1", "UpdateFirmware")])
+async def test_signed_firmware_brings_its_certificate(version: Version, action: str) -> None:
+    signed = {**ARGUMENTS["firmware"], "install": UNTIL, "certificate": "-----BEGIN…", "signature": "c2ln"}
+    asked = request_of(version, "firmware", signed, 7)
+    await validate_payload(Call("1", asked.action, dict(asked.payload)), version)
+    assert asked.action == action
+    assert asked.payload["firmware"].keys() >= {"signingCertificate", "signature", "installDateTime"}
+    with pytest.raises(Invalid) as wrong:
+        request_of(version, "firmware", {**ARGUMENTS["firmware"], "signature": "c2ln"}, 7)
+    assert wrong.value.field == "certificate"
+    with pytest.raises(Invalid):
+        request_of(version, "log", {"url": "ftp://files.example.jp/logs", "kind": "diary"}, 7)
 
 
 @pytest.mark.parametrize("version", get_args(Version))

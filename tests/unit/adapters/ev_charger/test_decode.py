@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -84,6 +85,17 @@ def test_what_has_no_value_leaves_that_it_was_said() -> None:
     [found] = said("SecurityEventNotification", {"type": "FirmwareUpdated", "timestamp": AT})
     assert isinstance(found, Observation)
     assert (found.property, found.value) == ("lastEvent", "SecurityEventNotification")
+
+
+@pytest.mark.parametrize(
+    ("action", "attribute"),
+    [("FirmwareStatusNotification", "firmwareStatus"), ("SignedFirmwareStatusNotification", "firmwareStatus"),
+     ("DiagnosticsStatusNotification", "diagnosticsStatus"), ("LogStatusNotification", "diagnosticsStatus")],
+)  # fmt: skip
+def test_how_far_an_update_or_a_log_came_is_kept(action: str, attribute: str) -> None:
+    [found] = said(action, {"status": "Uploading"})
+    assert isinstance(found, Observation)
+    assert (found.property, found.value) == (attribute, "Uploading")
 
 
 def test_the_message_in_the_document_is_understood() -> None:

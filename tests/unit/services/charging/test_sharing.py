@@ -88,7 +88,7 @@ def test_what_one_site_cannot_take_goes_to_its_neighbours_below_the_feeder() -> 
 def test_a_meter_counts_while_it_is_heard() -> None:
     now, fresh = datetime(2026, 11, 21, 3, tzinfo=UTC), timedelta(minutes=2)
     told = '{"type": "Property", "value": 4.5, "unitCode": "KWT", "observedAt": "2026-11-21T02:59:00Z"}'
-    assert metered(told, now, fresh) == 4500
+    assert metered(told, now, fresh) == (4500, datetime(2026, 11, 21, 2, 59, tzinfo=UTC))
     assert metered(told, now + timedelta(minutes=2), fresh) is None
     for none in (None, '{"value": 4.5}', '{"value": true, "observedAt": "2026-11-21T02:59:00Z"}'):
         assert metered(none, now, fresh) is None
