@@ -62,6 +62,10 @@ class Veil:
         """A name by which equal values are found without being read (a tag's code among those registered)."""
         return hmac.digest(self._derived("blind", tenant, use), clear.encode(), hashlib.sha256)
 
+    def secret(self, tenant: str, use: str) -> bytes:
+        """32 bytes that only this key's holder has, the same every time: a private key of one city for one `use`."""
+        return self._derived("secret", tenant, use)
+
     def _derive(self, kind: str, tenant: str, what: str) -> bytes:
         info = "\x00".join((kind, tenant, what)).encode()
         return HKDF(SHA256(), 32, salt=b"city-os veil", info=info).derive(self._key)

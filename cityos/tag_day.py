@@ -119,7 +119,8 @@ class TagDay:
         family = Asker(self._tenant, cast.family)
         async with self._app.transaction(self._tenant) as tx:
             search = await self._searches.report(tx, family, cast.elder, "灰色の上着、杖。駅の方へ行くことがあります")
-            await self._searches.open(tx, self._exceptions, officer, search, "家族からの届け出による捜索(見本)", 60)
+            reason = "家族からの届け出による捜索(見本)"
+            await self._searches.open(tx, self._gate, self._exceptions, officer, search, reason, 60)
         show("家族が届け出て、担当者が捜索を始めました / reported, a search is open")
         deadline = time.monotonic() + _PATIENCE_S
         while True:

@@ -19,6 +19,7 @@ from api_gateway.context import gateway_of
 from api_gateway.openapi import PROBLEMS
 from api_gateway.personal.accounts import names
 from api_gateway.personal.desk import PersonalDesk, desk_of
+from api_gateway.routes.tag_desk import TagId
 from api_gateway.session import signed_in
 from broker.errors import Forbidden
 from broker.ports import Transaction
@@ -28,7 +29,6 @@ from services.presence.searching import SearchDesk, searcher
 family = APIRouter(prefix="/account/tags", tags=["personal"], responses=PROBLEMS)
 staff = APIRouter(prefix="/api/v1/tag-searches", tags=["personal", "staff"], responses=PROBLEMS)
 
-_Tag = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$", description="the tag's id in this city, not its code")]
 _Search = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$", description="the search's id")]
 _Text = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")]
 
@@ -87,7 +87,7 @@ async def _note(acting: _Acting, request: Request, action: str, object_: str, de
 
 
 @family.post("/{tag}/search", status_code=201, summary="Report the wearer missing")
-async def report(request: Request, tag: _Tag, body: NewReport) -> Response:
+async def report(request: Request, tag: TagId, body: NewReport) -> Response:
     """From now on a named officer may open a search; 409 where one is open."""
     async with _relative(request) as acting:
         id = await acting.searches.report(acting.tx, acting.asker, tag, body.words)
@@ -96,7 +96,7 @@ async def report(request: Request, tag: _Tag, body: NewReport) -> Response:
 
 
 @family.get("/{tag}/search", summary="The search for the wearer, and who may look")
-async def search_of(request: Request, tag: _Tag) -> Response:
+async def search_of(request: Request, tag: TagId) -> Response:
     """`search` null where none is open. Each look itself stands in the record of disclosures."""
     async with _relative(request) as acting:
         found = await acting.searches.shown(acting.tx, acting.asker, tag)
@@ -105,7 +105,7 @@ async def search_of(request: Request, tag: _Tag) -> Response:
 
 
 @family.delete("/{tag}/search", status_code=204, summary="They are found: end the search")
-async def withdraw(request: Request, tag: _Tag) -> Response:
+async def withdraw(request: Request, tag: TagId) -> Response:
     """No officer sees anything any more, and what I wrote is deleted."""
     async with _relative(request) as acting:
         await acting.searches.withdraw(acting.tx, acting.personal.exceptions, acting.asker, tag)
@@ -123,10 +123,10 @@ async def searches(request: Request) -> Response:
 
 @staff.post("/{search}/opening", status_code=201, summary="Begin to look, with a reason and an end")
 async def opening(request: Request, search: _Search, body: Opening) -> Response:
-    """Under my own name; reviewed afterwards by somebody else. Needs searches:use."""
+    """Under my own name; reviewed afterwards by somebody else. The family is told. Needs searches:use."""
     async with _officer(request) as acting:
-        exceptions = acting.personal.exceptions
-        until = await acting.searches.open(acting.tx, exceptions, acting.asker, search, body.reason, body.minutes)
+        gate, exceptions = acting.personal.gate, acting.personal.exceptions
+        until = await acting.searches.open(acting.tx, gate, exceptions, acting.asker, search, body.reason, body.minutes)
         await _note(acting, request, "search.open", search, body.reason)
     return answer({"until": until}, 201)
 

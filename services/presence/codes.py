@@ -22,12 +22,13 @@ _FIXED = re.compile(
     r"ibeacon:[0-9a-f]{32}:\d{1,5}:\d{1,5}|eddystone-uid:[0-9a-f]{20}:[0-9a-f]{12}|altbeacon:[0-9a-f]{40}|mac:[0-9a-f]{12}"
 )
 _ROTATING = re.compile(r"eddystone-eid-key:([0-9a-f]{32}):(\d{1,2}):(\d{1,10})")
-_SHORTEST, _LONGEST = 7, 15
+SHORTEST, LONGEST = 7, 15
 """Exponents K taken: below 7 a tag would have more than 700 names a day."""
 _COUNTER = 1 << 32
 _EXPECTED = (
-    "the code is ibeacon:UUID:major:minor, eddystone-uid:NAMESPACE:INSTANCE, altbeacon:…, mac:… or"
-    " eddystone-eid-key:KEY:K:COUNTER (the tag's counter of seconds now)"
+    "the code is ibeacon:UUID:major:minor, eddystone-uid:NAMESPACE:INSTANCE, altbeacon:…, mac:…,"
+    " eddystone-eid-key:KEY:K:COUNTER (the tag's counter of seconds now) or, after a key exchange with it,"
+    " eddystone-eid-exchange:TAGKEY:K:COUNTER:EID"
 )
 
 
@@ -65,8 +66,8 @@ def read_code(text: str, now: datetime) -> Code:
     if found is None:
         raise Invalid(_EXPECTED, field="code")
     key, exponent, counter = found[1], int(found[2]), int(found[3])
-    if not _SHORTEST <= exponent <= _LONGEST or counter >= _COUNTER:
-        detail = f"the exponent K is {_SHORTEST} to {_LONGEST}, the counter below 2^32"
+    if not SHORTEST <= exponent <= LONGEST or counter >= _COUNTER:
+        detail = f"the exponent K is {SHORTEST} to {LONGEST}, the counter below 2^32"
         raise Invalid(detail, field="code")
     zero = int(now.timestamp()) - counter
     rotation = Rotation(bytes.fromhex(key), exponent, zero)

@@ -18,7 +18,8 @@ from broker.sql import load
 from broker.veil import Veil
 from schemas.clock import JST, Clock, iso
 from services.presence import store
-from services.presence.codes import read_code
+from services.presence.codes import LONGEST, SHORTEST, read_code
+from services.presence.exchange import agreed, public_key
 from services.presence.places import Fences, read_polygon
 from services.presence.rules import Rule
 from services.presence.settings import TagsSettings
@@ -29,6 +30,8 @@ from services.presence.track import Cell, State, Watch, fold, standing
 SERVICE = "presence"
 """The name in links of persons: the reference is the tag's row, never its code."""
 MISSING = "missing-person"
+_RESOLVER = "eid-resolver"
+"""The use of the secret with which the city agrees on keys with tags."""
 _SQL = load("services.presence", "family")
 _MOST_PLACES, _MOST_RULES = 20, 50
 _DAY = timedelta(days=1)
@@ -64,7 +67,7 @@ class FamilyDesk:
         registered already.
         """
         now = self._clock()
-        known = read_code(code, now)
+        known = read_code(agreed(code, self._veil.secret(asker.tenant, _RESOLVER)), now)
         if not 1 <= len(name) <= 60 or "\x00" in name:
             raise Invalid("the name has 1 to 60 characters", field="name")
         await demand_right_to_act(tx, asker.tenant, asker.id, person, now)
@@ -79,6 +82,11 @@ class FamilyDesk:
                 await tx.execute(_SQL["named_until"], id, now + store.NAMED_AHEAD)
         await link(tx, asker.tenant, person, SERVICE, id, asker.id, now)
         return id
+
+    def resolver(self, tenant: str) -> dict[str, Any]:
+        """What a tag that exchanges keys is given (Eddystone-EID): the city's public key, and the exponents taken."""
+        key = public_key(self._veil.secret(tenant, _RESOLVER))
+        return {"publicKey": key.hex(), "leastExponent": SHORTEST, "mostExponent": LONGEST}
 
     async def tags_of(self, tx: Transaction, asker: Asker, person: str) -> list[dict[str, Any]]:
         """The tags that a person in the asker's care wears. Raises `NotFound`."""

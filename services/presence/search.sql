@@ -8,6 +8,9 @@ select s.id, s.tag_id, s.reported_at, s.opened_at, s.until,
         where o.tenant_id = s.tenant_id and o.search_id = s.id and o.officer = $1) as mine
 from tag_search s where s.closed_at is null order by s.reported_at, s.id limit 500
 
+-- name: number
+select current_setting('cityos.tenant_id')::int
+
 -- name: lock
 select id, tag_id, reported_by, reported_at, sealed from tag_search where id = $1 and closed_at is null for update
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import date, datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from access.personal import MUNICIPALITY
@@ -20,7 +21,7 @@ from broker.veil import Veil
 from schemas.clock import Clock
 from services.presence.desk import MISSING, Asker, FamilyDesk
 from services.presence.store import as_family
-from services.presence.telling import CATEGORY
+from services.presence.telling import CATEGORY, Worn, search_notice, tell_family
 
 _SQL = load("services.presence", "search")
 _SEALED = "tag-search"
@@ -79,9 +80,17 @@ class SearchDesk:
         return [Report(row["id"], row["reported_at"], row["opened_at"], row["mine"]) for row in rows]
 
     async def open(
-        self, tx: Transaction, exceptions: Exceptions, officer: Asker, search: str, reason: str, minutes: int
+        self,
+        tx: Transaction,
+        gate: Gate,
+        exceptions: Exceptions,
+        officer: Asker,
+        search: str,
+        reason: str,
+        minutes: int,
     ) -> datetime:
-        """From now on this officer may look, until the time that is returned. Raises `NotFound`, `Invalid`."""
+        """From now on this officer may look, until the time that is returned; the family is told. Raises `NotFound`,
+        `Invalid`."""
         now = self._clock()
         async with as_family(tx):
             row = await self._lock(tx, search)
@@ -91,6 +100,9 @@ class SearchDesk:
         async with as_family(tx):
             await tx.execute(_SQL["open"], search, officer.id, now, made.until, made.id)
             await tx.execute(_SQL["opened"], search, now, made.until)
+            worn = Worn(officer.tenant, await tx.fetchval(_SQL["number"]), row["tag_id"], person)
+        notice = partial(search_notice, row["tag_id"], search, officer.id, made.until, now)
+        await tell_family(tx, gate, worn, notice, now)
         return made.until
 
     async def look(self, tx: Transaction, gate: Gate, officer: Asker, search: str) -> dict[str, Any]:

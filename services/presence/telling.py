@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import NamedTuple
 
 from access.consent import Disclosure
 from broker.consent.gate import Gate
@@ -17,7 +19,7 @@ from services.presence.rules import wanted
 from services.presence.store import SQL, Noted, Watched
 from services.presence.track import Happening
 
-KIND = "tags.event"
+KIND, SEARCHED = "tags.event", "tags.search"
 CATEGORY, PURPOSE = "location", "family-watch"
 MATTER, PAGE = "tags", "tags.html"
 """As what guardians ask to be told of it (`broker.delivery.personal`), and the page that shows the rest."""
@@ -31,6 +33,15 @@ _SAID = {
     "spoofed": "離れた二か所で同時に検知されました(タグの写しかもしれません)",
     "battery-low": "電池が残り少なくなっています",
 }
+
+
+class Worn(NamedTuple):
+    """A tag and who wears it, in which city (its name and number)."""
+
+    tenant: str
+    number: int
+    tag: str
+    person: str
 
 
 class Teller:
@@ -57,24 +68,46 @@ class Teller:
                     await self._tell(tx, tenant, number, tag, one)
 
     async def _tell(self, tx: Transaction, tenant: str, number: int, tag: Watched, one: Happening) -> None:
-        now = self._clock()
-        told: list[tuple[str, Notice]] = []
-        words = (number, tag.wearer.person, now, CATEGORY, PURPOSE)
-        family = [row["relative"] for row in await tx.fetch(SQL["family"], *words)]
-        for guardian in await listening(tx, tenant, MATTER, family, "guardian"):
-            asked = Disclosure(
-                tenant=tenant,
-                person=tag.wearer.person,
-                recipient=guardian,
-                category=CATEGORY,
-                purpose=PURPOSE,
-                at=now,
-                reference=tag.id,
-            )
-            if (await self._gate.tell(tx, asked)).allowed:
-                told.append((guardian, _notice(tag, one, guardian)))
-        await tell_persons(tx, tenant, MATTER, told, at=now)
-        await enqueue(tx, tenant, [notice for _, notice in told], at=now)
+        worn = Worn(tenant, number, tag.id, tag.wearer.person)
+        await tell_family(tx, self._gate, worn, partial(_notice, tag, one), self._clock())
+
+
+async def tell_family(tx: Transaction, gate: Gate, worn: Worn, write: Callable[[str], Notice], now: datetime) -> None:
+    """Queue the notice that `write` makes for each of the wearer's family who asked to be told and whom the gate lets
+    know; each telling is booked."""
+    told: list[tuple[str, Notice]] = []
+    words = (worn.number, worn.person, now, CATEGORY, PURPOSE)
+    family = [row["relative"] for row in await tx.fetch(SQL["family"], *words)]
+    for guardian in await listening(tx, worn.tenant, MATTER, family, "guardian"):
+        asked = Disclosure(
+            tenant=worn.tenant,
+            person=worn.person,
+            recipient=guardian,
+            category=CATEGORY,
+            purpose=PURPOSE,
+            at=now,
+            reference=worn.tag,
+        )
+        if (await gate.tell(tx, asked)).allowed:
+            told.append((guardian, write(guardian)))
+    await tell_persons(tx, worn.tenant, MATTER, told, at=now)
+    await enqueue(tx, worn.tenant, [notice for _, notice in told], at=now)
+
+
+def search_notice(tag: str, search: str, officer: str, until: datetime, at: datetime, guardian: str) -> Notice:
+    """That an officer may look from now on, until when; who it is stands on the page."""
+    return Notice(
+        id=f"{SEARCHED}:{search}:{officer}:{int(at.timestamp())}:{guardian}",
+        kind=SEARCHED,
+        mode=Mode.ACTUAL,
+        subject="見守りタグの捜索が始まりました",
+        text=f"届け出を受けた職員が、{until.astimezone(JST):%m月%d日 %H:%M}まで位置を見られるようになりました。"
+        "だれが何のために見るかは見守りのページでご確認ください。",
+        body={"kind": "search-opened", "tag": tag, "search": search, "until": until.isoformat(), "at": at.isoformat()},
+        about={"tag": tag, "guardian": guardian},
+        private=True,
+        page=f"{PAGE}?tag={tag}",
+    )
 
 
 def _notice(tag: Watched, one: Happening, guardian: str) -> Notice:

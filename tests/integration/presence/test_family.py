@@ -47,6 +47,8 @@ async def test_a_family_registers_watches_and_ends_a_tag(city: City, town: Town)
         wearer = await me.sign_up("elder@example.jp")
         await me.log_in("elder@example.jp")
         assert (await me.get("/account/tags")).json() == {"tags": []}
+        given = (await me.get("/account/tags/resolver")).json()
+        assert (len(given["publicKey"]), given["leastExponent"]) == (64, 7)
         refused = await me.post("/account/tags", {"person": wearer, "code": "ibeacon:x", "name": "祖父"})
         assert (refused.status_code, refused.json()["field"]) == (400, "code")
         made = await me.post("/account/tags", {"person": wearer, "code": CODE, "name": "祖父"})
@@ -124,6 +126,34 @@ async def test_a_grown_wearer_lets_a_relative_see_and_be_told_until_they_take_it
             town.now = NOW + timedelta(minutes=minute)
             await town.tell([town.heard(pole, town.now, minor=8)])
         assert await told(town) == ["daughter@example.jp"]
+
+
+async def test_erasing_a_person_leaves_nothing_of_their_tags(town: Town) -> None:
+    """`TagsHolding.erase` alone: every table that names the tag, whatever is added to them later."""
+    await town.tell([town.heard("home-1", NOW - timedelta(minutes=2)), town.heard("gate-1", NOW)])
+    holding, now = TagsHolding(town.desk), town.clock()
+    columns = "select table_name as name from information_schema.columns where column_name = 'tag_id'"
+    async with town.database.system.transaction() as tx:
+        tables = sorted(row["name"] for row in await tx.fetch(f"{columns} and table_schema = 'public'"))
+    assert {"tag_cell", "tag_event", "tag_place", "tag_presence", "tag_search"} <= set(tables)
+
+    async def kept() -> dict[str, int]:
+        async with town.database.system.transaction() as tx:
+            found = {"tag": await tx.fetchval("select count(*) from tag where id = $1", town.tag)}
+            for name in tables:
+                found[name] = await tx.fetchval(f"select count(*) from {name} where tag_id = $1", town.tag)
+        return {name: count for name, count in found.items() if count}
+
+    assert {"tag", "tag_alias", "tag_cell", "tag_place", "tag_presence"} <= (await kept()).keys()
+    async with town.database.app.transaction("fukui") as tx:
+        assert (await holding.erase(tx, "fukui", "fukui.mother", now)).erased == 0, "she wears none"
+    assert await kept()
+    async with town.database.app.transaction("fukui") as tx:
+        assert (await holding.erase(tx, "fukui", "fukui.child", now)).erased == 1
+        assert await holding.export(tx, "fukui", "fukui.child") == []
+    assert await kept() == {}
+    async with town.database.app.transaction("fukui") as tx:
+        assert (await holding.erase(tx, "fukui", "fukui.child", now)).erased == 0
 
 
 async def told(town: Town) -> list[str]:

@@ -14,7 +14,7 @@ from services.presence.keeping import Keeper
 from tests.integration.door.conftest import Browser
 from tests.integration.gateway.conftest import City
 from tests.integration.presence.conftest import NOW, UUID, Town
-from tests.integration.presence.test_family import city
+from tests.integration.presence.test_family import city, told
 from tests.integration.presence.test_presence import keeper_of
 
 __all__ = ["city"]
@@ -68,6 +68,7 @@ async def test_two_officers_look_each_under_their_own_name_until_it_ends(
     family, path = elder
     async with officer(city, "search-officer") as first, officer(city, "search-officer") as second:
         assert (await first.get()).json() == {"searches": []}
+        assert (await family.post("/account/ways/mail", {"matters": ["tags"]})).status_code == 201
         reported = await family.post(f"{path}/search", {"words": "青い上着、杖をついている"})
         assert reported.status_code == 201, reported.text
         assert (await family.post(f"{path}/search", {})).status_code == 409
@@ -79,7 +80,9 @@ async def test_two_officers_look_each_under_their_own_name_until_it_ends(
 
         refused = await first.post(f"/{id}/opening", {"reason": "捜索", "minutes": 60})
         assert (refused.status_code, refused.json()["field"]) == (400, "reason")
+        assert await told(town) == [], "reported, and nobody may look yet"
         assert (await first.post(f"/{id}/opening", OPENING)).status_code == 201
+        assert await told(town) == ["elder@example.jp"]
         seen = (await first.get(f"/{id}")).json()
         assert (seen["name"], seen["words"], seen["status"]) == ("祖父", "青い上着、杖をついている", "unseen")
         assert seen["location"]["coordinates"] == [134.8425, 34.76]
@@ -89,6 +92,7 @@ async def test_two_officers_look_each_under_their_own_name_until_it_ends(
         assert (await second.post(f"/{id}/closing")).status_code == 404
         assert (await second.post(f"/{id}/opening", {**OPENING, "minutes": 180})).status_code == 201
 
+        assert await told(town) == ["elder@example.jp"] * 2, "each officer's opening is told"
         shown = (await family.get(f"{path}/search")).json()
         assert {one["officer"] for one in shown["search"]["officers"]} == {first.id, second.id}
         assert shown["names"][first.id]
