@@ -17,12 +17,24 @@ from broker.store.maintenance import Sweep
 _SQL = load("api_gateway.oauth", "upkeep")
 _GRACE = timedelta(days=1)
 """Beyond the time of expiry: clocks differ, and an operator may want to see what was there yesterday."""
+_KEYS = {
+    "account_link": "token_hash",
+    "assertion_seen": "ctid",
+    "authorization_code": "code_hash",
+    "external_login": "state_hash",
+    "login_session": "token_hash",
+    "refresh_token": "token_hash",
+    "revoked_grant": "grant_id",
+}
+"""The tables whose rows expire, and by what a row is named."""
 
 
-async def _delete(what: str, now: datetime, tx: Transaction, limit: int) -> int:
-    done = await tx.execute(_SQL[what], now, limit, _GRACE)
+async def _delete(statement: str, now: datetime, tx: Transaction, limit: int) -> int:
+    done = await tx.execute(statement, now, limit, _GRACE)
     return int(done.rpartition(" ")[2])
 
 
-EXPIRED: dict[str, Sweep] = {what: partial(_delete, what) for what in sorted(_SQL)}
+EXPIRED: dict[str, Sweep] = {
+    table: partial(_delete, _SQL["expired"].format(table=table, key=key)) for table, key in _KEYS.items()
+}
 """Of each kind, what deletes up to so many that are past their time and says how many. For the store's keeper."""
