@@ -242,6 +242,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     following = follow_revocations(services.database, tenant, app.state.verifier, services.clock)
     keepers = [asyncio.create_task(services.keys.keep_fresh()), asyncio.create_task(following)]
     keepers.append(asyncio.create_task(app.state.meter.keep(services.database, tenant)))
+    keepers.append(asyncio.create_task(app.state.meter.rates.keep(services.database)))
     keepers.append(asyncio.create_task(app.state.policies.follow()))
     keepers.append(asyncio.create_task(app.state.sources.follow()))
     keepers.append(asyncio.create_task(keep_tallies(app.state.source_client, services.database)))

@@ -69,7 +69,7 @@ class GatewaySettings(BaseModel):
     policy_file: Path | None = Field(
         default=None, description="a policy as YAML in place of the default one (`cityos policy show` prints that)"
     )
-    app_rate: float = Field(default=50.0, gt=0, description="requests a second that one app may keep up, per process")
+    app_rate: float = Field(default=50.0, gt=0, description="requests a second that one app may keep up")
     app_burst: int = Field(default=500, ge=1, description="requests that one app may send at once after a silence")
     confirm_mail: bool = Field(
         default=False,

@@ -1,7 +1,7 @@
 """Who asks how much: limits by app and city, and the counts of usage by app, operation, data set and day.
 
-Rates are each process's own: with several gateway processes an app gets as many times its rate. A month's quota is
-counted in the database, which every process asks anew every five seconds. Counts are kept in memory for seconds and
+Rates hold over all gateway processes (`rates`). A month's quota is counted in the database, which every process asks
+anew every five seconds. Counts are kept in memory for seconds and
 then added to the database; a process that is killed loses those seconds, and never counts twice.
 """
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import time
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
@@ -23,8 +22,8 @@ from access.delegation import view_of
 from access.policy import Subject
 from api_gateway.errors import TooMany
 from api_gateway.usage.quotas import CITY, Book, Quota, Rate, month_of, seconds_left
+from api_gateway.usage.rates import SharedRates
 from broker.errors import CityError, UnknownTenant
-from broker.ingest.limiter import RateLimiter
 from broker.ports import Database, Transaction
 from broker.sql import load
 from schemas.clock import Clock
@@ -37,6 +36,7 @@ _REFUSED = frozenset({401, 403, 429})
 _BROKEN = 500
 _MONTH = 30 * 24 * 3600
 _FORGET = timedelta(minutes=10)
+_FORGET_RATES = timedelta(days=1)
 _log = logging.getLogger(__name__)
 
 
@@ -61,7 +61,7 @@ class Meter:
     def __init__(self, clock: Clock, rate: float, burst: int) -> None:
         self._clock = clock
         self._default = Rate(rate, burst)
-        self._limiters: dict[Rate, RateLimiter] = {}
+        self._rates = SharedRates()
         self._books: dict[str, Book] = {}
         self._calls: Counter[_Line] = Counter()
         self._refused: Counter[_Line] = Counter()
@@ -77,7 +77,7 @@ class Meter:
         book = self._book(city)
         for name in (CITY, subject.client) if subject.client else (CITY,):
             quota = book.quota(name, self._default if name else None)
-            if quota.rate and not self._limiter(quota.rate).allow((city, name), time.monotonic()):
+            if quota.rate and not self._rates.allow(city, name, quota.rate):
                 who = "this app" if name else "this city's apps and visitors together"
                 raise TooMany(f"{who} asked more than {quota.rate.burst} times in a moment; slow down", seconds=1)
             if quota.per_month is not None and not book.left(name, quota.per_month):
@@ -94,7 +94,7 @@ class Meter:
         book = self._book(city)
         quota = book.quota(subject.client, self._default)
         rate = quota.rate or self._default
-        left = self._limiter(rate).left((city, subject.client), time.monotonic())
+        left = self._rates.left(city, subject.client, rate)
         policy, limit = f'"app";q={rate.burst};w={rate.window}', f'"app";r={left};t=1'
         if quota.per_month is not None:
             rest = book.left(subject.client, quota.per_month)
@@ -136,11 +136,10 @@ class Meter:
             book = self._books[city] = book.next(month)
         return book
 
-    def _limiter(self, rate: Rate) -> RateLimiter:
-        limiter = self._limiters.get(rate)
-        if limiter is None:
-            limiter = self._limiters[rate] = RateLimiter(rate.per_second, rate.burst)
-        return limiter
+    @property
+    def rates(self) -> SharedRates:
+        """The rates, to be kept in step with the other processes'."""
+        return self._rates
 
     async def keep(self, database: Database, city: str) -> None:
         """Add the counts to the database every five seconds until cancelled, and once more then. `city` is the one
@@ -167,6 +166,7 @@ class Meter:
             async with database.transaction(city) as tx:
                 await tx.execute(_SQL["up"], now, now.astimezone(UTC).minute)
                 await tx.execute(_SQL["forget_attempts"], now - _FORGET)
+                await self._rates.forget(tx, now - _FORGET_RATES)
         except CityError as error:
             _log.warning("this minute is not noted as one of service: %s", error)
 

@@ -30,6 +30,10 @@ class RateLimiter:
         tokens, at = self._buckets.get(key, (self._burst, now))
         return int(min(self._burst, tokens + (now - at) * self._rate))
 
+    def put(self, key: object, tokens: float, now: float) -> None:
+        """Say what `key` has left at `now`, where others use of it too; negative is owed."""
+        self._buckets[key] = (tokens, now)
+
     def _sweep(self, now: float) -> None:
         """Forget full buckets, which are as good as none: memory stays bounded by the devices that speak."""
         full_after = self._burst / self._rate

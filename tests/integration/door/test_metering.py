@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+from typing import Any
 
 import msgspec
 from fastapi import FastAPI
@@ -11,6 +12,9 @@ from prometheus_client import CollectorRegistry
 
 from access.policy import Subject
 from api_gateway.app import create_app
+from api_gateway.usage.quotas import Rate
+from api_gateway.usage.rates import SharedRates
+from broker.errors import Unavailable
 from tests.integration.door.conftest import Browser
 from tests.integration.gateway.conftest import City
 
@@ -36,6 +40,49 @@ async def test_an_app_that_asks_too_much_waits_and_the_others_do_not(city: City)
         assert answers[3].headers["retry-after"] == "1"
         assert (await api.get("/ngsi-ld/v1/entities?type=Alert", headers=modest)).status_code == 200
         assert (await api.get("/ngsi-ld/v1/entities?type=Alert")).status_code == 200
+
+
+async def test_two_processes_hold_one_rate(city: City) -> None:
+    rate, app = Rate(0.01, 100), "fukui.x"
+    one, other = SharedRates(), SharedRates()
+    database = city.database.app
+
+    def taken(process: SharedRates, most: int = 1000) -> int:
+        return sum(process.allow("fukui", app, rate) for _ in range(most))
+
+    assert taken(one, 60) == 60
+    await one.settle(database)
+    assert taken(other, 30) == 30, "it does not know of the other's yet"
+    await other.settle(database)
+    assert other.left("fukui", app, rate) == 10
+    await one.settle(database)
+    assert one.left("fukui", app, rate) == 10, "also one that nobody asked since"
+    assert (taken(one), taken(other)) == (10, 10), "within a second both may let in what is left"
+    await one.settle(database)
+    await other.settle(database)
+    assert (taken(one), taken(other)) == (0, 0)
+    await other.settle(database)
+    async with database.transaction("fukui") as tx:
+        assert -11 < await tx.fetchval("select left_over from rate_left where client = $1", app) <= -9
+    assert SharedRates().left("neighbour", app, rate) == 100
+
+
+class Away:
+    """A database that is not to be had."""
+
+    def transaction(self, tenant: str | None = None) -> Any:
+        raise Unavailable(f"no connection for {tenant}")
+
+
+async def test_what_was_let_in_while_the_database_was_away_is_settled_later(city: City) -> None:
+    rate, rates = Rate(0.01, 10), SharedRates()
+    assert sum(rates.allow("fukui", "fukui.x", rate) for _ in range(20)) == 10
+    away: Any = Away()
+    await rates.settle(away)
+    assert not rates.allow("fukui", "fukui.x", rate)
+    await rates.settle(city.database.app)
+    async with city.database.app.transaction("fukui") as tx:
+        assert await tx.fetchval("select round(left_over) from rate_left") == 0
 
 
 async def test_usage_is_counted_once_per_call(city: City, browser: Browser) -> None:
