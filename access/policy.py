@@ -7,6 +7,7 @@ and whatever a rule marks as concealed, of which a stranger is not even told tha
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -14,6 +15,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from access.delegation import view_of
+from access.places import Place, Shapes, place_in, shapes_of_areas
 
 
 class Action(StrEnum):
@@ -38,16 +40,33 @@ class Subject(NamedTuple):
     client: str = ""
 
 
+READINGS = "service:readings"
+"""What registered devices publish. The registry lets each publish as itself; a policy may forbid it (`may_publish`)."""
+
 ANYONE = Subject()
 """The caller without a token."""
 
 
+class Device(NamedTuple):
+    """A device as rules name it."""
+
+    id: str
+    family: str = ""
+
+
 class Resource(NamedTuple):
-    """What is asked for: an entity type of a tenant, or one attribute of it, or a service (``service:devices``)."""
+    """What is asked for: an entity type of a tenant, or one attribute of it, or a service (``service:devices``).
+
+    `place` is where the entity lies. Without one the question is about all of the type, wherever it lies: a rule that
+    allows something in an area does not answer that, and one that refuses something in an area does. `device` is the
+    device that a command is for, or that a reading comes from; without one it is about all of them, in the same way.
+    """
 
     tenant: str
     type: str
     attribute: str | None = None
+    place: Place | None = None
+    device: Device | None = None
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +86,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     scopes: frozenset[str] = frozenset()
     roles: frozenset[str] = frozenset()
     conceal: bool = False
+    areas: frozenset[str] = frozenset()
+    devices: frozenset[str] = frozenset()
 
     def matches(self, subject: Subject, action: Action, resource: Resource) -> bool:
         """Whether this rule decides the question."""
@@ -75,14 +96,60 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
             and (resource.type in self.types or ("*" in self.types and not resource.type.startswith("service:")))
             and (not self.attributes or resource.attribute in self.attributes)
             and (not (self.scopes or self.roles) or bool(self.scopes & subject.scopes or self.roles & subject.roles))
+            and (not self.areas or self._there(resource.place))
+            and (not self.devices or self._about(resource.device))
+        )
+
+    def _there(self, place: Place | None) -> bool:
+        if place is None:
+            return not self.allow
+        return not self.areas.isdisjoint(place.inside if self.allow else place.touched)
+
+    def _about(self, device: Device | None) -> bool:
+        if device is None:
+            return not self.allow
+        return any(
+            name in (device.id, f"family:{device.family}") or (name[-1] == "*" and device.id.startswith(name[:-1]))
+            for name in self.devices
         )
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """A versioned list of rules."""
+    """A versioned list of rules. `areas` are the places that they name: polygons in GeoJSON."""
 
     version: str
     rules: tuple[Rule, ...]
+    areas: dict[str, dict[str, Any]] = {}
+
+    @cached_property
+    def somewhere(self) -> Place:
+        """The place of which something is allowed as soon as it is allowed anywhere."""
+        return Place(frozenset(self.areas), frozenset())
+
+    @cached_property
+    def _shapes(self) -> Shapes:
+        return shapes_of_areas(self.areas)
+
+    @cached_property
+    def _placed(self) -> dict[Action, frozenset[str]]:
+        return {
+            action: frozenset().union(*(rule.types for rule in self.rules if rule.areas and action in rule.actions))
+            for action in Action
+        }
+
+    def asks_where(self, action: Action, types: Iterable[str]) -> bool:
+        """Whether it makes a difference to this action where entities of these types lie."""
+        placed = self._placed[action]
+        return "*" in placed or not placed.isdisjoint(types)
+
+    def place_of(self, location: Any) -> Place | None:
+        """Where an entity with this ``location`` lies; None for what is no location: that could be anywhere."""
+        return place_in(self._shapes, location)
+
+    @cached_property
+    def entity_types(self) -> frozenset[str]:
+        """The entity types that rules name."""
+        return frozenset(name for rule in self.rules for name in rule.types if _of_entities(name))
 
     def about(self, action: Action, type_: str) -> tuple[Rule, ...]:
         """The rules that speak of this action on this type, in order: all that can decide about it."""
@@ -120,6 +187,10 @@ class Readable(NamedTuple):
     never: frozenset[str]
 
 
+def _of_entities(name: str) -> bool:
+    return name != "*" and not name.startswith("service:")
+
+
 def decide(policy: Policy, subject: Subject, action: Action, resource: Resource) -> Decision:
     """Whether `subject` may. Pure: the same question to the same policy always has the same answer.
 
@@ -136,10 +207,26 @@ def decide(policy: Policy, subject: Subject, action: Action, resource: Resource)
     for rule in policy.about(action, resource.type):
         if rule.matches(subject, action, resource):
             return Decision(rule.allow, rule.name, rule.explanation, rule.conceal)
-    return Decision(False, "default", _what_would_help(policy, action, resource))
+    return Decision(False, "default", _what_would_help(policy, subject, action, resource))
 
 
-def _what_would_help(policy: Policy, action: Action, resource: Resource) -> str:
+def may_publish(policy: Policy, tenant: str, device: Device) -> Decision:
+    """Whether a registered device may publish. The registry says so already: the policy is asked whether it forbids it,
+    and where it says nothing the answer is yes."""
+    subject, asked = Subject("device", device.id, tenant), Resource(tenant, READINGS, device=device)
+    decision = decide(policy, subject, Action.WRITE, asked)
+    return decision._replace(allowed=True) if decision.rule == "default" else decision
+
+
+def _what_would_help(policy: Policy, subject: Subject, action: Action, resource: Resource) -> str:
+    elsewhere = resource._replace(place=policy.somewhere)
+    if areas := sorted(
+        area
+        for rule in policy.about(action, resource.type)
+        if rule.allow and rule.areas and rule.matches(subject, action, elsewhere)
+        for area in rule.areas
+    ):
+        return f"this caller may {action} {resource.type} only where it lies in {' or '.join(areas)}"
     scopes = sorted(
         scope
         for rule in policy.about(action, resource.type)
@@ -152,11 +239,14 @@ def _what_would_help(policy: Policy, action: Action, resource: Resource) -> str:
     return f"to {action} {resource.type} a token needs the scope {' or '.join(scopes)}"
 
 
-def readable(policy: Policy, subject: Subject, tenant: str) -> Readable:
-    """The entity types that `subject` may read in `tenant`, for filtering a query before it runs."""
-    named = {name for rule in policy.rules for name in rule.types if name != "*" and ":" not in name}
-    allowed = {name for name in named if decide(policy, subject, Action.READ, Resource(tenant, name)).allowed}
-    if decide(policy, subject, Action.READ, Resource(tenant, "*")).allowed:
+def readable(policy: Policy, subject: Subject, tenant: str, place: Place | None = None) -> Readable:
+    """The entity types that `subject` may read in `tenant`, for filtering a query before it runs: wherever they lie, or
+    at `place`."""
+    named = policy.entity_types
+    allowed = {
+        name for name in named if decide(policy, subject, Action.READ, Resource(tenant, name, place=place)).allowed
+    }
+    if decide(policy, subject, Action.READ, Resource(tenant, "*", place=place)).allowed:
         return Readable(None, frozenset(named - allowed))
     return Readable(frozenset(allowed), frozenset())
 
@@ -173,8 +263,11 @@ class Asks(NamedTuple):
 
 
 def askable(policy: Policy, subject: Subject, tenant: str, asks: Asks) -> Readable:
-    """The types of which `subject` may find entities by what the query asks: what is hidden finds nothing."""
-    seen = readable(policy, subject, tenant)
+    """The types of which `subject` may find entities by what the query asks: what is hidden finds nothing.
+
+    Of some of them only those that lie in certain places: `access.reach.reaches` says which and where.
+    """
+    seen = readable(policy, subject, tenant, policy.somewhere)
     hidden = hidden_by_type(policy, subject, tenant)
     barred = frozenset(name for name, unseen in hidden.items() if asks.touches(unseen))
     if seen.only is not None:
@@ -186,13 +279,12 @@ def askable(policy: Policy, subject: Subject, tenant: str, asks: Asks) -> Readab
 
 def hidden_by_type(policy: Policy, subject: Subject, tenant: str) -> dict[str, frozenset[str]]:
     """`hidden_attributes` of every type that the policy names, and under ``*`` of all others: to be taken along."""
-    named = {name for rule in policy.rules for name in rule.types if ":" not in name} | {"*"}
-    return {name: hidden_attributes(policy, subject, tenant, name) for name in sorted(named)}
+    return {name: hidden_attributes(policy, subject, tenant, name) for name in sorted(policy.entity_types | {"*"})}
 
 
 def hidden_attributes(policy: Policy, subject: Subject, tenant: str, type_: str) -> frozenset[str]:
-    """The attributes of `type_` that `subject` may not read though it may read the entity."""
-    named = {name for rule in policy.rules for name in rule.attributes}
+    """The attributes of `type_` that `subject` may not read though it may read the entity, wherever that lies."""
+    named = {name for rule in policy.about(Action.READ, type_) for name in rule.attributes}
     questions = {name: Resource(tenant, type_, name) for name in named}
     return frozenset(
         n for n, question in questions.items() if not decide(policy, subject, Action.READ, question).allowed
@@ -200,8 +292,8 @@ def hidden_attributes(policy: Policy, subject: Subject, tenant: str, type_: str)
 
 
 def access_in(policy: Policy, subject: Subject, tenant: str) -> dict[str, Any]:
-    """What `subject` may see of `tenant`, as a subscription carries it."""
-    visible = readable(policy, subject, tenant)
+    """What `subject` may see of `tenant`, as a subscription carries it; where, is asked when it fires."""
+    visible = readable(policy, subject, tenant, policy.somewhere)
     return {
         "only": None if visible.only is None else sorted(visible.only),
         "never": sorted(visible.never),

@@ -7,13 +7,20 @@ from typing import Any, NamedTuple
 import msgspec
 
 from access.defaults import SCOPES
-from access.policy import Action, Policy, Resource, Subject, decide
+from access.places import check_areas
+from access.policy import READINGS, Action, Device, Policy, Resource, Rule, Subject, decide
+
+_READING = frozenset({Action.READ})
+_OF_DEVICES = {"service:devices": Action.COMMAND, "service:chargers": Action.COMMAND, READINGS: Action.WRITE}
+"""What is asked about single devices."""
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One question to a policy and the answer expected. `rule`, where given, is the rule that must decide.
 
-    `asker` is anyone, app, person or device; its tenant is the data's own where none is given.
+    `asker` is anyone, app, person or device; its tenant is the data's own where none is given. `location` is where the
+    entity lies (a GeoJSON geometry): without it the question is about all of them, wherever they lie. `device` and
+    `family`: which device a command is for, or publishes.
     """
 
     name: str
@@ -25,6 +32,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     tenant: str = "fukui"
     asker_tenant: str | None = None
     attribute: str | None = None
+    location: dict[str, Any] | None = None
+    device: str | None = None
+    family: str = ""
     rule: str | None = None
 
 
@@ -48,7 +58,29 @@ def parse_policy(data: Any) -> Policy:
     asked = {scope for rule in policy.rules for scope in rule.scopes}
     if unknown := sorted(asked - SCOPES.keys()):
         raise ValueError(f"there is no scope {', '.join(unknown)}; nobody could hold it")
+    check_areas(policy.areas)
+    for rule in policy.rules:
+        if fault := _fault_of(rule, policy):
+            raise ValueError(f"the rule {rule.name} {fault}")
     return policy
+
+
+def _fault_of(rule: Rule, policy: Policy) -> str | None:
+    """What is wrong with what a rule says of areas and devices: nobody would ask it so."""
+    if unknown := sorted(rule.areas - policy.areas.keys()):
+        return f"speaks of {', '.join(unknown)}, which is not among the areas"
+    if rule.areas and (rule.attributes or any(name.startswith("service:") for name in rule.types)):
+        return "speaks of areas: it must speak of whole entities, not of attributes or services"
+    if rule.areas and rule.actions != _READING:
+        return "speaks of areas: these limit who may read, so its actions are read alone"
+    if "" in rule.devices:
+        return "names a device of no name"
+    if rule.devices and any({_OF_DEVICES.get(name)} != rule.actions for name in rule.types):
+        return (
+            "speaks of devices: these limit commands (action command, type service:devices or service:chargers) and"
+            " what devices publish (action write, type service:readings)"
+        )
+    return None
 
 
 def plain(policy: Policy) -> dict[str, Any]:
@@ -75,7 +107,10 @@ def _run(policy: Policy, case: Case) -> Failure | None:
         subject = Subject()
     else:
         subject = Subject(case.asker, "test", case.asker_tenant or case.tenant, case.scopes)  # type: ignore[arg-type]
-    got = decide(policy, subject, case.action, Resource(case.tenant, case.type, case.attribute))
+    place = None if case.location is None else policy.place_of({"type": "GeoProperty", "value": case.location})
+    device = None if case.device is None else Device(case.device, case.family)
+    asked = Resource(case.tenant, case.type, case.attribute, place, device)
+    got = decide(policy, subject, case.action, asked)
     if got.allowed == case.allowed and case.rule in (None, got.rule):
         return None
     return Failure(case.name, _said(case.allowed, case.rule), _said(got.allowed, got.rule))

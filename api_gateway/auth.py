@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple, cast
 
+import orjson
 from starlette.requests import Request
 
 from access.delegation import guest_view, view_of
-from access.policy import ANYONE, Action, Asks, Decision, Policy, Readable, Resource, Subject
+from access.policy import ANYONE, Action, Asks, Decision, Device, Policy, Readable, Resource, Subject
+from access.reach import Reaches
 from access.tokens import Refusal, TokenVerifier, Why
 from api_gateway.errors import Unauthenticated
 from api_gateway.oauth.keys import SigningKeys
 from api_gateway.policies.book import Judge, PolicyBook
 from api_gateway.usage.metering import Meter
 from broker.errors import Forbidden, NotFound, UnknownTenant
+from broker.store.reading import Document
 
 _TENANT = re.compile(r"[a-z][a-z0-9_]{0,49}")
 _TENANT_HEADER = b"ngsild-tenant"
@@ -94,20 +98,57 @@ class Gate:
         """The policy's answer about a type (or ``service:NAME``), or an attribute of it, in the caller's tenant."""
         return self._judge(caller).decide(caller.subject, action, Resource(caller.tenant, type_, attribute))
 
-    def demand(self, caller: Caller, action: Action, type_: str) -> None:
+    def demand(self, caller: Caller, action: Action, type_: str, device: Device | None = None) -> None:
         """Return if the caller may; else raise `Forbidden` with the rule, or `Unauthenticated` for a stranger."""
-        decision = self.may(caller, action, type_)
+        resource = Resource(caller.tenant, type_, device=device)
+        decision = self._judge(caller).decide(caller.subject, action, resource)
         if not decision.allowed:
             raise self.refusal(caller, decision)
 
-    def demand_entity(self, caller: Caller, entity_id: str, types: list[str]) -> None:
-        """As `demand` to read an entity; what is concealed is said not to exist."""
-        for name in types:
-            decision = self.may(caller, Action.READ, name)
+    def demand_some(self, caller: Caller, type_: str) -> None:
+        """As `demand` to read entities of a type, where not all of them need be: each is to be asked for (`sees`)."""
+        judge = self._judge(caller)
+        resource = Resource(caller.tenant, type_, place=judge.policy.somewhere)
+        decision = judge.decide(caller.subject, Action.READ, resource)
+        if not decision.allowed:
+            raise self.refusal(caller, decision)
+
+    def demand_entity(self, caller: Caller, document: Document, but: Collection[str] = ()) -> None:
+        """As `demand` to read this entity, as far as it is of other types than `but`; what is concealed is said not to
+        exist."""
+        for decision in self._decisions(caller, document, but):
             if decision.conceal:
-                raise NotFound(f"there is no entity {entity_id}")
+                raise NotFound(f"there is no entity {document.id}")
             if not decision.allowed:
                 raise self.refusal(caller, decision)
+
+    def sees(self, caller: Caller, document: Document) -> bool:
+        """Whether the caller may read this entity, where it lies."""
+        return all(decision.allowed for decision in self._decisions(caller, document))
+
+    def _decisions(self, caller: Caller, document: Document, but: Collection[str] = ()) -> Iterator[Decision]:
+        judge = self._judge(caller)
+        types = [name for name in document.type if name not in but]
+        place = judge.place(Action.READ, types, document.text)
+        for name in types:
+            yield judge.decide(caller.subject, Action.READ, Resource(caller.tenant, name, place=place))
+
+    def asks_where(self, caller: Caller, types: Collection[str]) -> bool:
+        """Whether it makes a difference to this caller's reading where entities of these types lie."""
+        return self._judge(caller).policy.asks_where(Action.READ, types)
+
+    def sees_change(self, caller: Caller, types: Collection[str], state: bytes | None) -> bool:
+        """Whether the caller may be told of a change of an entity of these types, by where it lay after that. Of one
+        too large to travel with its change (without `state`) only who may read its types wherever they lie."""
+        judge, place = self._judge(caller), None
+        if state is not None and judge.policy.asks_where(Action.READ, types):
+            place = judge.policy.place_of(orjson.loads(state)["doc"].get("location"))
+        asked = (Resource(caller.tenant, name, place=place) for name in types)
+        return all(judge.decide(caller.subject, Action.READ, one).allowed for one in asked)
+
+    def reaches(self, caller: Caller) -> Reaches | None:
+        """The types of which the caller may read only what lies in certain places; None where there is none."""
+        return self._judge(caller).reaches(caller.subject, caller.tenant)
 
     def readable(self, caller: Caller) -> Readable:
         """The types the caller may read, for filtering before a query runs."""

@@ -34,12 +34,14 @@ _log = logging.getLogger(__name__)
 class Event(NamedTuple):
     """One change to be sent: its head, the record (JSON) without the entity's state, and the cursor after it.
 
-    The state is for whoever judges changes inside; a stream tells what changed, less what its reader may not see.
+    The state is for whoever judges the change (by where the entity lies, say); a stream tells what changed, less what
+    its reader may not see.
     """
 
     head: Head
     value: bytes
     cursor: str
+    state: bytes | None = None
 
 
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -49,8 +51,10 @@ def as_event(record: Record, position: Offsets) -> Event | None:
     """The record as an event; `position` moves past it. None for a record that is no change."""
     position[record.partition] = record.offset + 1
     try:
-        told = {name: value for name, value in _decode_members(record.value).items() if name != "state"}
-        return Event(decode_head(record.value), msgspec.json.encode(told), encode(position))
+        told = _decode_members(record.value)
+        state = told.pop("state", None)
+        value = msgspec.json.encode(told)
+        return Event(decode_head(record.value), value, encode(position), None if state is None else bytes(state))
     except msgspec.DecodeError:
         _log.warning("no change in %s/%d at %d", record.topic, record.partition, record.offset)
         return None

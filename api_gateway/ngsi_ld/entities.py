@@ -40,7 +40,7 @@ from api_gateway.ngsi_ld.params import (
 from api_gateway.ngsi_ld.reader import DocumentReader
 from api_gateway.ngsi_ld.represent import EntityResponse, Shape, media_type, render, shaped
 from api_gateway.ngsi_ld.selecting import CORE, concern_of, matching, ordered, selection_for
-from api_gateway.personal.reads import asks_personal, book, demand_document, permitted, same_matter
+from api_gateway.personal.reads import asks_personal, book, demand_asks, demand_document, permitted, same_matter
 from api_gateway.usage.metering import about
 from broker.entities.parse import is_uri
 from broker.errors import Invalid, NotFound
@@ -145,10 +145,10 @@ async def answer_query(
     wanted = wanted or wanted_of(params, context)
     page, shape = page_of(params), shape_of(request, context, params)
     join = join_of(params)
-    if asks_personal(request, caller, wanted.types):
-        return await _personal_page(request, caller, wanted, page, shape)
     if shape.pick is not None:
         wanted = wanted._replace(asks=wanted.asks._replace(some=(*wanted.asks.some, shape.pick)))
+    if asks_personal(request, caller, wanted.types):
+        return await _personal_page(request, caller, wanted, page, shape)
     selection = selection_for(gate, caller, wanted)
     if shape.pick is not None and not shape.pick & {"id", "type", "scope"}:
         selection = selection._replace(where=(*selection.where, Where("doc ?| {0}::text[]", (list(shape.pick),))))
@@ -208,8 +208,12 @@ async def _found(
         return View(found, [], total, {document.id: [HERE] for document in found})
     view = await whole_query(asked, wish, found, total)
     only = None if selection.only_types is None else frozenset(selection.only_types)
-    seen = Readable(only, frozenset(selection.never_types))
-    visible = [d for d in view.documents if may_see(seen, d.type) and _has_picked(d, shape)]
+    seen, gate = Readable(only, frozenset(selection.never_types)), gate_of(request)
+    visible = [
+        document
+        for document in view.documents
+        if may_see(seen, document.type) and gate.sees(caller, document) and _has_picked(document, shape)
+    ]
     return view._replace(documents=visible[page.offset :])
 
 
@@ -251,6 +255,7 @@ async def _by_map(
 async def _personal_page(request: Request, caller: Caller, wanted: Wanted, page: Page, shape: Shape) -> Response:
     """A page of entities about persons: those with a ground, each booked. Never joined, never asked of others."""
     gate = gate_of(request)
+    demand_asks(request, caller, wanted.types, wanted.asks)
     chosen = Selection(wanted.types, wanted.ids, wanted.id_pattern, wanted.attributes, where=wanted.where)
     with pattern_blamed():
         async with gateway_of(request).database.transaction(caller.tenant) as tx:

@@ -48,7 +48,7 @@ class CurrentOwners:
         judge = await self._policies.current(tx, tenant)
         if not judge.decide(subject, Action.WRITE, Resource(tenant, "service:subscriptions")).allowed:
             return None
-        now = {**judge.access(subject, tenant), "owner": owner}
+        now = {**judge.access(subject, tenant), "owner": owner, "reaches": judge.reaches(subject, tenant)}
         personal = access.get("personal")
         if personal is None:
             return now

@@ -16,6 +16,7 @@ from api_gateway.ngsi_ld.represent import Shape
 from broker.ports import Transaction
 from broker.query.geo import GeoQuery
 from broker.store import reading
+from broker.store.reach import settled
 from broker.store.reading import Selection
 from broker.store.values import narrowed
 from broker.subscriptions.matching import Asked
@@ -38,11 +39,12 @@ def selection_for(gate: Gate, caller: Caller, wanted: Wanted) -> Selection:
         None if visible.only is None else tuple(visible.only),
         tuple(visible.never),
         wanted.where,
+        reaches=gate.reaches(caller),
     )
 
 
 def _refuse(gate: Gate, caller: Caller, type_: str, asks: Asks) -> None:
-    gate.demand(caller, Action.READ, type_)
+    gate.demand_some(caller, type_)
     for name in sorted(asks.every.union(*asks.some)):
         decision = gate.may(caller, Action.READ, type_, name)
         if not decision.allowed:
@@ -51,8 +53,8 @@ def _refuse(gate: Gate, caller: Caller, type_: str, asks: Asks) -> None:
 
 async def matching(tx: Transaction, selection: Selection, geo: GeoQuery | None) -> Selection:
     """`selection` with its geo-query answered: by the box on the index, then exactly, in a thread of its own; and with
-    what is known of declared attributes' values."""
-    selection = await narrowed(tx, selection)
+    what is known of declared attributes' values, and of where its reader may look."""
+    selection = await settled(tx, await narrowed(tx, selection))
     if geo is None:
         return selection
     box = geo.box()

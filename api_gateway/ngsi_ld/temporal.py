@@ -23,7 +23,7 @@ from api_gateway.ngsi_ld.represent import EntityResponse
 from api_gateway.ngsi_ld.selecting import matching, ordered, selection_for
 from api_gateway.ngsi_ld.temporal_params import TEMPORAL, Ask, ask_of, range_of
 from api_gateway.ngsi_ld.writing import asking, entity_id_of
-from api_gateway.personal.reads import asks_personal, book, demand_document, permitted
+from api_gateway.personal.reads import asks_personal, book, demand_asks, demand_document, permitted
 from api_gateway.usage.metering import about
 from broker.entities.evolution import (
     TEMPORAL_VALUES,
@@ -150,6 +150,7 @@ async def _query(
     # What an entity had is asked of its history: it need not have it any more.
     personal = asks_personal(request, caller, wanted.types)
     if personal:
+        demand_asks(request, caller, wanted.types, wanted.asks)
         selection = Selection(wanted.types, wanted.ids, wanted.id_pattern, where=wanted.where)
     else:
         selection = selection_for(gate, caller, wanted)._replace(attributes=None)

@@ -160,7 +160,7 @@ async def found(ask: Writing) -> Document:
     type_ = ask.request.query_params.get("type")
     if not there or (type_ is not None and type_ not in there[0].type):
         raise NotFound("The requested entity has not been found. Check type and id")
-    ask.gate.demand_entity(ask.caller, id_, there[0].type)
+    ask.gate.demand_entity(ask.caller, there[0])
     return there[0]
 
 

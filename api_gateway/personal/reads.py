@@ -15,7 +15,7 @@ from starlette.requests import Request
 
 from access.consent import Disclosure
 from access.personal import PERSON_URN, PERSONAL_ENTITIES, PURPOSES, About, about_of, person_in
-from access.policy import Action
+from access.policy import Action, Asks
 from api_gateway.auth import Caller, gate_of
 from api_gateway.context import gateway_of
 from api_gateway.errors import NotSupported
@@ -52,6 +52,17 @@ def asks_personal(request: Request, caller: Caller, types: Iterable[str] | None)
     return True
 
 
+def demand_asks(request: Request, caller: Caller, types: Iterable[str] | None, asks: Asks) -> None:
+    """Raise `Forbidden` where a query of personal types asks by attributes that are hidden from the caller: which
+    entities it finds would tell their values."""
+    gate = gate_of(request)
+    for name in sorted(types or ()):
+        hidden = gate.hidden(caller, [name])
+        if asks.touches(hidden):
+            asked = sorted(asks.every.union(*asks.some) & hidden)
+            raise gate.refusal(caller, gate.may(caller, Action.READ, name, asked[0]))
+
+
 async def demand_document(
     request: Request, caller: Caller, document: Document, unknown: str, tx: Transaction | None = None
 ) -> None:
@@ -63,7 +74,7 @@ async def demand_document(
     gate, about = gate_of(request), about_of(document.type)
     passing = about is not None and _may_ask(request, caller)
     try:
-        gate.demand_entity(caller, document.id, [n for n in document.type if not (passing and n in PERSONAL_ENTITIES)])
+        gate.demand_entity(caller, document, PERSONAL_ENTITIES.keys() if passing else ())
         if about is None or not passing:
             return
         person = person_in(orjson.loads(document.text), about)

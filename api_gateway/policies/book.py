@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
+import orjson
+
+from access.places import Place
 from access.policy import (
     Action,
     Asks,
     Decision,
+    Device,
     Policy,
     Readable,
     Resource,
@@ -20,8 +25,10 @@ from access.policy import (
     askable,
     decide,
     hidden_attributes,
+    may_publish,
     readable,
 )
+from access.reach import Reaches, reaches
 from api_gateway.policies.store import BUILT_IN, in_force, number_in_force
 from broker.errors import Unavailable, UnknownTenant
 from broker.ports import Database, Transaction
@@ -39,6 +46,7 @@ class Judge:
         self._readable = lru_cache(1024)(lambda subject, tenant: readable(policy, subject, tenant))
         self._askable = lru_cache(1024)(lambda subject, tenant, asks: askable(policy, subject, tenant, asks))
         self._hidden = lru_cache(4096)(lambda subject, tenant, name: hidden_attributes(policy, subject, tenant, name))
+        self._reaches = lru_cache(1024)(lambda subject, tenant: reaches(policy, subject, tenant))
         self._access = lru_cache(4096)(lambda subject, tenant: access_in(policy, subject, tenant))
 
     def decide(self, subject: Subject, action: Action, resource: Resource) -> Decision:
@@ -57,6 +65,21 @@ class Judge:
         """See `access.policy.hidden_attributes`."""
         return self._hidden(subject, tenant, type_)
 
+    def reaches(self, subject: Subject, tenant: str) -> Reaches | None:
+        """See `access.reach.reaches`; None where it makes no difference where anything lies."""
+        found = self._reaches(subject, tenant)
+        return found if found.by_type else None
+
+    def place(self, action: Action, types: Iterable[str], text: str) -> Place | None:
+        """Where the entity in `text` lies, if the policy makes a difference by that."""
+        if not self.policy.asks_where(action, types):
+            return None
+        return self.policy.place_of(orjson.loads(text).get("location"))
+
+    def may_publish(self, tenant: str, device: str, family: str) -> bool:
+        """See `access.policy.may_publish`."""
+        return may_publish(self.policy, tenant, Device(device, family)).allowed
+
     def access(self, subject: Subject, tenant: str) -> dict[str, Any]:
         """See `access.policy.access_in`."""
         return self._access(subject, tenant)
@@ -69,7 +92,11 @@ class PolicyBook:
     the latest after ten seconds); until then the one before it decides.
     """
 
-    def __init__(self, built_in: Policy, database: Database | None = None) -> None:
+    def __init__(
+        self, built_in: Policy, database: Database | None = None, changed: asyncio.Event | None = None
+    ) -> None:
+        """`changed` is set whenever another policy decides than before."""
+        self._changed = changed
         self._database = database
         self._built_in = Judge(built_in)
         self._judges: dict[str, Judge] = {}
@@ -114,7 +141,7 @@ class PolicyBook:
         async with database.transaction(tenant) as tx:
             policy = await in_force(tx, tenant, self._built_in.policy)
         known = self._judges.get(tenant)
-        if policy is self._built_in.policy:
-            self._judges[tenant] = self._built_in
-        elif known is None or known.policy.version != policy.version:
-            self._judges[tenant] = Judge(policy)
+        if known is None or known.policy.version != policy.version:
+            self._judges[tenant] = self._built_in if policy is self._built_in.policy else Judge(policy)
+            if self._changed is not None:
+                self._changed.set()

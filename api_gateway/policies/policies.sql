@@ -7,6 +7,10 @@ from policy_activation a left join policy_version v on v.tenant_id = a.tenant_id
 where a.tenant_id = (select id from tenant where name = $1)
 order by a.number desc limit 1
 
+-- name: districts
+select id, body ->> 'polygon' as polygon from district
+where tenant_id = (select id from tenant where name = $1) and id = any($2::text[])
+
 -- name: number_in_force
 select version from policy_activation where tenant_id = (select id from tenant where name = $1)
 order by number desc limit 1

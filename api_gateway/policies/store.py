@@ -7,6 +7,7 @@ have to take it back.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -34,11 +35,13 @@ class Version(NamedTuple):
 
 
 async def draft(
-    tx: Transaction, tenant: str, rules: Any, cases: Any, *, why: str, by: str, at: datetime
+    tx: Transaction, tenant: str, given: Mapping[str, Any], cases: Any, *, why: str, by: str, at: datetime
 ) -> tuple[int, list[Failure]]:
-    """Keep a draft and return its number and which of its cases do not hold. Raises `Invalid`, `UnknownTenant`."""
-    policy, asked = _parsed(rules, cases)
-    rules_text, cases_text = _storable({"rules": plain(policy)["rules"]}, "rules"), _storable(cases or [], "cases")
+    """Keep a draft of the policy `given` (its `rules` and `areas`) and return its number and which of its cases do not
+    hold. Raises `Invalid`, `UnknownTenant`."""
+    areas = await _drawn(tx, tenant, given.get("areas") or {})
+    policy, asked = _parsed({"rules": given["rules"], "areas": areas}, cases)
+    rules_text, cases_text = _storable(_kept(policy), "rules"), _storable(cases or [], "cases")
     await tx.execute(_SQL["lock"], tenant)
     parameters = (rules_text, cases_text, _reason(why), by, at)
     number = await tx.fetchval(_SQL["draft"], tenant, *parameters)
@@ -102,11 +105,26 @@ async def history(tx: Transaction, tenant: str) -> dict[str, list[dict[str, Any]
     return {name: [dict(row) for row in await tx.fetch(_SQL[name], tenant)] for name in names}
 
 
-def _parsed(rules: Any, cases: Any) -> tuple[Policy, list[Case]]:
+async def _drawn(tx: Transaction, tenant: str, areas: Mapping[str, Any]) -> dict[str, Any]:
+    """The areas as polygons: one that is said as ``{"district": ID}`` is that district as it is drawn today, and stays
+    so, since a version never changes. Raises `Invalid` for a district that there is not."""
+    wanted = {name: area["district"] for name, area in areas.items() if isinstance(area, dict) and "district" in area}
+    rows = await tx.fetch(_SQL["districts"], tenant, [str(one) for one in wanted.values()]) if wanted else []
+    known = {row["id"]: json.loads(row["polygon"]) for row in rows if row["polygon"]}
+    if missing := sorted({str(one) for one in wanted.values()} - known.keys()):
+        raise Invalid(f"there is no district {', '.join(missing)} with a border (/api/v1/evacuation)", field="areas")
+    return {name: known[str(wanted[name])] if name in wanted else area for name, area in areas.items()}
+
+
+def _kept(policy: Policy) -> dict[str, Any]:
+    return {name: value for name, value in plain(policy).items() if name in ("rules", "areas")}
+
+
+def _parsed(given: Mapping[str, Any], cases: Any) -> tuple[Policy, list[Case]]:
     try:
-        policy = parse_policy({"version": "draft", "rules": rules})
+        policy = parse_policy({"version": "draft", **given})
     except ValueError as error:
-        raise Invalid(str(error), field="rules") from error
+        raise Invalid(str(error), field="areas" if str(error).startswith("areas") else "rules") from error
     try:
         asked = parse_cases(cases or [])
     except ValueError as error:
@@ -114,7 +132,7 @@ def _parsed(rules: Any, cases: Any) -> tuple[Policy, list[Case]]:
     everyone = Subject("person", "x", "x", frozenset(SCOPES))
     for type_ in sorted(PERSONAL_TYPES):
         for action in Action:
-            decision = decide(policy, everyone, action, Resource("x", type_))
+            decision = decide(policy, everyone, action, Resource("x", type_, place=policy.somewhere))
             if decision.allowed:
                 why = "personal data pass the consent gate alone; put a rule that denies them first"
                 raise Invalid(f"rule {decision.rule} lets somebody {action} {type_}: {why}", field="rules")

@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from starlette.responses import JSONResponse, Response
 
-from access.policy import Action
+from access.policy import Action, Device
 from api_gateway.asking import asked, demanded, note
 from api_gateway.auth import gate_of
 from api_gateway.context import gateway_of
@@ -237,7 +237,8 @@ async def command(request: Request, station: _Id, body: CommandForm) -> JSONResp
     if "\\u0000" in (text := json.dumps(body.arguments)) or len(text) > _MOST_BYTES:
         raise Invalid(f"arguments are at most {_MOST_BYTES} bytes of JSON without U+0000", field="arguments")
     now, number = gateway_of(request).clock(), secrets.token_urlsafe(12)
-    async with asked(request, Action.COMMAND, "chargers") as (caller, tx):
+    device = Device(station, "ev_charger")
+    async with asked(request, Action.COMMAND, "chargers", device) as (caller, tx):
         expires = now + timedelta(seconds=body.expires_in_s)
         wish = commands.Wish(number, station, body.command, body.arguments, caller.subject.id, expires)
         await commands.add_command(tx, wish, now)

@@ -14,16 +14,17 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
-from access.policy import Action
+from access.policy import Action, Device
 from api_gateway import audit
 from api_gateway.asking import asked, note
+from api_gateway.auth import gate_of
 from api_gateway.context import gateway_of
 from api_gateway.openapi import PROBLEMS
 from api_gateway.routes.account import guard
 from api_gateway.session import signed_in
 from broker.errors import Invalid
 from broker.store import commands
-from broker.store.devices import claim, offer_claim
+from broker.store.devices import claim, family_of, offer_claim
 
 router = APIRouter(prefix="/api/v1", tags=["staff"], responses=PROBLEMS)
 claims = APIRouter(prefix="/account", tags=["account"], responses=PROBLEMS)
@@ -53,18 +54,26 @@ class ClaimCode(_Body):
 
 @router.post("/devices/{device_id}/commands", status_code=202, summary="Send a command to a device")
 async def send_command(request: Request, device_id: str, body: CommandWish) -> JSONResponse:
-    """Needs devices:command. Kept until the device has it or its time is over; `status` of the command says which:
-    queued, sent, acknowledged, done, failed or expired."""
+    """Needs devices:command, for this device. Kept until the device has it or its time is over; `status` of the command
+    says which: queued, sent, acknowledged, done, failed or expired."""
     if "\\u0000" in (text := json.dumps(body.arguments)) or len(text) > _MOST_BYTES:
         raise Invalid(f"arguments are at most {_MOST_BYTES} bytes of JSON without U+0000", field="arguments")
     now, number = gateway_of(request).clock(), secrets.token_urlsafe(12)
-    async with asked(request, Action.COMMAND, "devices") as (caller, tx):
+    device = Device(device_id, await _family(request, device_id))
+    async with asked(request, Action.COMMAND, "devices", device) as (caller, tx):
         expires = now + timedelta(seconds=body.expires_in_s)
         wish = commands.Wish(number, device_id, body.command, body.arguments, caller.subject.id, expires)
         await commands.add_command(tx, wish, now)
         await note(tx, request, caller, "device.command", device_id, f"{number} {body.command} {text}")
         made = await commands.command(tx, number, now)
     return JSONResponse(_json(made), 202, {"Location": f"/api/v1/commands/{number}"})
+
+
+async def _family(request: Request, device_id: str) -> str:
+    """The device's family, empty for one that is not registered: the policy may let somebody command one family."""
+    caller = await gate_of(request).caller(request)
+    async with gateway_of(request).database.transaction(caller.tenant) as tx:
+        return await family_of(tx, device_id)
 
 
 @router.get("/devices/{device_id}/commands", summary="A device's commands, and how far each came")

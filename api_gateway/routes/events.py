@@ -10,7 +10,6 @@ from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from access.policy import Action
 from api_gateway.auth import Caller, Gate, gate_of
 from api_gateway.context import gateway_of
 from api_gateway.events import cursor
@@ -53,7 +52,7 @@ async def events(
     personal = asks_personal(request, caller, wanted)
     for name in sorted(wanted or ()):
         if not personal:
-            gate.demand(caller, Action.READ, name)
+            gate.demand_some(caller, name)
     async with gateway.database.transaction(caller.tenant):
         pass  # raises for a tenant that does not exist
     since = cursor.decode(last_event_id) if last_event_id else None
@@ -84,10 +83,11 @@ def _visible(gate: Gate, caller: Caller, wanted: frozenset[str] | None) -> Visib
         head = event.head
         if head.tenant != caller.tenant or (wanted is not None and wanted.isdisjoint(head.type)):
             return None
-        if not head.type or not all(gate.may(caller, Action.READ, name).allowed for name in head.type):
+        if not head.type or not gate.sees_change(caller, head.type, event.state):
             return None
         hidden = gate.hidden(caller, list(head.type))
-        return _without(event.value, hidden) if hidden else event.value
+        value = _where_it_is(event.value) if gate.asks_where(caller, head.type) else event.value
+        return _without(value, hidden) if hidden else value
 
     return see
 
@@ -97,7 +97,10 @@ def _personal(request: Request, caller: Caller, wanted: frozenset[str] | None) -
 
     async def judged(event: Event) -> bytes | None:
         head = event.head
-        return event.value if await sees_event(request, caller, head.entity, head.type) else None
+        if not await sees_event(request, caller, head.entity, head.type):
+            return None
+        hidden = gate_of(request).hidden(caller, list(head.type))
+        return _without(event.value, hidden) if hidden else event.value
 
     def see(event: Event) -> Awaitable[bytes | None] | None:
         head = event.head
@@ -106,6 +109,16 @@ def _personal(request: Request, caller: Caller, wanted: frozenset[str] | None) -
         return judged(event)
 
     return see
+
+
+def _where_it_is(value: bytes) -> bytes:
+    """The change less where the entity was before: that may be where this reader does not see."""
+    change = orjson.loads(value)
+    if "location" in change.get("previous", {}):
+        change["previous"] = {}
+    if "samples" in change:
+        change["samples"] = [sample for sample in change["samples"] if sample["attribute"] != "location"]
+    return orjson.dumps(change)
 
 
 def _without(value: bytes, hidden: frozenset[str]) -> bytes | None:

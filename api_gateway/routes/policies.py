@@ -29,6 +29,11 @@ class _Body(BaseModel):
 
 class Draft(_Body):
     rules: list[dict[str, Any]] = Field(min_length=1, max_length=_MOST)
+    areas: dict[str, dict[str, Any]] = Field(
+        default={},
+        description="the places that rules name: a GeoJSON Polygon or MultiPolygon, or an object with `district` (its"
+        " id) for one of the city's districts as it is drawn today",
+    )
     cases: list[dict[str, Any]] = Field(default=[], max_length=_MOST)
     why: _Why
 
@@ -66,7 +71,8 @@ async def draft(request: Request, body: Draft) -> dict[str, Any]:
     """Nothing changes yet. `failures` are its cases that do not hold; it cannot come into force with any."""
     async with asked(request, Action.WRITE, "policies") as (caller, tx):
         by, now = caller.subject.id, gateway_of(request).clock()
-        number, failures = await store.draft(tx, caller.tenant, body.rules, body.cases, why=body.why, by=by, at=now)
+        given = {"rules": body.rules, "areas": body.areas}
+        number, failures = await store.draft(tx, caller.tenant, given, body.cases, why=body.why, by=by, at=now)
         await note(tx, request, caller, "policy.draft", f"{caller.tenant}.{number}", body.why)
     return {"version": number, "failures": [failure._asdict() for failure in failures]}
 

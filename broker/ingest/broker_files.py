@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from broker.ingest.doorkeeper import topics_of
+from broker.ingest.doorkeeper import MayPublish, anything, topics_of
 from broker.store.devices import Device, broker_password
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -47,7 +47,9 @@ class BrokerFiles(NamedTuple):
     left_out: list[LeftOut]
 
 
-def broker_files(known: Iterable[Known], *, bridge: Bridge | None = None) -> BrokerFiles:
+def broker_files(
+    known: Iterable[Known], *, bridge: Bridge | None = None, may_publish: MayPublish = anything
+) -> BrokerFiles:
     """The files for these devices and, where the city comes in there itself, for its bridge.
 
     Left out are suspended devices, those of which only certificates count, and names that the formats cannot hold.
@@ -61,7 +63,7 @@ def broker_files(known: Iterable[Known], *, bridge: Bridge | None = None) -> Bro
         acl.append("\n".join((f"user {bridge.user}", *hears, "topic write city/+/+/down/#")))
     for device, kept in known:
         name = f"{device.tenant}/{device.id}"
-        publish, subscribe = topics_of(device)
+        publish, subscribe = topics_of(device, may_publish)
         fault = _fault(device, kept, (*publish, *subscribe))
         if fault is not None:
             left_out.append(LeftOut(name, fault))

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Callable
 
 from broker.ingest.ports import Credentials, Principal
 from broker.store.devices import Device, DeviceRegistry
 from schemas.clock import Clock, utc_now
+
+MayPublish = Callable[[Device], bool]
+"""Whether the policy lets a registered device publish (`access.policy.may_publish`)."""
+
+
+def anything(_device: Device) -> bool:
+    """The registry alone decides."""
+    return True
 
 
 class RegistryDoorkeeper:
@@ -15,10 +24,18 @@ class RegistryDoorkeeper:
 
     The user name is ``tenant/device`` (or ``device`` in the default tenant) and the password the device's secret;
     a client certificate, which the endpoint has verified, takes the place of both with the same name in it. Of a
-    device to which certificates were bound only one of those counts, and no password.
+    device to which certificates were bound only one of those counts, and no password. A device that the policy forbids
+    to publish comes in and hears its commands.
     """
 
-    def __init__(self, registry: DeviceRegistry, default_tenant: str, clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        registry: DeviceRegistry,
+        default_tenant: str,
+        clock: Clock = utc_now,
+        may_publish: MayPublish = anything,
+    ) -> None:
+        self._may_publish = may_publish
         self._registry = registry
         self._default_tenant = default_tenant
         self._clock = clock
@@ -33,12 +50,17 @@ class RegistryDoorkeeper:
         if device is None or device.status == "suspended":
             return None
         key = self._key(device, credentials)
-        return None if key is None else _principal(device, key)
+        if key is None:
+            return None
+        return Principal(device.tenant, device.id, *topics_of(device, self._may_publish), key)
 
     def still(self, principal: Principal) -> bool:
-        """Whether one who was admitted would be admitted again: a suspension or a revoked key ends live sessions."""
+        """Whether one who was admitted would be admitted again: a suspension or a revoked key ends live sessions,
+        and so does what the policy says of its publishing: it comes back to what it may."""
         device = self._registry.find(principal.tenant, principal.device)
         if device is None or device.status == "suspended":
+            return False
+        if bool(principal.publish) is not self._may_publish(device):
             return False
         if device.certificates is not None:
             return principal.key in device.certificates
@@ -60,12 +82,11 @@ class RegistryDoorkeeper:
         return kept
 
 
-def topics_of(device: Device) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The topics that a device may publish to, and those that it may hear: its own, and no others but a network's."""
+def topics_of(device: Device, may_publish: MayPublish = anything) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The topics that a device may publish to, and those that it may hear: its own, and no others but a network's.
+
+    It may publish nothing where the policy forbids it.
+    """
     own = (f"city/+/{device.id}/up", f"city/+/{device.id}/reply/#")
     publish = (*own, *device.profile.publish) if device.kind == "network" else own
-    return publish, (f"city/+/{device.id}/down/#",)
-
-
-def _principal(device: Device, key: bytes) -> Principal:
-    return Principal(device.tenant, device.id, *topics_of(device), key)
+    return publish if may_publish(device) else (), (f"city/+/{device.id}/down/#",)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from broker.entities.geojson import check_geometry
 from broker.entities.patch import instances
 from broker.errors import Invalid
-from broker.store.reading import Where
+from broker.store.reading import Where, in_box
+from schemas.geometry import shape_of
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -46,28 +47,18 @@ class GeoQuery(NamedTuple):
             west, south, east, north = west - dx, south - dy, east + dx, north + dy
             if west < -180 or east > 180:
                 west, east = -180.0, 180.0
-        sql = "(lon between {0}::float8 and {1}::float8 and lat between {2}::float8 and {3}::float8) or shaped"
-        return Where(sql, (west, east, south, north))
+        return in_box(west, south, east, north)
 
     def matches(self, attribute: Any) -> bool:
         """Whether any instance of the attribute stands in the relation."""
         return any(self._holds(instance) for instance in instances(attribute) if instance.get("type") == "GeoProperty")
 
     def _holds(self, instance: dict[str, Any]) -> bool:
-        target = _shape(instance["value"])
+        target = shape_of(instance["value"])
         if self.relation == "near":
             metres = distance(target, self.geometry)
             return (self.most is None or metres <= self.most) and (self.least is None or metres >= self.least)
         return bool(getattr(target, self.relation)(self.geometry))
-
-
-def _shape(geometry: Any) -> BaseGeometry:
-    """The geometry, mended where it crosses itself."""
-    import shapely
-    from shapely.geometry import shape
-
-    made: BaseGeometry = shape(geometry)
-    return made if made.is_valid else shapely.make_valid(made)
 
 
 def distance(one: BaseGeometry, other: BaseGeometry) -> float:
@@ -110,7 +101,7 @@ def geo_query(georel: str | None, geometry: str | None, coordinates: Any, proper
         except ValueError as error:
             raise Invalid(f"coordinates is not a JSON array: {error}", field="coordinates") from error
     checked = check_geometry({"type": geometry, "coordinates": coordinates}, "coordinates")
-    return GeoQuery(relation, _shape(checked), property_, bounds.get("minDistance"), bounds.get("maxDistance"))
+    return GeoQuery(relation, shape_of(checked), property_, bounds.get("minDistance"), bounds.get("maxDistance"))
 
 
 def _distances(relation: str, limits: Iterable[str]) -> dict[str, float]:

@@ -123,6 +123,11 @@ async def claim(tx: Transaction, code: str, person: str, secret: str) -> str:
     return str(row["id"])
 
 
+async def family_of(tx: Transaction, device_id: str) -> str:
+    """The family of a device of this tenant; empty where there is none of that id."""
+    return await tx.fetchval(_SQL["family"], device_id) or ""
+
+
 async def known_to_brokers(database: Database) -> AsyncIterator[tuple[Device, str | None]]:
     """Every device of every tenant with what an ordinary broker checks its password against, in order of name."""
     last = ("", "")
@@ -172,6 +177,11 @@ class DeviceRegistry:
     def find(self, tenant: str, device_id: str) -> Device | None:
         """The device, or None if nobody registered it."""
         return self._devices.get((tenant, device_id))
+
+    @property
+    def tenants(self) -> list[str]:
+        """The names of the cities there are."""
+        return sorted(self._unknown_policy)
 
     def unknown_policy(self, tenant: str) -> str:
         """What becomes of unknown devices' readings: `reject` or `quarantine`."""

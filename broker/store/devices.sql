@@ -71,3 +71,6 @@ from device d join tenant t on t.id = d.tenant_id
 where (t.name, d.id) > ($1, $2)
 order by t.name, d.id
 limit $3
+
+-- name: family
+select family from device where id = $1

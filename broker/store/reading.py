@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from access.reach import Reaches
 from broker.ports import Transaction
 from broker.query.bound import Bound
 from broker.sql import load
@@ -40,12 +41,20 @@ class Where(NamedTuple):
     bounds: tuple[Bound, ...] = ()
 
 
+def in_box(west: float, south: float, east: float, north: float) -> Where:
+    """What may lie in the box, in degrees, by the index on positions: of a shape its middle does not tell."""
+    sql = "(lon between {0}::float8 and {1}::float8 and lat between {2}::float8 and {3}::float8) or shaped"
+    return Where(sql, (west, east, south, north))
+
+
 class Selection(NamedTuple):
     """Which entities: every condition that is not None must hold.
 
     `types`, `ids` and `attributes` each mean any of them. `id_pattern` is a POSIX extended regular expression found
     anywhere in the id (ETSI GS CIM 009, 4.9). `only_types` are the types that may be seen: all of an
     entity's types must be among them; none may be in `never_types`. `ever` looks among deleted entities too.
+    With `reaches` some may be seen in certain places only: `broker.store.reach.settled` makes conditions of that, and
+    until then nothing is read.
     """
 
     types: tuple[str, ...] | None = None
@@ -58,6 +67,7 @@ class Selection(NamedTuple):
     order: str = "id"
     order_values: tuple[Any, ...] = ()
     ever: bool = False
+    reaches: Reaches | None = None
 
     def parameters(self) -> list[Any]:
         # "(?e)" makes PostgreSQL read a POSIX ERE: no back references, no look-around, so it runs as an automaton.
@@ -160,6 +170,8 @@ def _overdue(profile: Any, seen: datetime, now: datetime) -> bool | None:
 
 def _statement(name: str, selection: Selection, used: int) -> tuple[str, list[Any]]:
     """The named statement with the selection's further conditions, and their parameters in order."""
+    if selection.reaches is not None:
+        raise RuntimeError("where the entities selected may lie has not been settled")
     values: list[Any] = []
     conditions = []
     for condition in selection.where:

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+import msgspec
 import orjson
 
+from access.reach import Reaches
 from broker.jsonld.library import ContextLibrary
 from broker.ngsi_v2.subscriptions import v2_notification
 from broker.ports import Record, Transaction
@@ -93,7 +95,7 @@ class SubscriptionHandler:
                 current[key] = await self._as_of_now(tx, live)
             owned = current[key]
             if owned is not None and _findable(owned, document) and await self._may_tell(tx, owned, document, now):
-                kept.append((owned, change, document))
+                kept.append((owned, _where_it_is(owned, change), document))
         return kept
 
     async def _as_of_now(self, tx: Transaction, live: Live) -> Live | None:
@@ -147,7 +149,21 @@ def _findable(live: Live, document: Document) -> bool:
     asks = live.q.members if live.q is not None else frozenset()
     if live.geo is not None:
         asks |= {live.geo.property}
-    return visible(live.doc, document.type) and asks.isdisjoint(hidden(live.doc, document.type))
+    return asks.isdisjoint(hidden(live.doc, document.type)) and _seen(live, document)
+
+
+def _seen(live: Live, document: Document) -> bool:
+    if not visible(live.doc, document.type):
+        return False
+    reaches: Reaches | None = live.doc.get("@access", {}).get("reaches")
+    return reaches is None or reaches.allow(document.type, orjson.loads(document.text))
+
+
+def _where_it_is(live: Live, change: Change) -> Change:
+    """The change less what was before it, where the entity moved and its owner may not look everywhere."""
+    if change.op != "update" or "location" not in change.previous or live.doc.get("@access", {}).get("reaches") is None:
+        return change
+    return msgspec.structs.replace(change, previous={})
 
 
 def _in_force(live: Live, now: datetime) -> bool:
@@ -226,7 +242,7 @@ async def _documents(tx: Transaction, live: Live, selection: Selection) -> list[
     """Entities of the subscription's city that its owner may see."""
     where = (*selection.where, Where("tenant_id = {0}::int", (live.tenant_id,)))
     found = await reading.select(tx, selection._replace(where=where), limit=_MOST_AT_ONCE, offset=0)
-    return [document for document in found if visible(live.doc, document.type)]
+    return [document for document in found if _seen(live, document)]
 
 
 async def _selected(tx: Transaction, live: Live) -> list[Document]:

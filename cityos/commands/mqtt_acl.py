@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from api_gateway.policies.book import PolicyBook
 from broker.ingest.broker_files import Bridge, BrokerFiles, Known, broker_files
+from broker.ingest.doorkeeper import MayPublish
 from broker.store.devices import known_to_brokers
 from cityos.commands.common import console, print_table, with_parts
+from cityos.commands.policy import read_policy
 from cityos.settings import Settings
 from cityos.wiring import Parts
 
@@ -21,7 +25,8 @@ def mqtt_acl(
 ) -> None:
     """Write mosquitto's password and access list files from the registry of devices. / MQTTブローカーの許可を書き出す
 
-    A device publishes only as itself. After a change of the registry run it again and send mosquitto a HUP.
+    A device publishes only as itself, and not at all where the policy forbids it. After a change of the registry or of
+    the policy run it again and send mosquitto a HUP.
     """
 
     async def make(settings: Settings, parts: Parts) -> BrokerFiles:
@@ -32,12 +37,20 @@ def mqtt_acl(
             password = bridge.password.get_secret_value() if bridge.password else ""
             hears = tuple(s.split("/", 2)[-1] if s.startswith("$share/") else s for s in bridge.subscriptions)
             ours = Bridge(bridge.username, password, hears)
-        return broker_files(known, bridge=ours)
+        return broker_files(known, bridge=ours, may_publish=await _by_policy(settings, parts, known))
 
     made = with_parts(make)
     _replace(passwords, made.passwords)
     _replace(acl, made.acl)
     print_table([line._asdict() for line in made.left_out], empty="every device is in the files")
+
+
+async def _by_policy(settings: Settings, parts: Parts, known: Sequence[Known]) -> MayPublish:
+    """The policies in force, asked whether they forbid a device to publish."""
+    book = PolicyBook(read_policy(settings.gateway.policy_file))
+    async with parts.database.transaction() as tx:
+        judges = {tenant: await book.current(tx, tenant) for tenant in {one.device.tenant for one in known}}
+    return lambda device: judges[device.tenant].may_publish(device.tenant, device.id, device.family)
 
 
 def _replace(path: Path, text: str) -> None:

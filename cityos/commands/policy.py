@@ -57,12 +57,12 @@ def draft(
     tenant: Tenant = "",
 ) -> None:
     """Keep the policy in a file as a new version; nothing changes yet. / 版として残す"""
-    rules, asked = plain(read_policy(policy))["rules"], _yaml(cases) if cases else []
+    given, asked = plain(read_policy(policy)), _yaml(cases) if cases else []
 
     async def write(settings: Settings, parts: Parts) -> tuple[int, list[Failure]]:
         async with parts.database.transaction() as tx:
             named = tenant or settings.city.tenant
-            return await store.draft(tx, named, rules, asked, why=why, by=_operator(), at=utc_now())
+            return await store.draft(tx, named, given, asked, why=why, by=_operator(), at=utc_now())
 
     number, failures = with_parts(write)
     print_table([failure._asdict() for failure in failures], empty=f"version {number}: its cases hold")

@@ -13,9 +13,9 @@ import httpx
 import pyotp
 import pytest
 
-from tests.integration.gateway.conftest import City, api, base_url, city
+from tests.integration.gateway.conftest import City, api, base_url, city, writer
 
-__all__ = ["api", "base_url", "city"]
+__all__ = ["api", "base_url", "city", "writer"]
 
 PASSWORD = "water rises quickly"
 CALLBACK = "https://app.example/callback"

@@ -13,12 +13,18 @@ import httpx
 import mqtt5
 import pytest
 
+from access.defaults import DEFAULT_POLICY
+from access.policy import READINGS
+from access.policy_file import plain
 from adapters.commands.routes import ROUTES as ANSWERS
 from adapters.mqtt.courier import Courier
 from adapters.mqtt.endpoint import Endpoint
 from adapters.mqtt.settings import EndpointSettings
 from adapters.river_gauge.routes import ROUTES
+from api_gateway.policies.book import PolicyBook
+from api_gateway.policies.store import activate, draft
 from broker.consume import Consumption, Subscription
+from broker.ingest.broker_files import Known, broker_files
 from broker.ingest.doorkeeper import RegistryDoorkeeper
 from broker.ingest.intake import LogIntake
 from broker.ingest.judge import Judge
@@ -26,7 +32,7 @@ from broker.ingest.settings import IntakeSettings
 from broker.ingest.writer import GROUP, ObservationWriter
 from broker.log.postgres import PostgresLog, PostgresOutlet
 from broker.ports import CHANGES, OBSERVATIONS
-from broker.store.devices import DeviceRegistry
+from broker.store.devices import DeviceRegistry, known_to_brokers
 from broker.store.entities import EntityWriter
 from schemas.clock import utc_now
 from tests.integration.door.conftest import Browser
@@ -61,7 +67,13 @@ async def door(city: City) -> AsyncIterator[Door]:
     system, partitions = city.database.system, {OBSERVATIONS: 2, CHANGES: 2}
     log = PostgresLog(system, partitions=partitions)
     registry = DeviceRegistry(system)
-    doorkeeper = RegistryDoorkeeper(registry, "fukui")
+    policies = PolicyBook(DEFAULT_POLICY, system, registry.changed)
+    await policies.learn("fukui")
+    doorkeeper = RegistryDoorkeeper(
+        registry,
+        "fukui",
+        may_publish=lambda one: policies.judge(one.tenant).may_publish(one.tenant, one.id, one.family),
+    )
     intake = LogIntake(log, Judge((*ROUTES, *ANSWERS), registry), lambda tenant, device: False, IntakeSettings())
     endpoint = Endpoint(intake, doorkeeper, EndpointSettings(port=0))
     writer = ObservationWriter(EntityWriter(PostgresOutlet(partitions)), registry, utc_now)
@@ -73,7 +85,9 @@ async def door(city: City) -> AsyncIterator[Door]:
         asyncio.create_task(work)
         for work in (intake.run(stop), Courier(endpoint, system).run(stop), consumption.run(stop))
     ]
+    following = asyncio.create_task(policies.follow())
     yield Door(endpoint, registry, doorkeeper)
+    following.cancel()
     stop.set()
     await endpoint.stop()
     await asyncio.wait_for(asyncio.gather(*keepers), PATIENCE)
@@ -139,6 +153,83 @@ async def test_a_command_goes_down_and_its_answer_comes_up(
     assert number in lines[0]["detail"]
     assert datetime.now(UTC) - seen < timedelta(minutes=5)
     device.drop()
+
+
+def silenced(**more: Any) -> dict[str, Any]:
+    """A policy by which these devices publish nothing."""
+    rule = {"name": "silent", "explanation": "on trial", "allow": False, "actions": ["write"], "types": [READINGS]}
+    return {"rules": [rule | more, *plain(DEFAULT_POLICY)["rules"]]}
+
+
+async def decided(city: City, policy: dict[str, Any]) -> None:
+    """The policy is in force."""
+    async with city.database.system.transaction() as tx:
+        number, _ = await draft(tx, "fukui", policy, [], why="x", by="x", at=utc_now())
+        await activate(tx, "fukui", number, why="x", by="x", at=utc_now())
+
+
+async def test_a_policy_silences_a_family_at_once_and_it_still_hears_its_commands(
+    api: httpx.AsyncClient, officer: dict[str, str], city: City, door: Door
+) -> None:
+    device = await registered(api, officer)
+    reading = json.dumps({"t": datetime.now(UTC).isoformat(), "level": 1.0}).encode()
+    up = "city/river/gate-1/up"
+    await door.connect(device)
+    await device.publish(reading, 7, topic=up)
+    assert (await device.expect(mqtt5.PubAckPacket)).reason_code.value < 0x80
+    door.registry.changed.clear()
+    await decided(city, silenced(devices=["family:river_gauge"]))
+    await asyncio.wait_for(door.registry.changed.wait(), PATIENCE)
+    door.endpoint.evict(door.doorkeeper.still)
+    with pytest.raises(Closed):
+        while True:
+            await device.packet()
+    await door.connect(device)
+    await device.publish(reading, 7, topic=up)
+    assert (await device.expect(mqtt5.PubAckPacket)).reason_code.value == 0x87
+    await device.subscribe("city/+/gate-1/down/#")
+    number = await asked(api, officer)
+    command = await asyncio.wait_for(device.expect(mqtt5.PublishPacket), PATIENCE)
+    assert command.topic.endswith(number)
+    device.drop()
+
+
+async def test_the_files_for_a_broker_follow_the_policy(
+    api: httpx.AsyncClient, officer: dict[str, str], city: City
+) -> None:
+    await registered(api, officer)
+    await registered(api, officer, "gate-2")
+    system = city.database.system
+    known = [Known(device, kept) async for device, kept in known_to_brokers(system)]
+
+    async def acl() -> str:
+        book = PolicyBook(DEFAULT_POLICY)
+        async with system.transaction() as tx:
+            judge = await book.current(tx, "fukui")
+        return broker_files(known, may_publish=lambda one: judge.may_publish(one.tenant, one.id, one.family)).acl
+
+    assert "topic write city/+/gate-1/up" in await acl()
+    await decided(city, silenced(devices=["gate-1"]))
+    text = await acl()
+    assert "topic write city/+/gate-1/up" not in text
+    assert "topic read city/+/gate-1/down/#" in text
+    assert "topic write city/+/gate-2/up" in text
+
+
+async def test_commands_to_some_devices_alone(api: httpx.AsyncClient, officer: dict[str, str], city: City) -> None:
+    await registered(api, officer)
+    await registered(api, officer, "pump-1")
+    rule = {"explanation": "pumps are for the pumps' officer", "actions": ["command"], "types": ["service:devices"]}
+    pumps = {**rule, "name": "pumps", "allow": False, "devices": ["pump-*"]}
+    await decided(city, {"rules": [pumps, *plain(DEFAULT_POLICY)["rules"]]})
+    following = asyncio.create_task(city.app.state.policies.follow())
+    wish, refused = {"command": "open"}, None
+    async with asyncio.timeout(PATIENCE):
+        while refused is None or refused.status_code == 202:
+            refused = await api.post("/api/v1/devices/pump-1/commands", headers=officer, json=wish)
+    following.cancel()
+    assert (refused.status_code, "pumps are for" in refused.json()["detail"]) == (403, True)
+    assert (await api.post("/api/v1/devices/gate-1/commands", headers=officer, json=wish)).status_code == 202
 
 
 async def test_silence_is_an_expired_command(api: httpx.AsyncClient, officer: dict[str, str], door: Door) -> None:

@@ -13,9 +13,13 @@ from typing import Any
 
 import pytest
 
+from access.policy import ANYONE
+from access.policy_file import parse_policy
+from access.reach import reaches
 from broker.query.geo import geo_query
 from broker.query.q import compile_q
 from broker.store import reading, temporal
+from broker.store.reach import settled
 from broker.store.reading import Selection
 from broker.store.temporal import Span, Wish
 from cityos.embedded import EmbeddedPostgres
@@ -78,6 +82,27 @@ def _check(plan: str, *, index: str) -> None:
 
 BOX = geo_query("within", "Polygon", "[[[135.1,35.1],[135.2,35.1],[135.2,35.2],[135.1,35.2],[135.1,35.1]]]", "location")
 
+_HERE = {
+    "type": "Polygon",
+    "coordinates": [[[135.1, 35.1], [135.2, 35.1], [135.2, 35.2], [135.1, 35.2], [135.1, 35.1]]],
+}
+ONLY_HERE = parse_policy(
+    {
+        "version": "1",
+        "areas": {"here": _HERE},
+        "rules": [
+            {
+                "name": "here",
+                "explanation": "x",
+                "allow": True,
+                "actions": ["read"],
+                "types": ["Rare"],
+                "areas": ["here"],
+            }
+        ],
+    }
+)
+
 
 @pytest.mark.parametrize("tenant", ["fukui", "fukui@neighbour"])
 async def test_reads_use_the_citys_indexes(crowded: CityDatabase, tenant: str) -> None:
@@ -100,6 +125,8 @@ async def test_reads_use_the_citys_indexes(crowded: CityDatabase, tenant: str) -
             explaining, rare._replace(where=(compile_q("level>90", lambda name: name),)), limit=100, offset=0
         )
         _check(explaining.plan, index="entity_by_type")
+        await settled(explaining, rare._replace(reaches=reaches(ONLY_HERE, ANYONE, tenant)))
+        _check(explaining.plan, index="entity_by_place")
         span = Span(AT, AT + timedelta(hours=3))
         await temporal.points(explaining, ["urn:g:50"], Wish(("level",)), span, limit=1000)
         _check(explaining.plan, index="history")

@@ -89,12 +89,18 @@ function drafting({ account, words }: Pick<Desk, "account" | "words">, redraw: (
   const form = renderForm(
     [
       { name: "rules", label: words.rulesJson, type: "textarea", required: true },
+      { name: "areas", label: words.areasJson, type: "textarea" },
       { name: "cases", label: words.casesJson, type: "textarea" },
       { name: "why", label: words.why, required: true },
     ],
     words.draft,
-    async ({ rules, cases, why }) => {
-      const body = { rules: parsed(rules, words.rulesJson), cases: parsed(cases, words.casesJson), why };
+    async ({ rules, areas, cases, why }) => {
+      const body = {
+        rules: parsed(rules, words.rulesJson),
+        areas: parsed(areas?.trim() || "{}", words.areasJson),
+        cases: parsed(cases, words.casesJson),
+        why,
+      };
       const made = await account.api<{ version: number; failures: Failure[] }>("POST", api("policies"), body);
       const rows = made.failures.map((failure) => [failure.name, failure.expected, failure.got]);
       await redraw();
@@ -105,9 +111,11 @@ function drafting({ account, words }: Pick<Desk, "account" | "words">, redraw: (
     },
   );
   const start = renderButton(words.startFromNow, async () => {
-    const { rules } = await account.api<{ rules: unknown[] }>("GET", api("policy"));
-    const place = form.querySelector<HTMLTextAreaElement>("textarea[name=rules]");
-    if (place !== null) place.value = JSON.stringify(rules, null, 1);
+    const inForce = await account.api<{ rules: unknown[]; areas: object }>("GET", api("policy"));
+    for (const name of ["rules", "areas"] as const) {
+      const place = form.querySelector<HTMLTextAreaElement>(`textarea[name=${name}]`);
+      if (place !== null) place.value = JSON.stringify(inForce[name], null, 1);
+    }
   });
   return [start, form];
 }
