@@ -8,12 +8,13 @@ import itertools
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from adapters.mqtt.publisher import Publisher, PublisherSettings
+from broker.errors import Unavailable
 from broker.store.accounting import summary
 from broker.store.devices import Device, register
 from broker.store.postgres import PostgresDatabase, open_database
@@ -107,7 +108,7 @@ def until_set(stop: asyncio.Event) -> Iterable[int]:
     return itertools.takewhile(lambda _: not stop.is_set(), itertools.count())
 
 
-async def reached(progress: list[int], count: int, sending: asyncio.Future[Any]) -> None:
+async def reached(progress: Sequence[float], count: int, sending: asyncio.Future[Any]) -> None:
     """Return when `count` readings are acknowledged; fail where the stream ends before."""
     while len(progress) < count and not sending.done():  # noqa: ASYNC110 - paho's thread counts
         await asyncio.sleep(0.02)
@@ -130,7 +131,10 @@ async def settled(store: PostgresDatabase, prefix: str, expected: int, patience:
     """Wait until the writer has caught up, as long as the count still grows at least every `patience` seconds."""
     seen, quiet = (-1, False), 0
     while seen[0] < expected and quiet < patience * 10:
-        now = await counted(store, prefix)
+        try:
+            now = await counted(store, prefix)
+        except Unavailable:
+            now = seen  # the database that was killed is not back yet
         quiet = quiet + 1 if now == seen else 0
         seen = now
         await asyncio.sleep(0.1)

@@ -1,12 +1,13 @@
 """Way b under failure: the bridge or the mosquitto before it dies mid-stream, with the settings that we ship.
 
 What we acknowledged to mosquitto is stored once, whoever dies. What mosquitto acknowledged to a device is its own
-promise, and deploy/mosquitto.conf says how far it goes: a killed mosquitto may lose what it acknowledged in the very
-round in which it died; the test prints what it lost."""
+promise, and deploy/mosquitto.conf says how far it goes: a killed mosquitto may lose what it acknowledged in the last
+two seconds before it died and we had not heard; the test prints what it lost."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -32,7 +33,9 @@ pytestmark = [pytest.mark.faults, pytest.mark.mosquitto, pytest.mark.timeout(600
 PER_KILL = 2_000
 DEVICES = 50
 IN_FLIGHT = 20
-"""Readings that our devices send before the first of them is acknowledged: one round of mosquitto's, at most."""
+"""Readings that our devices send before the first of them is acknowledged."""
+UNSAVED = 3.0
+"""Seconds that a mosquitto with our settings may forget: it writes its file every two, and writing takes a while."""
 
 
 @pytest.fixture(scope="module")
@@ -68,13 +71,14 @@ async def store(city: WholeCity) -> AsyncIterator[PostgresDatabase]:
         yield database
 
 
-async def publish(mosquitto: Mosquitto, prefix: str, numbers: range, progress: list[int]) -> None:
-    """As devices of somebody else's broker do; return when mosquitto has acknowledged everything."""
+async def publish(mosquitto: Mosquitto, prefix: str, numbers: range, progress: list[float]) -> None:
+    """As devices of somebody else's broker do; return when mosquitto has acknowledged everything. `progress` gets the
+    moment of each acknowledgement."""
     settings = PublisherSettings(host="127.0.0.1", port=mosquitto.port, max_inflight=IN_FLIGHT, stall_timeout_s=120)
     async with Publisher(settings) as publisher:
         for number in numbers:
             answer = await publisher.publish(f"city/river/{prefix}-{number % DEVICES}/up", row(number, DEVICES))
-            answer.add_done_callback(lambda _future: progress.append(1))
+            answer.add_done_callback(lambda _future: progress.append(time.monotonic()))
         await publisher.drain()
 
 
@@ -86,11 +90,13 @@ async def test_what_the_bridge_acknowledged_is_stored_once(
     await register_gauges(store, "bridge", 0)
     await register_gauges(store, prefix, DEVICES)
     await _flows(store, mosquitto, prefix)
-    progress: list[int] = []
+    progress: list[float] = []
+    forgettable = 0
     sending = asyncio.create_task(publish(mosquitto, prefix, range(DEVICES, count + DEVICES), progress))
     for number in range(KILLS):
         await reached(progress, PER_KILL * number + PER_KILL // 2, sending)
         if part == "mosquitto":
+            forgettable += IN_FLIGHT + sum(at > time.monotonic() - UNSAVED for at in progress)
             mosquitto.kill()
             await mosquitto.start()
         else:
@@ -103,7 +109,7 @@ async def test_what_the_bridge_acknowledged_is_stored_once(
     lost = count + DEVICES - stored
     print(f"\nmosquitto acknowledged {count} readings over {KILLS} kills of {part}; {lost} of them were not stored")
     assert balanced
-    assert lost <= (KILLS * IN_FLIGHT if part == "mosquitto" else 0)
+    assert lost <= forgettable
     await asyncio.sleep(1)
     assert await settled(store, prefix, stored) == (stored, True), "more than once"
 

@@ -59,6 +59,17 @@ class Mosquitto:
             )
         assert await until(self._answers, within=PATIENCE), (self._folder / "mosquitto.log").read_text()
 
+    async def saved(self) -> bool:
+        """Whether all that it holds is in its file: it is once a writing has begun and ended after this call."""
+        written: set[int] = set()
+
+        def twice() -> bool:
+            with contextlib.suppress(OSError):
+                written.add((self._folder / "mosquitto.db").stat().st_mtime_ns)
+            return len(written) > 2
+
+        return await until(twice, within=PATIENCE)
+
     def kill(self) -> None:
         """As a power cut does."""
         if self._process is not None:

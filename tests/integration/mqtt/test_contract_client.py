@@ -102,9 +102,11 @@ class TestClientIsAWayIn(WayInContract):
 
 
 async def test_a_killed_broker_with_our_settings_keeps_what_it_acknowledged(way: ThroughABroker) -> None:
+    """All but that of its last two seconds (deploy/mosquitto.conf)."""
     way.intake.hold = True
     sent = [b"%d" % number for number in range(200)]
     await way.publish(*sent)
+    assert await way.broker.saved()
     way.broker.kill()
     assert await until(lambda: not way.client.connected.is_set(), within=PATIENCE)
     way.intake.let_go()
