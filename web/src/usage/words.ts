@@ -60,7 +60,7 @@ const ja = {
   decided: "有効にした記録",
   draft: "下書きを作る",
   rulesJson: "規則（JSON）",
-  areasJson: "区域（JSON。名前ごとに GeoJSON の面か {\"district\": \"地区の番号\"}）",
+  areasJson: '区域（JSON。名前ごとに GeoJSON の面か {"district": "地区の番号"}）',
   casesJson: "試験（JSON、なくてもよい）",
   startFromNow: "今の方針から始める",
   expected: "こうあるはず",
