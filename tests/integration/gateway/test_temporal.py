@@ -188,3 +188,14 @@ async def test_a_part_names_what_is_all_in_other_parts(writer: httpx.AsyncClient
     answer = await api.get(f"{TEMPORAL}/{GAUGE}", params={"lastN": "60", "timerel": "before", "timeAt": time(999)})
     shown = answer.json()["waterLevel"]
     assert answer.headers["content-range"] == f"date-time {time(999)}-{shown[-1]['observedAt']}/60"
+
+
+async def test_a_history_is_found_by_its_place(keeper: httpx.AsyncClient) -> None:
+    place = {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [136.2, 36.0]}}
+    level = [{"type": "Property", "value": 1.5, "observedAt": time(0)}]
+    await keeper.post(TEMPORAL, json={"id": GAUGE, "type": "WaterObserved", "waterLevel": level, "location": [place]})
+    asked = {"type": "WaterObserved", "timerel": "before", "timeAt": time(9), "georel": "near;maxDistance==1000"}
+    for longitude, found in ((136.2, 1), (137.2, 0)):
+        point = {"geometry": "Point", "coordinates": f"[{longitude},36.0]"}
+        answer = await keeper.get(TEMPORAL, params={**asked, **point})
+        assert (answer.status_code, len(answer.json())) == (200, found), answer.text
