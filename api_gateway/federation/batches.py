@@ -14,7 +14,8 @@ from api_gateway.body import read_body
 from api_gateway.errors import problem
 from api_gateway.federation.client import Question
 from api_gateway.federation.forwarding import Distribution, Reply, distribution, kept_parameters
-from api_gateway.federation.writes import Handler, any_source, part_of, permitted, replayed, reported
+from api_gateway.federation.outcomes import Handler, reported
+from api_gateway.federation.writes import any_source, part_of, permitted, replayed
 from api_gateway.ngsi_ld.context import JSON, body_context, content_type, header, link_context
 from api_gateway.ngsi_ld.writing import Writing, multi_status, no_content, writing
 from broker.entities.parse import is_uri

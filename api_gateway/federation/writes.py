@@ -6,8 +6,8 @@ It goes first, so that what is wrong with a request is found before anybody else
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any
 from urllib.parse import quote
 
 import orjson
@@ -15,33 +15,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api_gateway.body import read_body
-from api_gateway.errors import problem
 from api_gateway.federation.client import Parameters, Question
-from api_gateway.federation.forwarding import Distribution, Reply, distribution, kept_parameters
+from api_gateway.federation.forwarding import distribution, kept_parameters
+from api_gateway.federation.outcomes import Handler, Operation, answer, everywhere
 from api_gateway.ngsi_ld.context import JSON_LD, MERGE_PATCH, body_context, content_type, header, link_context
 from api_gateway.ngsi_ld.params import names_of, wanted_of
 from api_gateway.ngsi_ld.reader import DocumentReader
-from api_gateway.ngsi_ld.writing import Writing, created, multi_status, no_content, writing
+from api_gateway.ngsi_ld.writing import Writing, writing
 from broker.entities.parse import is_uri, parse_entity, parse_fragment
-from broker.errors import CityError, Conflict, Invalid, NotFound
-from broker.federation.dividing import Division, Names, divide
+from broker.errors import CityError, Invalid
+from broker.federation.dividing import Names, divide
 from broker.federation.source import EXCLUSIVE, Share
-from broker.jsonld.context import CORE, Context
+from broker.jsonld.context import Context
 from broker.subscriptions.matching import Asked
 
-Handler = Callable[[Request], Awaitable[Response]]
 _KEPT = ("id", "type", "@context")
-_DONE = (200, 201, 204)
-
-
-class Operation(NamedTuple):
-    """What tells one operation on an entity from another: its names in registrations (4.20) and what it is about."""
-
-    names: tuple[str, ...]
-    creates: bool = False
-    nulls: bool = False
-    attributes: bool = False
-    """Answers say attribute by attribute what was done (5.2.18), not entity by entity (5.2.16)."""
 
 
 CREATE = Operation(("createEntity",), creates=True)
@@ -53,22 +41,6 @@ PARTIAL = Operation(("updateAttrs", "updateEntity"))
 REPLACE_ATTRIBUTE = Operation(("replaceAttrs",))
 DELETE_ATTRIBUTE = Operation(("deleteAttrs",))
 DELETE = Operation(("deleteEntity",))
-
-
-class Failed(NamedTuple):
-    """A part that was not done: why, by which registration (None: here), and which attributes."""
-
-    why: Mapping[str, Any]
-    registration: str | None
-    names: Names
-
-
-class Outcome(NamedTuple):
-    """What became of all parts."""
-
-    done: list[Names]
-    failed: list[Failed]
-    local: Response | None
 
 
 def distributed(handler: Handler, operation: Operation) -> Handler:
@@ -98,14 +70,14 @@ def distributed(handler: Handler, operation: Operation) -> Handler:
 
         if not division.here:
             _check(ask, document, context, operation)
-        outcome = await _everywhere(
+        outcome = await everywhere(
             asked,
             division,
             (lambda: handler(replayed(request, part(division.names)))) if division.here else None,
             _to_entity(request, part),
             context,
         )
-        return _answer(outcome, entity_id, operation, context)
+        return answer(outcome, entity_id, operation, context)
 
     endpoint.__qualname__ = handler.__qualname__
     return endpoint
@@ -139,14 +111,14 @@ def distributed_by_path(handler: Handler, operation: Operation) -> Handler:
         if asked is None:
             return await handler(replayed(request, body))
         division = divide(permitted(ask, asked.shares), names, *operation.names)
-        outcome = await _everywhere(
+        outcome = await everywhere(
             asked,
             division,
             (lambda: handler(replayed(request, body))) if division.here else None,
             _to_entity(request, lambda _: body),
             context,
         )
-        return _answer(outcome, entity_id, operation, context)
+        return answer(outcome, entity_id, operation, context)
 
     endpoint.__qualname__ = handler.__qualname__
     return endpoint
@@ -170,8 +142,8 @@ def distributed_purge(handler: Handler) -> Handler:
         def question(share: Share, _: Names) -> Question:
             return Question("DELETE", "/entities", _purged(request, share, context), {})
 
-        outcome = await _everywhere(asked, division, lambda: handler(request), question, context)
-        return _answer(outcome, "urn:ngsi-ld:entities", DELETE, context)
+        outcome = await everywhere(asked, division, lambda: handler(request), question, context)
+        return answer(outcome, "urn:ngsi-ld:entities", DELETE, context)
 
     endpoint.__qualname__ = handler.__qualname__
     return endpoint
@@ -260,96 +232,6 @@ def _to_entity(request: Request, part: Callable[[Names], bytes]) -> Callable[[Sh
         return Question(request.method, quote(path, safe="/:@!$&'()*+,;=~"), parameters, headers, body or None)
 
     return question
-
-
-async def _everywhere(
-    asked: Distribution,
-    division: Division,
-    here: Callable[[], Awaitable[Response]] | None,
-    question: Callable[[Share, Names], Question],
-    context: Context,
-) -> Outcome:
-    """Do what is left here, then ask the sources. Raises what is wrong with the request itself."""
-    outcome = Outcome([], [], None)
-    missing: list[Failed] = []
-    path = asked.request.url.path
-    for share, names in division.refused:
-        error = Conflict(f"{share.source.id} holds this data and does not take the operation")
-        outcome.failed.append(Failed(problem(error, path), share.source.id, names))
-    if here is not None:
-        try:
-            local = await here()
-            outcome = outcome._replace(local=local)
-            outcome.done.append(division.names)
-        except (NotFound, Conflict) as error:
-            failed = Failed(problem(error, path), None, division.names)
-            (missing if isinstance(error, NotFound) else outcome.failed).append(failed)
-    parts = {share.source.id: names for share, names in division.sent}
-    linked = context if header(asked.request, b"link") is not None else CORE
-    replies = await asked.ask(
-        [share for share, _ in division.sent], lambda share: question(share, parts[share.source.id]), linked
-    )
-    for reply in replies:
-        _settle(outcome, reply, parts[reply.share.source.id], path)
-    exclusively = any(share.source.mode == EXCLUSIVE for share, _ in division.sent)
-    # What somebody else holds exclusively need not be known here as well.
-    if not (exclusively and outcome.done):
-        outcome.failed.extend(missing)
-    return outcome
-
-
-def _settle(outcome: Outcome, reply: Reply, names: Names, path: str) -> None:
-    source = reply.share.source.id
-    if reply.answer is None:
-        assert reply.error is not None
-        outcome.failed.append(Failed(problem(reply.error, path), source, names))
-    elif reply.answer.status in _DONE:
-        outcome.done.append(names)
-    else:
-        outcome.failed.append(Failed(reported(reply), source, names))
-
-
-def reported(reply: Reply) -> dict[str, Any]:
-    """What a source says went wrong, as problem details."""
-    assert reply.answer is not None
-    said = reply.answer.content if isinstance(reply.answer.content, Mapping) else {}
-    text = {name: said[name] for name in ("type", "title", "detail") if isinstance(said.get(name), str)}
-    title = "Done in part" if reply.answer.status == 207 else "The context source refused"
-    return {"type": "about:blank", "title": title, **text, "status": reply.answer.status}
-
-
-def _answer(outcome: Outcome, entity_id: str, operation: Operation, context: Context) -> Response:
-    """All done: as if it had been done here. One part only, and not done: its problem. Else both, in a 207."""
-    partial = outcome.local is not None and outcome.local.status_code == 207
-    if not outcome.failed and not partial:
-        if operation.creates:
-            return created(f"/ngsi-ld/v1/entities/{quote(entity_id, safe=':')}")
-        return outcome.local or no_content()
-    if not outcome.done and len(outcome.failed) == 1 and outcome.failed[0].why["status"] != 207:
-        document = outcome.failed[0].why
-        return Response(orjson.dumps(document), document["status"], media_type="application/problem+json")
-    if operation.attributes:
-        return multi_status(_by_attribute(outcome, context))
-    errors = [
-        {"entityId": entity_id, **({"registrationId": f.registration} if f.registration else {}), "error": f.why}
-        for f in outcome.failed
-    ]
-    return multi_status({"success": [entity_id] if outcome.done else [], "errors": errors})
-
-
-def _by_attribute(outcome: Outcome, context: Context) -> dict[str, Any]:
-    """An UpdateResult (5.2.18)."""
-    said: Any = {}
-    if outcome.local is not None and outcome.local.status_code == 207:
-        said = orjson.loads(outcome.local.body)
-    refused = list(said.get("notUpdated", ()))
-    bad = {entry["attributeName"] for entry in refused}
-    updated = {context.compact(name) for names in outcome.done for name in names or ()} - bad
-    for failed in outcome.failed:
-        why = str(failed.why.get("detail") or failed.why["title"])
-        by = {"registrationId": failed.registration} if failed.registration else {}
-        refused += [{"attributeName": context.compact(n), "reason": why, **by} for n in sorted(failed.names or ())]
-    return {"updated": sorted(updated), "notUpdated": refused}
 
 
 def replayed(request: Request, body: bytes) -> Request:

@@ -25,7 +25,8 @@ from broker.entities.parse import NULL, ParsedEntity, check_name, is_uri
 from broker.errors import Invalid, NotFound
 from broker.ports import Transaction
 from broker.store import instances
-from broker.store.entities import EntityWriter, row_of
+from broker.store.effects import row_of
+from broker.store.entities import EntityWriter
 from broker.store.instances import Kept
 from broker.store.reading import documents, documents_ever
 from broker.store.temporal import known

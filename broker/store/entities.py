@@ -9,19 +9,31 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from broker.entities.merge import EntityUpdate, Merged, merge
+from broker.entities.merge import EntityUpdate
 from broker.entities.patch import instances
 from broker.ports import CHANGES, NewRecord, Outlet, Transaction
 from broker.sql import load
+from broker.store.effects import (
+    Next,
+    Stored,
+    change_of,
+    fold,
+    place_of,
+    row_of,
+    samples_of,
+    stamps_of,
+    state_after,
+    state_of,
+    types_of,
+    without_duplicates,
+)
 from broker.store.gone import note_gone
-from broker.store.history import History, Row, Series
+from broker.store.history import History, Row
 from broker.store.reading import Document
-from schemas.change import MAX_STATE_BYTES, Change, Sample, State, encode_change
+from schemas.change import Change, encode_change
 from schemas.clock import iso
 
 _SQL = load("broker.store", "entities")
-_EXACT_INTEGERS = 2**53
-_SAID_BY_SERIES = {"type", "value", "unitCode", "observedAt", "datasetId"}
 
 _encode = msgspec.json.encode
 _decode = msgspec.json.decode
@@ -34,33 +46,17 @@ class Written(NamedTuple):
     versions: list[dict[str, int | None]]
 
 
-class _Stored(NamedTuple):
-    doc: dict[str, Any]
-    version: int
-    created_at: datetime
-    modified_at: datetime
-    stamps: dict[str, str]
-
-
 class Held(NamedTuple):
     """Entities that nobody else changes until the transaction ends, as they stand."""
 
     tenant: int
-    stored: dict[str, _Stored]
+    stored: dict[str, Stored]
     records: Sequence[Mapping[str, Any]]
 
     @property
     def documents(self) -> dict[str, Document]:
         """Each as a reader is given it."""
         return {record["id"]: _document(record) for record in self.records}
-
-
-class _Next(NamedTuple):
-    """An entity as a batch leaves it, written out once for the store and for the change. `touched`: its new stamps."""
-
-    doc: dict[str, Any]
-    text: bytes
-    touched: dict[str, str]
 
 
 class EntityWriter:
@@ -107,22 +103,22 @@ class EntityWriter:
         for index, update in enumerate(updates):
             grouped[update.id].append(index)
         changes: list[Change] = []
-        inserts: list[_Next] = []
-        alterations: list[_Next] = []
+        inserts: list[Next] = []
+        alterations: list[Next] = []
         time = iso(at)
         for entity_id, indexes in grouped.items():
             before = stored.get(entity_id)
-            merged = _fold(before, (_without_duplicates(updates[i], versions[i], before) for i in indexes))
-            samples = tuple(s for i in indexes for s in _samples(updates[i], versions[i], at))
+            merged = fold(before, (without_duplicates(updates[i], versions[i], before) for i in indexes))
+            samples = tuple(s for i in indexes for s in samples_of(updates[i], versions[i], at))
             if not merged.changed and not samples:
                 continue
-            left: _Next | None = None
+            left: Next | None = None
             if merged.changed:
-                left = _Next(merged.doc, _encode(merged.doc), _stamps(before.doc, merged, time) if before else {})
+                left = Next(merged.doc, _encode(merged.doc), stamps_of(before.doc, merged, time) if before else {})
                 (alterations if before else inserts).append(left)
             own = next((updates[i].trace for i in reversed(indexes) if updates[i].trace), trace)
-            state = _state_after(before, left, at) if left else None
-            changes.append(_change(tenant, entity_id, before, merged, samples, at, state, own))
+            state = state_after(before, left, at) if left else None
+            changes.append(change_of(tenant, entity_id, before, merged, samples, at, state, own))
         await _save(tx, "insert", number, inserts, at)
         await _save(tx, "update", number, alterations, at)
         await note_gone(tx, number, changes, at)
@@ -165,12 +161,12 @@ class EntityWriter:
                 Change(
                     tenant=tenant,
                     entity=record["id"],
-                    type=_types(doc),
+                    type=types_of(doc),
                     op="delete",
                     version=record["version"] + 1,
                     at=at,
                     previous={name: value for name, value in doc.items() if name not in ("id", "type")},
-                    state=_state(_encode(doc), record["created_at"], record["modified_at"], record["stamps"]),
+                    state=state_of(_encode(doc), record["created_at"], record["modified_at"], record["stamps"]),
                     trace=trace,
                 )
             )
@@ -183,7 +179,7 @@ class EntityWriter:
         tx: Transaction,
         tenant: int,
         updates: Sequence[EntityUpdate],
-        stored: Mapping[str, _Stored],
+        stored: Mapping[str, Stored],
         at: datetime,
     ) -> list[dict[str, int | None]]:
         places: list[tuple[int, str]] = []
@@ -224,9 +220,9 @@ async def _lock(tx: Transaction, tenant: int, ids: Sequence[str]) -> Sequence[Ma
     return await tx.fetch(_SQL["lock"], tenant, list(ids))
 
 
-def _stored(record: Mapping[str, Any]) -> _Stored:
+def _stored(record: Mapping[str, Any]) -> Stored:
     times = record["created_at"], record["modified_at"]
-    return _Stored(_decode(record["doc"]), record["version"], *times, _decode(record["stamps"]))
+    return Stored(_decode(record["doc"]), record["version"], *times, _decode(record["stamps"]))
 
 
 def _document(record: Mapping[str, Any]) -> Document:
@@ -234,19 +230,7 @@ def _document(record: Mapping[str, Any]) -> Document:
     return Document(record["id"], record["type"], record["doc"], *times, record["stamps"])
 
 
-def _state(text: bytes, created_at: datetime, modified_at: datetime, stamps: str) -> State | None:
-    if len(text) > MAX_STATE_BYTES:
-        return None
-    return State(doc=msgspec.Raw(text), created_at=created_at, modified_at=modified_at, stamps=stamps)
-
-
-def _stamps(before: dict[str, Any], merged: Merged, time: str) -> dict[str, str]:
-    """When the attributes changed (4.8): "c:" for those that are new, "m:" for all."""
-    changed = [name for name, value in merged.attributes.items() if value is not None and name != "type"]
-    return {f"m:{name}": time for name in changed} | {f"c:{name}": time for name in changed if name not in before}
-
-
-def _stored_instances(stored: Mapping[str, _Stored], entity_id: str, name: str) -> list[dict[str, Any]]:
+def _stored_instances(stored: Mapping[str, Stored], entity_id: str, name: str) -> list[dict[str, Any]]:
     return instances(stored[entity_id].doc.get(name)) if entity_id in stored else []
 
 
@@ -254,7 +238,7 @@ async def _save(
     tx: Transaction,
     statement: str,
     tenant: int,
-    entities: Sequence[_Next],
+    entities: Sequence[Next],
     at: datetime,
 ) -> None:
     if not entities:
@@ -262,116 +246,15 @@ async def _save(
     # In order of id, as entities are locked: two who make the same ones wait for each other in no ring.
     ordered = sorted(entities, key=lambda entity: str(entity.doc["id"]))
     marks = [[_encode(entity.touched).decode() for entity in ordered]] if statement == "update" else []
-    places = [_place(entity.doc) for entity in ordered]
+    places = [place_of(entity.doc) for entity in ordered]
     await tx.execute(
         _SQL[statement],
         tenant,
         [entity.doc["id"] for entity in ordered],
-        [" ".join(_types(entity.doc)) for entity in ordered],
+        [" ".join(types_of(entity.doc)) for entity in ordered],
         [entity.text.decode() for entity in ordered],
         [place[0] for place in places],
         [place[1] for place in places],
         at,
         *marks,
     )
-
-
-def _fold(before: _Stored | None, updates: Iterable[EntityUpdate]) -> Merged:
-    """Merge one entity's updates of a batch in order, remembering what stood there at the start."""
-    doc = before.doc if before else None
-    attributes: dict[str, Any] = {}
-    previous: dict[str, Any] = {}
-    for update in updates:
-        merged = merge(doc, update)
-        doc = merged.doc
-        for name, old in merged.previous.items():
-            if name not in attributes:
-                previous[name] = old
-        attributes.update(merged.attributes)
-    return Merged(doc or {}, attributes, previous, before is None)
-
-
-def _without_duplicates(update: EntityUpdate, versions: dict[str, int | None], before: _Stored | None) -> EntityUpdate:
-    """A value that history already holds must not come back over a later correction of the same time."""
-    present = before.doc if before else {}
-    repeated = {name for name, version in versions.items() if version is None and name in present}
-    if not repeated or update.decided:
-        return update
-    rest = {name: value for name, value in update.attributes.items() if name not in repeated}
-    if all(name in update.untimed for name in rest):
-        rest = {}
-    return update._replace(attributes=rest)
-
-
-def _samples(update: EntityUpdate, versions: dict[str, int | None], at: datetime) -> Iterable[Sample]:
-    for name, version in versions.items():
-        if version is not None:
-            for instance in instances(update.attributes[name]):
-                yield Sample(
-                    attribute=name, value=instance.get("value"), observed_at=_time(instance, at), version=version
-                )
-
-
-def _change(
-    tenant: str,
-    entity_id: str,
-    before: _Stored | None,
-    merged: Merged,
-    samples: tuple[Sample, ...],
-    at: datetime,
-    state: State | None,
-    trace: str | None,
-) -> Change:
-    return Change(
-        tenant=tenant,
-        entity=entity_id,
-        type=_types(merged.doc),
-        op="update" if before else "create",
-        version=(before.version if before else 0) + (1 if merged.changed else 0),
-        at=at,
-        attributes=merged.attributes,
-        previous=merged.previous,
-        samples=samples,
-        state=state,
-        trace=trace,
-    )
-
-
-def _state_after(before: _Stored | None, left: _Next, at: datetime) -> State | None:
-    if before is None:
-        return _state(left.text, at, at, "{}")
-    stamps = _encode(before.stamps | left.touched).decode()
-    return _state(left.text, before.created_at, max(at, before.modified_at), stamps)
-
-
-def row_of(update: EntityUpdate, name: str, attribute: dict[str, Any], at: datetime) -> Row:
-    """What history keeps of an instance of an attribute; without observedAt it is of the time `at`."""
-    unit, dataset = attribute.get("unitCode", ""), attribute.get("datasetId", "")
-    series, time, received = Series(update.id, name, dataset, unit), _time(attribute, at), update.received_at or at
-    value: Any = attribute.get("value")
-    numeric = type(value) in (int, float) and abs(value) < _EXACT_INTEGERS
-    number = float(value) if numeric else None
-    # A row that is only a number and a time says that it was observed then; what has no observedAt says so in full.
-    if numeric and "observedAt" in attribute and attribute.keys() <= _SAID_BY_SERIES:
-        return Row(series, time, number, None, received)
-    return Row(series, time, number, _encode(attribute).decode(), received)
-
-
-def _time(attribute: dict[str, Any], at: datetime) -> datetime:
-    text = attribute.get("observedAt")
-    return datetime.fromisoformat(text) if text else at
-
-
-def _types(doc: dict[str, Any]) -> tuple[str, ...]:
-    return (doc["type"],) if isinstance(doc["type"], str) else tuple(doc["type"])
-
-
-def _place(doc: dict[str, Any]) -> tuple[float | None, float | None]:
-    """The first position of `location`, for the index; exact geometry is compared afterwards (4.7)."""
-    geometry = next((instance.get("value") for instance in instances(doc.get("location"))), None)
-    coordinates = geometry.get("coordinates") if isinstance(geometry, dict) else None
-    while isinstance(coordinates, list) and coordinates and isinstance(coordinates[0], list):
-        coordinates = coordinates[0]
-    if isinstance(coordinates, list) and len(coordinates) >= 2:
-        return float(coordinates[0]), float(coordinates[1])
-    return None, None
