@@ -98,6 +98,7 @@ _EXPOSED = [
     "NGSILD-Results-Count",
     "NGSILD-Tenant",
     "NGSILD-EntityMap",
+    "NGSILD-Snapshot",
     "Fiware-Total-Count",
     "Content-Range",
     "Retry-After",

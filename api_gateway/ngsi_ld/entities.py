@@ -20,6 +20,7 @@ from api_gateway.federation.gating import may_see, of_readable, unconcealed
 from api_gateway.federation.reads import View, Wish, asked_about, chosen_by_csf, whole_entity, whole_query
 from api_gateway.ngsi_ld.context import link_context
 from api_gateway.ngsi_ld.entity_maps import MOST_MEMBERS, chosen_map, make_map, told
+from api_gateway.ngsi_ld.frozen import echo, frozen, frozen_page, snapshot_said
 from api_gateway.ngsi_ld.joining import join_of, joined
 from api_gateway.ngsi_ld.params import (
     MAX_LIMIT,
@@ -46,6 +47,7 @@ from broker.entities.parse import is_uri
 from broker.errors import Invalid, NotFound
 from broker.jsonld.context import Context
 from broker.query.geo import GeoQuery
+from broker.query.joining import Join
 from broker.store import reading
 from broker.store.entity_maps import HERE, EntityMap, Member
 from broker.store.reading import Document, Selection, Where
@@ -60,7 +62,11 @@ async def retrieve(request: Request) -> Response:
     gate = gate_of(request)
     caller = await gate.caller(request)
     shape = await _retrieval_shape(request, caller)
-    document, warnings = await _document(request, caller, entity_id, shape)
+    snapshot, join = snapshot_said(request), join_of(request.query_params)
+    if snapshot is None:
+        document, warnings = await _document(request, caller, entity_id, shape)
+    else:
+        document, warnings = await frozen(request, caller, snapshot, entity_id, join), echo(snapshot)
     if document is None:
         unknown = NotFound(f"there is no entity {entity_id}")
         answer = error_response(unknown, request.url.path, media=problem_media(request.scope))
@@ -70,7 +76,6 @@ async def retrieve(request: Request) -> Response:
     hidden = gate.hidden(caller, document.type)
     if shape.attrs is not None and not (shape.attrs - hidden) & orjson.loads(document.text).keys():
         raise NotFound(f"{entity_id} has none of the attributes {', '.join(sorted(shape.attrs))}")
-    join = join_of(request.query_params)
     if not _anything_left(document, shape, hidden):
         raise NotFound(f"{entity_id} has nothing of what is asked for")
     if join is None:
@@ -144,27 +149,42 @@ async def answer_query(
         context = await link_context(request, caller.tenant)
     wanted = wanted or wanted_of(params, context)
     page, shape = page_of(params), shape_of(request, context, params)
-    join = join_of(params)
+    join, snapshot = join_of(params), snapshot_said(request)
     if shape.pick is not None:
         wanted = wanted._replace(asks=wanted.asks._replace(some=(*wanted.asks.some, shape.pick)))
-    if asks_personal(request, caller, wanted.types):
+    if snapshot is None and asks_personal(request, caller, wanted.types):
         return await _personal_page(request, caller, wanted, page, shape)
     selection = selection_for(gate, caller, wanted)
     if shape.pick is not None and not shape.pick & {"id", "type", "scope"}:
         selection = selection._replace(where=(*selection.where, Where("doc ?| {0}::text[]", (list(shape.pick),))))
+    if snapshot is not None:
+        view = await frozen_page(request, caller, snapshot, selection, wanted, page, order_of(params, context), join)
+        headers = page_headers(request, page, shape, more=len(view.documents) > page.limit, total=view.total)
+        return await _told(request, caller, view.documents[: page.limit], shape, None, [*headers, *echo(snapshot)])
     concerns = concerns or concern_of(wanted, shape)
     asked = of_readable(await distribution(request, caller, concerns, params), concerns.types)
     wish = Wish(params, context, page, order_of(params, context), body)
-    look = partial(_found, request, caller, selection, wanted.geo, concerns, shape)
+    look = partial(found_everywhere, request, caller, selection, wanted.geo, concerns, shape)
     if (listed := await chosen_map(request, caller)) is not None or flag(params, "entityMap"):
         view, more = await _by_map(request, caller, listed, look, asked, wish)
     else:
         view = await look(asked, wish)
         follows = len(view.documents) > page.limit
         more = page_headers(request, page, shape, more=follows, total=view.total)
-    shown = view.documents[: page.limit]
+    return await _told(request, caller, view.documents[: page.limit], shape, join, more + view.warnings)
+
+
+async def _told(
+    request: Request,
+    caller: Caller,
+    shown: list[Document],
+    shape: Shape,
+    join: Join | None,
+    more: list[tuple[bytes, bytes]],
+) -> Response:
+    """The answer that shows these entities."""
+    gate = gate_of(request)
     about(request, (name for document in shown for name in document.type))
-    more += view.warnings
     if shape.geojson:
         return EntityResponse(_collection(shown, shape, gate, caller), shape, more=more)
     if join is not None:
@@ -177,7 +197,7 @@ async def answer_query(
 _Look = Callable[[Distribution | None, Wish], Awaitable[View]]
 
 
-async def _found(
+async def found_everywhere(
     request: Request,
     caller: Caller,
     selection: Selection,

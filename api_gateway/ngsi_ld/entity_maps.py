@@ -14,6 +14,7 @@ from api_gateway.body import read_json
 from api_gateway.context import gateway_of
 from api_gateway.errors import TooManyResults
 from api_gateway.ngsi_ld.context import JSON, content_type, header
+from api_gateway.ngsi_ld.owners import key_of
 from api_gateway.ngsi_ld.writing import Writing, asking, no_content, only
 from broker.entities.parse import is_uri, parse_time
 from broker.errors import Invalid
@@ -34,7 +35,7 @@ async def chosen_map(request: Request, caller: Caller) -> EntityMap | None:
     if not is_uri(said):
         raise Invalid("the header names an entity map by its id, as an answer gave it", field="NGSILD-EntityMap")
     async with gateway_of(request).database.transaction(caller.tenant) as tx:
-        return await store.one(tx, said, _owner(caller), gateway_of(request).clock())
+        return await store.one(tx, said, key_of(caller.subject), gateway_of(request).clock())
 
 
 async def make_map(request: Request, caller: Caller, members: Sequence[Member]) -> EntityMap:
@@ -43,7 +44,7 @@ async def make_map(request: Request, caller: Caller, members: Sequence[Member]) 
         raise TooManyResults(f"an entity map is of at most {MOST_MEMBERS} entities; ask for fewer")
     now = gateway_of(request).clock()
     async with gateway_of(request).database.transaction(caller.tenant) as tx:
-        id_ = await store.keep(tx, _owner(caller), members, now, now + _LIFETIME)
+        id_ = await store.keep(tx, key_of(caller.subject), members, now, now + _LIFETIME)
     return EntityMap(id_, list(members), now + _LIFETIME)
 
 
@@ -56,7 +57,7 @@ async def retrieve(request: Request) -> Response:
     """What a map holds (5.14.1)."""
     ask, id_, now = await _asked(request)
     async with ask.gateway.database.transaction(ask.caller.tenant) as tx:
-        found = await store.one(tx, id_, _owner(ask.caller), now)
+        found = await store.one(tx, id_, key_of(ask.caller.subject), now)
     answer = {
         "id": found.id,
         "type": "EntityMap",
@@ -77,7 +78,7 @@ async def change(request: Request) -> Response:
     if not now < until <= now + _LONGEST:
         raise Invalid("expiresAt is to be within the next hour", field="expiresAt")
     async with ask.gateway.database.transaction(ask.caller.tenant) as tx:
-        await store.prolong(tx, id_, _owner(ask.caller), now, until)
+        await store.prolong(tx, id_, key_of(ask.caller.subject), now, until)
     return no_content()
 
 
@@ -85,7 +86,7 @@ async def delete(request: Request) -> Response:
     """Forget a map (5.14.3)."""
     ask, id_, now = await _asked(request)
     async with ask.gateway.database.transaction(ask.caller.tenant) as tx:
-        await store.delete(tx, id_, _owner(ask.caller), now)
+        await store.delete(tx, id_, key_of(ask.caller.subject), now)
     return no_content()
 
 
@@ -96,8 +97,3 @@ async def _asked(request: Request) -> tuple[Writing, str, datetime]:
     if not is_uri(id_):
         raise Invalid("the id in the path must be a URI", field="id")
     return ask, id_, ask.gateway.clock()
-
-
-def _owner(caller: Caller) -> str:
-    subject = caller.subject
-    return f"{subject.kind} {subject.id} {subject.client}"

@@ -17,11 +17,13 @@ from api_gateway.ngsi_ld import (
     hosting,
     post_query,
     registrations,
+    snapshots,
     subscriptions,
     temporal,
     temporal_provision,
 )
 from api_gateway.ngsi_ld.context import JSON, JSON_LD
+from api_gateway.ngsi_ld.frozen import of_the_present
 from api_gateway.ngsi_ld.params import MAX_LIMIT
 from api_gateway.openapi import PROBLEMS, Operation, problem_answer
 from broker.store.aggregates import METHODS
@@ -151,6 +153,7 @@ _OTHER_ID = _parameter("id", "its id", "path")
 _SOURCES = f"{_ROOT}/csourceRegistrations"
 _CONTEXTS = f"{_ROOT}/jsonldContexts"
 _MAPS = f"{_ROOT}/entityMaps"
+_SNAPSHOTS = f"{_ROOT}/snapshots"
 
 
 def _subscription_operations(path: str, kind: str) -> list[Operation]:
@@ -201,7 +204,7 @@ async def _not_taken(_: Request) -> Response:
 NOT_TAKEN = [Route(f"{_ONE}/attrs", _not_taken, methods=["DELETE", "PUT"], name="notTaken")]
 """Without it, an entity's attributes would be taken for an entity whose id ends in /attrs."""
 
-OPERATIONS = [
+_ALL = [
     *_HISTORY_WRITES,
     Operation("GET", f"{_ROOT}/types/{{name:path}}", discovery.one_type, "retrieveType",
               _plain("entities", "Retrieve what is known of a type", _NAME)),
@@ -255,6 +258,18 @@ OPERATIONS = [
               _plain("entities", "Change when an entity map expires", _OTHER_ID, body=True)),
     Operation("DELETE", f"{_MAPS}/{{id:path}}", entity_maps.delete, "deleteEntityMap",
               _plain("entities", "Delete an entity map", _OTHER_ID)),
+    Operation("POST", _SNAPSHOTS, snapshots.create, "createSnapshot",
+              _plain("entities", "Create a snapshot of what queries find", body=True)),
+    Operation("DELETE", _SNAPSHOTS, snapshots.purge, "purgeSnapshots",
+              _plain("entities", "Purge snapshots", _parameter("q", "a query of the snapshots' members"))),
+    Operation("POST", f"{_SNAPSHOTS}/{{id:path}}/clone", snapshots.clone, "cloneSnapshot",
+              _plain("entities", "Clone a snapshot", _OTHER_ID, body=True)),
+    Operation("GET", f"{_SNAPSHOTS}/{{id:path}}", snapshots.retrieve, "retrieveSnapshot",
+              _plain("entities", "Retrieve a snapshot's status", _OTHER_ID)),
+    Operation("PATCH", f"{_SNAPSHOTS}/{{id:path}}", snapshots.change, "changeSnapshot",
+              _plain("entities", "Change a snapshot's priority or lifetime", _OTHER_ID, body=True)),
+    Operation("DELETE", f"{_SNAPSHOTS}/{{id:path}}", snapshots.delete, "deleteSnapshot",
+              _plain("entities", "Delete a snapshot", _OTHER_ID)),
     *_subscription_operations("subscriptions", ENTITIES),
     *_subscription_operations("csourceSubscriptions", REGISTRATIONS),
     Operation("POST", _SOURCES, registrations.create, "registerSource",
@@ -273,4 +288,6 @@ OPERATIONS = [
     Operation("DELETE", f"{_CONTEXTS}/{{id:path}}", hosting.delete, "deleteContext",
               _plain("contexts", "Delete a context", _OTHER_ID)),
 ]  # fmt: skip
+_IN_SNAPSHOTS = {"retrieveEntity", "queryEntities", "queryEntitiesByPost"}
+OPERATIONS = [one if one.name in _IN_SNAPSHOTS else one._replace(handler=of_the_present(one.handler)) for one in _ALL]
 """All of them. Paths with more parts come before those with fewer where both could match."""

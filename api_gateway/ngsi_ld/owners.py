@@ -21,6 +21,11 @@ def owner_of(subject: Subject) -> dict[str, Any]:
     return {"kind": subject.kind, "id": subject.id, "client": subject.client, "scopes": sorted(subject.scopes)}
 
 
+def key_of(subject: Subject) -> str:
+    """The same in one string, for what nobody else may use (an entity map, a snapshot)."""
+    return f"{subject.kind} {subject.id} {subject.client}"
+
+
 def with_personal(access: Mapping[str, Any], personal: Mapping[str, str]) -> dict[str, Any]:
     """`access` that lets changes of entities about persons through as far as the consent gate, for one purpose."""
     only = access["only"]

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api_gateway.ngsi_ld.entities import answer_query
-from api_gateway.ngsi_ld.params import PAGE, SHAPE, only_known, wanted_of
+from api_gateway.ngsi_ld.params import PAGE, SHAPE, Wanted, only_known, wanted_of
 from api_gateway.ngsi_ld.writing import asking
 from broker.entities.parse import is_uri
 from broker.errors import Invalid
@@ -26,9 +26,16 @@ async def query(request: Request) -> Response:
     """A page of the entities that the Query in the body asks for."""
     only_known(request.query_params, SHAPE, PAGE)
     body, context = await (await asking(request)).body()
+    params, wanted, concerns = query_in(body, request.query_params, context)
+    return await answer_query(request, params, context, wanted, concerns, body)
+
+
+def query_in(body: Any, given: Mapping[str, str], context: Context) -> tuple[dict[str, str], Wanted, Asked]:
+    """A Query, asked with the parameters `given`: as the parameters that say as much, what is wanted, and what context
+    sources are compared with. Raises `Invalid`."""
     if not isinstance(body, Mapping) or body.get("type") != "Query":
         raise Invalid("the body must be an object of type Query", field="type")
-    params = {**request.query_params, **params_of(body)}
+    params = {**given, **params_of(body)}
     where = selectors(body.get("entities", ()), context)
     if not where and not any(name in params for name in ("attrs", "q", "georel")) and params.get("local") != "true":
         raise Invalid("a query needs at least entities, attrs, q or geoQ", field="entities")
@@ -38,7 +45,7 @@ async def query(request: Request) -> Response:
     types = tuple(context.expand(name) for name in said["type"].split(",")) if "type" in said else None
     ids = tuple(said["id"].split(",")) if "id" in said else None
     concerns = Asked(types, ids, said.get("idPattern"), wanted.attributes)
-    return await answer_query(request, {**params, **said}, context, wanted, concerns, body)
+    return {**params, **said}, wanted, concerns
 
 
 def params_of(body: Mapping[str, Any]) -> dict[str, str]:

@@ -42,7 +42,7 @@ from broker.ports import Transaction
 from broker.store import reading
 from broker.store.aggregates import aggregates
 from broker.store.instances import Kept, instance_id
-from broker.store.reading import Document, Selection
+from broker.store.reading import EVER, Document, Selection
 from broker.store.temporal import (
     DELETED,
     OBSERVED,
@@ -155,7 +155,7 @@ async def _query(
     else:
         selection = selection_for(gate, caller, wanted)._replace(attributes=None)
     there = evolving(ask.wish if ask.wish.attributes else ask.wish._replace(attributes=None), ask.times.span)
-    selection = selection._replace(where=(*selection.where, there), ever=True)
+    selection = selection._replace(where=(*selection.where, there), among=EVER)
     total = None
     with pattern_blamed():
         async with gateway.database.transaction(caller.tenant) as tx:

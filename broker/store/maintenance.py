@@ -14,10 +14,9 @@ from broker import telemetry
 from broker.errors import CityError
 from broker.ports import CHANGES, OBSERVATIONS, Database, Log, Transaction
 from broker.sql import load
-from broker.store import retention
+from broker.store import entity_maps, retention, snapshots
 from broker.store.accounting import fold
 from broker.store.books import Imbalance, audit, audit_history, audit_log, positions
-from broker.store.entity_maps import forget_expired
 from broker.store.partitions import drop_month, existing_months, make_months, months_ahead, months_in_default
 from broker.store.rollups import fold_dirty, roll_up
 from broker.store.settings import KeeperSettings
@@ -63,7 +62,11 @@ class Keeper:
         sweeps: Mapping[str, Sweep] | None = None,
     ) -> None:
         self._database = database
-        own = {"subscription changes": forget_changes, "entity maps": forget_expired}
+        own = {
+            "subscription changes": forget_changes,
+            "entity maps": entity_maps.forget_expired,
+            "snapshots": snapshots.forget_expired,
+        }
         self._sweeps: Mapping[str, Sweep] = {**own, **(sweeps or {})}
         self._settings = settings
         self._clock = clock

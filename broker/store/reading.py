@@ -47,12 +47,16 @@ def in_box(west: float, south: float, east: float, north: float) -> Where:
     return Where(sql, (west, east, south, north))
 
 
+PRESENT, EVER, FROZEN = "entity", "entity_ever", "entity_in_snapshot"
+"""Among which entities is selected: those there are, deleted ones too, or those of the snapshot that is in use."""
+
+
 class Selection(NamedTuple):
     """Which entities: every condition that is not None must hold.
 
     `types`, `ids` and `attributes` each mean any of them. `id_pattern` is a POSIX extended regular expression found
     anywhere in the id (ETSI GS CIM 009, 4.9). `only_types` are the types that may be seen: all of an
-    entity's types must be among them; none may be in `never_types`. `ever` looks among deleted entities too.
+    entity's types must be among them; none may be in `never_types`. `among`: `PRESENT`, `EVER` or `FROZEN`.
     With `reaches` some may be seen in certain places only: `broker.store.reach.settled` makes conditions of that, and
     until then nothing is read.
     """
@@ -66,7 +70,7 @@ class Selection(NamedTuple):
     where: tuple[Where, ...] = ()
     order: str = "id"
     order_values: tuple[Any, ...] = ()
-    ever: bool = False
+    among: str = PRESENT
     reaches: Reaches | None = None
 
     def parameters(self) -> list[Any]:
@@ -184,5 +188,4 @@ def _statement(name: str, selection: Selection, used: int) -> tuple[str, list[An
         values += selection.order_values
     filters = _SQL["filters"].format(more="\n    ".join(conditions))
     attribute = f"${used + len(values)}" if values else ""
-    entities = "entity_ever" if selection.ever else "entity"
-    return _SQL[name].format(entities=entities, filters=filters, order=order, attribute=attribute), values
+    return _SQL[name].format(entities=selection.among, filters=filters, order=order, attribute=attribute), values

@@ -13,7 +13,7 @@ from broker.errors import NotFound
 from broker.ports import Database, Transaction
 from broker.query.bound import Bound
 from broker.sql import load
-from broker.store.reading import Selection
+from broker.store.reading import PRESENT, Selection
 
 _SQL = load("broker.store", "values")
 _FEW = 2000
@@ -24,7 +24,7 @@ _AT_ONCE = 1000
 async def narrowed(tx: Transaction, selection: Selection) -> Selection:
     """`selection`, with the ids of all entities that can match where those are few."""
     bounds = [bound for where in selection.where for bound in where.bounds]
-    if not bounds or selection.ever:
+    if not bounds or selection.among != PRESENT:
         return selection
     ready = {row["name"] for row in await tx.fetch(_SQL["ready"], sorted({bound.name for bound in bounds}))}
     possible = None if selection.ids is None else set(selection.ids)
