@@ -83,8 +83,8 @@ class Wish(NamedTuple):
     """None but these, where it is a page of an entity map."""
 
 
-async def whole_query(asked: Distribution, wish: Wish, local: Sequence[Document], counted: int | None) -> View:
-    """The entities that a query finds here (`local`, `counted` in all) and elsewhere, in order (5.7.2).
+async def whole_query(asked: Distribution, wish: Wish, local: Sequence[Document], here: int | None) -> View:
+    """The entities that a query finds here (`local`, `here` in all) and elsewhere, in order (5.7.2).
 
     Each source is asked for everything up to the end of the page: an entity that several know is one of the first of
     each as it is of all together, where sources keep the same order.
@@ -97,7 +97,7 @@ async def whole_query(asked: Distribution, wish: Wish, local: Sequence[Document]
 
     def question(share: Share) -> Question | None:
         if wish.body is not None and share.source.takes("queryBatch"):
-            return _posted(wish.body, share, context, more)
+            return posted(wish.body, share, context, more)
         return _query_for(share, context, [*_narrow(base, share, context), *more])
 
     replies = await asked.ask(asked.shares, question, context)
@@ -108,9 +108,9 @@ async def whole_query(asked: Distribution, wish: Wish, local: Sequence[Document]
         known_by.setdefault(document.id, []).append(HERE)
     found = [document_of(merged(one)) for one in known.values()]
     total = None
-    if counted is not None:
+    if here is not None:
         twice = sum(map(len, known.values())) - len(known)
-        total = counted + sum(_counted(reply) for reply in replies) - twice
+        total = here + sum(counted(reply) for reply in replies) - twice
     return View(in_order(found, wish.order), asked.warnings([*replies, *faulty]), total, known_by)
 
 
@@ -120,7 +120,8 @@ def _times_too(params: Mapping[str, str]) -> list[tuple[str, str]]:
     return [("options", "sysAttrs")] if "sysAttrs" in words or params.get("sysAttrs") == "true" else []
 
 
-def _counted(reply: Reply) -> int:
+def counted(reply: Reply) -> int:
+    """How many entities the source says there are."""
     said = reply.answer.headers.get("ngsild-results-count", "") if reply.answer is not None else ""
     return int(said) if said.isdecimal() else 0
 
@@ -203,7 +204,7 @@ def _narrow(base: Iterable[tuple[str, str]], share: Share, context: Context) -> 
     return list(result.items())
 
 
-def _posted(body: Mapping[str, Any], share: Share, context: Context, parameters: list[tuple[str, str]]) -> Question:
+def posted(body: Mapping[str, Any], share: Share, context: Context, parameters: list[tuple[str, str]]) -> Question:
     """The query's own body, for what the registration says the source has."""
     sent = {name: value for name, value in body.items() if name not in ("pick", "omit", "lang", "join", "joinLevel")}
     if share.attributes is not None:

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from api_gateway.ngsi_ld.context import link_context
 from api_gateway.ngsi_ld.params import flag
 from api_gateway.ngsi_ld.provision import attribute_fragment
-from api_gateway.ngsi_ld.temporal import stored_instance
+from api_gateway.ngsi_ld.temporal_members import stored_instance
 from api_gateway.ngsi_ld.writing import Writing, created, entity_id_of, no_content, only, writing
 from broker.entities.evolution import parse_evolution, parse_instances
 from broker.entities.merge import EntityUpdate

@@ -62,3 +62,41 @@ async def test_an_exclusive_source_decides_over_the_past_too(fukui: Town, sabae:
     await fukui.register(sabae.url, selector, mode="exclusive", operations=OFFERED)
     assert await values(fukui) == [1, 22]
     assert "flow" not in (await fukui.get(PATH)).json(), "it registered the level alone"
+
+
+async def found(town: Town, **params: Any) -> dict[str, list[float]]:
+    """The levels of the gauges that a query finds."""
+    given = {"type": "WaterObserved", "timerel": "after", "timeAt": "2026-06-30T00:30:00Z", **params}
+    answer = await town.get("temporal/entities", **given)
+    assert answer.status_code == 200, answer.text
+    return {one["id"].rpartition(":")[2]: [at["value"] for at in one["waterLevel"]] for one in answer.json()}
+
+
+async def test_a_query_is_of_both_pasts(fukui: Town, sabae: Town) -> None:
+    registration = await fukui.register(sabae.url, GAUGE, operations=["queryTemporal"])
+    await write(fukui, h01=1, h03=3)
+    await write(sabae, h02=2, h03=33)
+    for town, name, value in ((fukui, "asuwa", 7), (sabae, "kuzuryu", 8), (sabae, "zenbo", 9)):
+        level = [{"value": value, "observedAt": "2026-06-30T05:00:00Z"}]
+        await town.client.post(f"{ROOT}/temporal/entities", json=gauge(name, waterLevel=level))
+
+    everything = {"asuwa": [7], "hino": [1, 2, 3], "kuzuryu": [8], "zenbo": [9]}
+    assert await found(fukui) == everything
+    assert await found(fukui, local="true") == {"asuwa": [7], "hino": [1, 3]}
+    assert await found(fukui, limit=2, offset=1) == {"hino": [1, 2, 3], "kuzuryu": [8]}
+    assert await found(fukui, q="waterLevel>=8") == {"hino": [1, 2, 3], "kuzuryu": [8], "zenbo": [9]}
+    assert await found(fukui, id=HINO, lastN=2) == {"hino": [3, 2]}
+    assert await found(fukui, timeAt="2026-06-30T04:00:00Z", idPattern="o$") == {"zenbo": [9]}
+    first = await fukui.get("temporal/entities", type="WaterObserved", timerel="after", timeAt="2026-06-30T00:30:00Z",
+                            limit=1, count="true")  # fmt: skip
+    assert (len(first.json()), 'rel="next"' in first.headers["link"]) == (1, True)
+    assert first.headers["ngsild-results-count"] == "4"
+    body = {"type": "Query", "entities": [{"type": "WaterObserved", "id": HINO}, {"type": "None"}],
+            "temporalQ": {"timerel": "before", "timeAt": "2026-06-30T03:00:00Z"}}  # fmt: skip
+    posted = await fukui.client.post(f"{ROOT}/temporal/entityOperations/query", json=body)
+    assert [[at["value"] for at in one["waterLevel"]] for one in posted.json()] == [[1, 2]]
+
+    await sabae.die()
+    left = await fukui.get("temporal/entities", type="WaterObserved", timerel="after", timeAt="2026-06-30T00:30:00Z")
+    assert [one["id"].rpartition(":")[2] for one in left.json()] == ["asuwa", "hino"]
+    assert registration in left.headers["ngsild-warning"]
