@@ -70,20 +70,16 @@ class Distribution(NamedTuple):
 
     def _headers(self, source: Source, context: Context | None) -> dict[str, str]:
         """Via, the tenant, the context, and what the registration wants said. A caller's token stays here."""
-        headers = {"Via": extended(header(self.request, b"via"), self.page.alias)}
-        if source.tenant is not None:
-            headers["NGSILD-Tenant"] = source.tenant
+        headers = {"Via": extended(header(self.request, b"via"), self.page.alias), **constant_headers(source)}
         if context is not None and context.uri and not context.is_core:
             headers["Link"] = link_to(context)
         if trace := self.request.scope.get("traceparent"):
             headers["traceparent"] = trace
         for key, value in source.information:
             name = key.lower()
-            if name in _OURS or key == _CONTEXT:
+            if name in _OURS or key == _CONTEXT or value != _FROM_REQUEST or name in _SECRET:
                 continue
-            if value != _FROM_REQUEST:
-                headers[key] = value
-            elif name not in _SECRET and (said := header(self.request, name.encode("latin-1"))) is not None:
+            if (said := header(self.request, name.encode("latin-1"))) is not None:
                 headers[key] = said
         return headers
 
@@ -96,6 +92,13 @@ class Distribution(NamedTuple):
             elif reply.answer is not None and reply.answer.stale:
                 told.append(f'110 {self.page.alias} "{reply.share.source.id}: kept from before, it does not answer"')
         return [(b"ngsild-warning", text.encode("latin-1", "replace")) for text in told]
+
+
+def constant_headers(source: Source) -> dict[str, str]:
+    """The tenant, and what the registration wants said whoever asks."""
+    said = {key: value for key, value in source.information if key.lower() not in _OURS and key != _CONTEXT}
+    headers = {key: value for key, value in said.items() if value != _FROM_REQUEST}
+    return headers if source.tenant is None else {**headers, "NGSILD-Tenant": source.tenant}
 
 
 def _quotable(text: str) -> str:
@@ -124,11 +127,20 @@ async def distribution(
     shares = page.shares(asked, gateway_of(request).clock(), history=history)
     if not shares:
         return None
-    hops = passed_through(header(request, b"via"))
-    if page.alias in hops or len(hops) >= MAX_HOPS:
-        raise LoopDetected("the header Via shows that this request has been here; the registrations form a circle")
+    hops = await no_circle(request, caller)
     shares = [share for share in shares if share.source.alias not in hops]
     return Distribution(request, caller, page, shares) if shares else None
+
+
+async def no_circle(request: Request, caller: Caller) -> tuple[str, ...]:
+    """The brokers that the request has passed (6.3.18). Raises `LoopDetected` where this one is among them."""
+    if (via := header(request, b"via")) is None:
+        return ()
+    book: SourceBook = request.app.state.sources
+    hops = passed_through(via)
+    if (await book.page(caller.tenant)).alias in hops or len(hops) >= MAX_HOPS:
+        raise LoopDetected("the header Via shows that this request has been here; the registrations form a circle")
+    return hops
 
 
 def kept_parameters(params: Mapping[str, str], *dropped: str) -> Parameters:

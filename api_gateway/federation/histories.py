@@ -147,9 +147,10 @@ def _gathered(
 def united(local: Sequence[Point], elsewhere: Sequence[tuple[int, Point]], *, newest_first: bool) -> list[Point]:
     """One history of ours and theirs: of two instances of one time, dataset and unit the better source's is taken."""
     ranked = [*((LOCAL, point) for point in local), *elsewhere]
-    chosen: dict[tuple[str, str, str, datetime], Point] = {}
+    chosen: dict[tuple[str, str, str, str, datetime], Point] = {}
     for _, point in sorted(ranked, key=lambda one: one[0]):
-        chosen.setdefault((point.attribute, point.dataset_id, point.unit_code, point.told), point)
+        key = (point.entity_id, point.attribute, point.dataset_id, point.unit_code, point.told)
+        chosen.setdefault(key, point)
     return sorted(chosen.values(), key=lambda point: point.told, reverse=newest_first)
 
 

@@ -23,7 +23,11 @@ _CONTEXT_LINK = re.compile(r'<([^>]*)>[^,]*rel="?http://www\.w3\.org/ns/json-ld#
 
 def link_to(context: Context) -> str:
     """The Link header to a context (6.3.6)."""
-    uri = context.uri or CORE_CONTEXT
+    return link_of(context.uri or CORE_CONTEXT)
+
+
+def link_of(uri: str) -> str:
+    """The Link header to the context at `uri`."""
     return f'<{uri}>; rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json"'
 
 

@@ -49,6 +49,7 @@ def of_the_present(handler: Handler) -> Handler:
             raise NotSupported("in a snapshot entities are retrieved and queried; leave out NGSILD-Snapshot")
         return await handler(request)
 
+    endpoint.__qualname__ = handler.__qualname__
     return endpoint
 
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api_gateway.federation import everywhere
+from api_gateway.federation import everywhere, relaying
 from api_gateway.ngsi_ld import (
     discovery,
     entities,
@@ -271,6 +271,10 @@ _ALL = [
     Operation("DELETE", f"{_SNAPSHOTS}/{{id:path}}", snapshots.delete, "deleteSnapshot",
               _plain("entities", "Delete a snapshot", _OTHER_ID)),
     *_subscription_operations("subscriptions", ENTITIES),
+    Operation("POST", f"{_ROOT}/notifications/{{key}}", relaying.relay, "relayNotification",
+              _plain("subscriptions", "Take what a context source tells of a subscription of ours there",
+                     _parameter("key", "the subscription's key, in the address that the source was given", "path"),
+                     body=True)),
     *_subscription_operations("csourceSubscriptions", REGISTRATIONS),
     Operation("POST", _SOURCES, registrations.create, "registerSource",
               _plain("sources", "Register a context source", body=True)),

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api_gateway.errors import NotSupported
+from api_gateway.federation.forwarding import no_circle
 from api_gateway.ngsi_ld.context import answers_ld, library_of, link_context
 from api_gateway.ngsi_ld.owners import owner_of, with_personal
 from api_gateway.ngsi_ld.params import flag, only_known, options_of, page_of, pattern_blamed
@@ -46,6 +47,8 @@ def create(kind: str) -> Handler:
         doc = parse_subscription(body, context, now := ask.gateway.clock(), triggers=kind == store.ENTITIES)
         doc.setdefault("id", f"urn:ngsi-ld:{SUBSCRIPTION}:{uuid.uuid4()}")
         doc["@access"] = access_of(ask, doc)
+        if hops := await no_circle(request, ask.caller):
+            doc["@via"] = list(hops)
         doc = {**doc, "@context": await _told(request, ask.caller.tenant, doc, context)}
         if not isinstance(doc["@context"], str):
             doc["jsonldContext"] = await _hosted(ask, doc["@context"])
@@ -128,6 +131,8 @@ def change(kind: str) -> Handler:
                 if not found:
                     raise NotFound(f"there is no subscription {id_}")
                 checked = _changed(found[0].doc, body, context, now)
+                if "@via" in found[0].doc:
+                    checked["@via"] = found[0].doc["@via"]
                 checked["@access"] = access_of(ask, checked)
                 await _check_q(tx, body, context)
                 await store.change_subscription(tx, kind, checked, now)

@@ -7,6 +7,8 @@ from contextlib import AsyncExitStack
 
 from pydantic import SecretStr
 
+from api_gateway.federation.client import SourceClient
+from api_gateway.federation.subscribing import SourceSubscriber
 from api_gateway.ngsi_ld.fetching import fetcher
 from api_gateway.ngsi_ld.owners import CurrentOwners
 from api_gateway.oauth.ending import CHANNEL as LOGOUT
@@ -45,7 +47,16 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         owners = CurrentOwners(PolicyBook(read_policy(settings.gateway.policy_file)))
         # Without authorisation (conformance runs on loopback) subscriptions have no owners to ask about.
         standing = None if settings.gateway.auth == "off" else Standing(owners, Gate(parts.database))
+        client = SourceClient(
+            seconds=settings.gateway.source_seconds,
+            rest=settings.gateway.source_rest_seconds,
+            most_bytes=settings.gateway.max_body_bytes,
+            allow_private=private,
+        )
+        stack.push_async_callback(client.close)
+        subscriber = SourceSubscriber(parts.database, client, utc_now, settings.gateway.issuer)
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(subscriber.run(stop))
             tasks.create_task(subscriptions.run(parts.log, parts.database, contexts, sender, stop, standing=standing))
             keys = await open_keys(parts.database, settings.city.tenant)
             private = settings.gateway.private_hosts or settings.notify.allow_private_targets

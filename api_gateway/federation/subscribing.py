@@ -1,0 +1,160 @@
+"""Keeping our subscriptions at context sources (ETSI GS CIM 009, 5.8.1 to 5.8.5): what is wanted, compared with what
+is there, until both are the same, whatever dies meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import uuid
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from api_gateway.errors import SourceFailed
+from api_gateway.federation.client import Question, SourceClient
+from api_gateway.federation.forwarding import constant_headers
+from api_gateway.ngsi_ld.context import JSON, link_of
+from broker.errors import CityError
+from broker.federation.source import Source, source_of
+from broker.federation.subscribing import asked_of
+from broker.federation.via import extended
+from broker.jsonld.context import is_core
+from broker.ports import Database
+from broker.store import source_subscriptions as store
+from broker.store import sources
+from broker.store.source_subscriptions import City, Task, Wish
+from schemas.clock import Clock
+
+RELAYED = "/ngsi-ld/v1/notifications"
+_MOST_SUBSCRIPTIONS = 10_000
+_AT_ONCE = 16
+_PLAN_SECONDS, _LOOK_SECONDS = 30.0, 1.0
+_FIRST, _LONGEST = timedelta(seconds=5), timedelta(minutes=10)
+_TRIES = 50
+"""So often a source is asked to forget what we do not want: some seven hours."""
+_log = logging.getLogger(__name__)
+
+
+class SourceSubscriber:
+    """One per process of the notifier; several share the work. `address`: where sources are to send what they tell."""
+
+    def __init__(self, database: Database, client: SourceClient, clock: Clock, address: str) -> None:
+        self._database = database
+        self._client = client
+        self._clock = clock
+        self._address = address
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Plan whenever a subscription or a registration changes, and ask what is due, until `stop`."""
+        async with self._database.notices("subscription") as one, self._database.notices("registration") as other:
+            planned, any_kept = -_PLAN_SECONDS, False
+            loop = asyncio.get_running_loop()
+            while not stop.is_set():
+                try:
+                    if one.is_set() or other.is_set() or loop.time() - planned >= _PLAN_SECONDS:
+                        one.clear()
+                        other.clear()
+                        planned, any_kept = loop.time(), await self.plan()
+                    busy = any_kept and await self.work()
+                except CityError as error:
+                    _log.warning("subscriptions at sources wait: %s", error)
+                    busy = False
+                if not busy:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(stop.wait(), _LOOK_SECONDS)
+
+    async def plan(self) -> bool:
+        """Compare what sources should keep with what they are asked to keep. Whether there is anything to keep or to
+        forget."""
+        now = self._clock()
+        async with self._database.transaction() as tx:
+            kept, wishes = await store.kept(tx), dict[str, Wish]()
+            wanted: set[tuple[int, str]] = set()
+            for city in await store.cities(tx):
+                for wish in await self._wishes(tx, city, now):
+                    there = kept.get(city.id, {}).get(wish.made_of)
+                    if there is None:
+                        wishes[wish.id] = wish
+                    else:
+                        wanted.add((city.id, there))
+            there_now = {(city, id_) for city, mine in kept.items() for id_ in mine.values()}
+            await store.plan(tx, list(wishes.values()), sorted(there_now - wanted), now)
+            return await store.any_at_all(tx)
+
+    async def _wishes(self, tx: Any, city: City, now: datetime) -> list[Wish]:
+        found = []
+        registered = [
+            (doc, version, source) for doc, version in city.registrations if (source := _source(doc, version))
+        ]
+        for subscription, revision in await store.subscriptions(tx, city, _MOST_SUBSCRIPTIONS):
+            for doc, version, source in registered:
+                if asked_of(subscription, source, now) is not None:
+                    made_of = f"{subscription['id']} {revision} {source.id} {version}"
+                    id_ = f"urn:ngsi-ld:Subscription:{uuid.uuid4()}"
+                    found.append(Wish(city.id, id_, subscription["id"], doc, made_of, secrets.token_urlsafe(24)))
+        return found
+
+    async def work(self) -> bool:
+        """Ask sources what is due, several at once; whether there was anything."""
+        now = self._clock()
+        async with self._database.transaction() as tx:
+            tasks = await store.claim(tx, now, _AT_ONCE)
+            identity = await sources.identity(tx) if tasks else ""
+        await asyncio.gather(*(self._do(task, identity) for task in tasks))
+        return bool(tasks)
+
+    async def _do(self, task: Task, identity: str) -> None:
+        why = await self._ask(task, f"{identity}.{task.tenant}")
+        again = None
+        if why is not None and (task.doc is not None or task.attempts < _TRIES):
+            _log.warning("the subscription %s at %s: %s", task.id, task.source["id"], why)
+            again = self._clock() + min(_FIRST * 2 ** min(task.attempts - 1, 10), _LONGEST)
+        async with self._database.transaction() as tx:
+            await store.settle(tx, task, again)
+
+    async def _ask(self, task: Task, alias: str) -> str | None:
+        """Ask; why it is not done, or None where it is."""
+        source = _source(task.source, "")
+        body = None if source is None or task.doc is None else asked_of(task.doc, source, self._clock())
+        if source is None or (task.doc is not None and body is None):
+            return None  # what is not wanted any more is found by the next plan
+        headers = {
+            "Via": extended(", ".join(f"1.1 {hop}" for hop in _via(task)) or None, alias),
+            **constant_headers(source),
+        }
+        if body is None:
+            question = Question("DELETE", f"/subscriptions/{quote(task.id, safe=':')}", [], headers)
+        else:
+            question = self._creation(task, body, headers)
+        try:
+            answer = await self._client.ask(task.tenant, source, question)
+        except SourceFailed as error:
+            return str(error)
+        done = (201, 409, 508) if task.doc is not None else (204, 404)
+        return None if answer.status in done else f"it answered {answer.status}: {answer.content}"
+
+    def _creation(self, task: Task, body: dict[str, Any], headers: dict[str, str]) -> Question:
+        assert task.doc is not None
+        endpoint = {"uri": f"{self._address}{RELAYED}/{task.key}", "accept": JSON}
+        told = {**body["notification"], "endpoint": endpoint}
+        uri = task.doc.get("jsonldContext", task.doc.get("@context"))
+        if isinstance(uri, str) and not is_core(uri):
+            headers = {**headers, "Link": link_of(uri)}
+        sent = orjson.dumps({**body, "id": task.id, "notification": told})
+        return Question("POST", "/subscriptions", [], {**headers, "content-type": JSON}, sent)
+
+
+def _via(task: Task) -> list[str]:
+    return list(task.doc.get("@via", ())) if task.doc is not None else []
+
+
+def _source(doc: Mapping[str, Any], version: str) -> Source | None:
+    try:
+        return source_of(doc, version)
+    except (CityError, ValueError, KeyError, TypeError, AttributeError):
+        return None
