@@ -19,7 +19,7 @@ from api_gateway.ngsi_ld.owners import key_of
 from api_gateway.ngsi_ld.params import Page, Wanted, pattern_blamed
 from api_gateway.ngsi_ld.selecting import matching, ordered
 from broker.entities.parse import is_uri
-from broker.errors import Invalid
+from broker.errors import Forbidden, Invalid
 from broker.query.joining import Join
 from broker.store import reading, snapshots
 from broker.store.reading import FROZEN, Document, Selection
@@ -94,6 +94,6 @@ async def frozen_page(
 
 def _only_its_own(caller: Caller, join: Join | None) -> None:
     if caller.tenant != caller.city:
-        raise NotSupported("what another city gave to be read is in no snapshot")
+        raise Forbidden("what another city gave to be read is in no snapshot")
     if join is not None:
         raise NotSupported("what an entity of a snapshot is linked to is not joined; leave out join")

@@ -28,7 +28,7 @@ from api_gateway.ngsi_ld.represent import EntityResponse, Shape
 from api_gateway.ngsi_ld.selecting import CORE, selection_for
 from api_gateway.ngsi_ld.writing import Writing, asking, created, no_content, only
 from broker.entities.parse import is_uri
-from broker.errors import Invalid, NotFound
+from broker.errors import Forbidden, Invalid, NotFound
 from broker.jsonld.context import CORE_CONTEXT, Context
 from broker.query.period import parse_period
 from broker.query.q import parse_q
@@ -161,7 +161,7 @@ async def _asking(request: Request) -> Writing:
     if ask.caller.subject.kind == "anyone":
         raise Unauthenticated("a snapshot belongs to who made it: it needs a token")
     if ask.caller.tenant != ask.caller.city:
-        raise NotSupported("what another city gave to be read is not put into snapshots")
+        raise Forbidden("what another city gave to be read is not put into snapshots")
     return ask
 
 
