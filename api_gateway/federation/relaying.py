@@ -35,7 +35,7 @@ from broker.store.source_subscriptions import Told
 from broker.subscriptions.documents import q_of
 from broker.subscriptions.matching import Asked, selects
 from broker.subscriptions.standing import Standing
-from broker.subscriptions.telling import hidden, notification, shape_of, shown_entity, visible
+from broker.subscriptions.telling import hidden, notification, sees, shape_of, shown_entity
 
 _MOST_ENTITIES = 1000
 
@@ -102,7 +102,7 @@ def _seen(told: Told, said: Any, context: Context, now: datetime) -> tuple[Docum
         return None
     query = q_of(doc, context)
     asks = query.members if query is not None else frozenset()
-    return (document, at) if visible(doc, types) and asks.isdisjoint(hidden(doc, types)) else None
+    return (document, at) if sees(doc, document) and asks.isdisjoint(hidden(doc, types)) else None
 
 
 def _nothing(value: Any) -> bool:

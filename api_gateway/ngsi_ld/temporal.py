@@ -13,7 +13,6 @@ from starlette.responses import Response
 from api_gateway.auth import Caller, Gate, gate_of
 from api_gateway.context import gateway_of
 from api_gateway.errors import error_response, problem_media
-from api_gateway.federation.gating import may_see
 from api_gateway.federation.histories import (
     Told,
     historians,
@@ -199,11 +198,11 @@ async def _to_be_seen(
     tx: Transaction, documents: Mapping[str, Document], gate: Gate, caller: Caller
 ) -> dict[str, Document]:
     """What sources tell of, less what the caller may not read as it is told or as it is known here."""
-    visible, known_here = gate.readable(caller), await reading.documents_ever(tx, sorted(documents))
+    known_here = await reading.documents_ever(tx, sorted(documents))
     return {
         id_: document
         for id_, document in documents.items()
-        if may_see(visible, document.type) and (id_ not in known_here or may_see(visible, known_here[id_].type))
+        if gate.sees(caller, document) and (id_ not in known_here or gate.sees(caller, known_here[id_]))
     }
 
 

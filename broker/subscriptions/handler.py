@@ -10,7 +10,6 @@ from typing import NamedTuple
 import msgspec
 import orjson
 
-from access.reach import Reaches
 from broker.jsonld.library import ContextLibrary
 from broker.ngsi_v2.subscriptions import v2_notification
 from broker.ports import Record, Transaction
@@ -27,10 +26,10 @@ from broker.subscriptions.telling import (
     concerned,
     hidden,
     notification,
+    sees,
     shape_of,
     shown_entity,
     told_entity,
-    visible,
 )
 from schemas.change import Change, decode_change, decode_head
 from schemas.clock import Clock
@@ -149,14 +148,7 @@ def _findable(live: Live, document: Document) -> bool:
     asks = live.q.members if live.q is not None else frozenset()
     if live.geo is not None:
         asks |= {live.geo.property}
-    return asks.isdisjoint(hidden(live.doc, document.type)) and _seen(live, document)
-
-
-def _seen(live: Live, document: Document) -> bool:
-    if not visible(live.doc, document.type):
-        return False
-    reaches: Reaches | None = live.doc.get("@access", {}).get("reaches")
-    return reaches is None or reaches.allow(document.type, orjson.loads(document.text))
+    return asks.isdisjoint(hidden(live.doc, document.type)) and sees(live.doc, document)
 
 
 def _where_it_is(live: Live, change: Change) -> Change:
@@ -242,7 +234,7 @@ async def _documents(tx: Transaction, live: Live, selection: Selection) -> list[
     """Entities of the subscription's city that its owner may see."""
     where = (*selection.where, Where("tenant_id = {0}::int", (live.tenant_id,)))
     found = await reading.select(tx, selection._replace(where=where), limit=_MOST_AT_ONCE, offset=0)
-    return [document for document in found if _seen(live, document)]
+    return [document for document in found if sees(live.doc, document)]
 
 
 async def _selected(tx: Transaction, live: Live) -> list[Document]:

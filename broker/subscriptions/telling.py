@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+import orjson
+
+from access.reach import Reaches
 from broker.entities.parse import NULL
 from broker.entities.patch import dataset, instances
 from broker.entities.represent import Shape, represent, times_of
@@ -52,6 +55,14 @@ def visible(doc: Mapping[str, Any], types: Iterable[str]) -> bool:
     access = doc.get("@access", {})
     only = access.get("only")
     return set(types).isdisjoint(access.get("never", ())) and (only is None or set(types) <= set(only))
+
+
+def sees(doc: Mapping[str, Any], document: Document) -> bool:
+    """Whether its owner may see this entity, of these types and where it lies."""
+    if not visible(doc, document.type):
+        return False
+    reaches: Reaches | None = doc.get("@access", {}).get("reaches")
+    return reaches is None or reaches.allow(document.type, orjson.loads(document.text))
 
 
 def hidden(doc: Mapping[str, Any], types: Iterable[str]) -> frozenset[str]:
