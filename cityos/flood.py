@@ -39,25 +39,25 @@ class Message(NamedTuple):
     payload: bytes
 
 
-def read_readings(lines: Iterable[str]) -> list[Reading]:
-    """The rows of a CSV file with the columns `COLUMNS`, in file order. Raises `Invalid` naming the line."""
+def read_readings(lines: Iterable[str], columns: Sequence[str] = COLUMNS) -> list[Reading]:
+    """The rows of a CSV file with the `columns`, in file order. Raises `Invalid` naming the line."""
     rows = csv.DictReader(lines)
-    missing = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
+    missing = [name for name in columns if name not in (rows.fieldnames or ())]
     if missing:
-        raise Invalid(f"the first line must name the columns {', '.join(COLUMNS)}", field=missing[0])
-    return [_reading(row, rows.line_num) for row in rows]
+        raise Invalid(f"the first line must name the columns {', '.join(columns)}", field=missing[0])
+    return [_reading([row[name] or "" for name in columns], rows.line_num, columns) for row in rows]
 
 
-def _reading(row: dict[str, str | None], line: int) -> Reading:
-    written_at, station, level = (row[name] or "" for name in COLUMNS)
+def _reading(cells: Sequence[str], line: int, columns: Sequence[str]) -> Reading:
+    written_at, station, level = cells
     try:
         at = parse_time(written_at)
     except ValueError as error:
-        raise Invalid(f"line {line}: {written_at!r} {error}", field=COLUMNS[0]) from error
+        raise Invalid(f"line {line}: {written_at!r} {error}", field=columns[0]) from error
     if not station.isalnum():
-        raise Invalid(f"line {line}: {station!r} is no station number", field=COLUMNS[1])
+        raise Invalid(f"line {line}: {station!r} is no station number", field=columns[1])
     if _PLAIN.fullmatch(level) is None:
-        raise Invalid(f"line {line}: the level {level!r} has characters that no recorder writes", field=COLUMNS[2])
+        raise Invalid(f"line {line}: the value {level!r} has characters that no recorder writes", field=columns[2])
     return Reading(at, written_at, station, level)
 
 

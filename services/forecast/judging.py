@@ -16,7 +16,7 @@ import numpy as np
 
 from services.forecast.features import LEADS, GaugeTraits
 from services.forecast.model import Cases, Model, cases_of, changes
-from services.forecast.series import Floats, Series
+from services.forecast.series import Floats, Record
 
 _MOVES = 0.1
 ENOUGH = 30
@@ -77,7 +77,7 @@ class Verdict(NamedTuple):
     rising: tuple[tuple[float | None, int], ...]
 
 
-def judge(model: Model, record: Mapping[str, Series]) -> Judged:
+def judge(model: Model, record: Record) -> Judged:
     """The model on a record that it has not seen."""
     cases = cases_of(record, model.traits)
     if cases is None:

@@ -16,15 +16,14 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
 from broker.errors import Invalid
-from services.forecast.features import LEADS, GaugeTraits, features, learn_traits, targets
-from services.forecast.series import Floats, Series, level_at
+from services.forecast.features import LEADS, GaugeTraits, features, learn_traits, mean_rain, targets
+from services.forecast.series import Floats, Places, Record, Series, level_at
 
 QUANTILES = (0.1, 0.5, 0.9)
 """The interval's ends and the middle: four of five levels should come to lie between the ends."""
 _FEWEST = 500
 _TRUSTED = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
 
-Places = Mapping[str, tuple[float, float]]
 Trees = dict[int, dict[float, Any]]
 
 
@@ -56,8 +55,11 @@ class Cases(NamedTuple):
     moved: list[Floats]
 
 
-def train(records: Sequence[Mapping[str, Series]], places: Places) -> Model:
-    """Learn from records of floods: each gauge's series by its entity. Raises `Invalid` where they hold too little."""
+def train(records: Sequence[Record], places: Places) -> Model:
+    """Learn from records of floods. `places` are those of river and rain gauges.
+
+    Raises `Invalid` where the records hold too little.
+    """
     traits = learn_traits(_joined(records), places)
     rows = [cases_of(record, traits) for record in records]
     known = [one for one in rows if one is not None]
@@ -92,27 +94,38 @@ def _fit(quantile: float, x: Floats, y: Floats) -> Any:
     ).fit(x, y)
 
 
-def forecast(model: Model, record: Mapping[str, Series]) -> dict[str, tuple[Ahead, ...]]:
+def forecast(model: Model, record: Record) -> dict[str, tuple[Ahead, ...]]:
     """The levels ahead of each known gauge's own latest reading, for the leads shown of it, all gauges at once.
 
-    A gauge of which no lead is shown is there with none.
+    A gauge of which no lead is shown is there with none; so is one that was learned with rain while its rain gauges
+    are silent, for without rain nobody has judged it.
     """
-    names = [name for name in record if name in model.traits and len(record[name].at)]
+    levels = record.levels
+    names = _known(record, model.traits)
     if not names:
         return {}
-    now = np.array([record[name].level[-1] for name in names])
-    x = np.vstack([features(record, model.traits, name, record[name].at[-1:]) for name in names])
+    now = np.array([levels[name].level[-1] for name in names])
+    x = np.vstack([features(record, model.traits, name, levels[name].at[-1:]) for name in names])
     scale = np.array([model.traits[name].scale for name in names])
-    wanted = {lead for name in names for lead in model.shown.get(name, ())}
+    shown = {name: model.shown.get(name, ()) for name in names if not _blind(record, model.traits[name], name)}
+    wanted = {lead for leads in shown.values() for lead in leads}
     ends = {lead: changes(model, lead, x) for lead in sorted(wanted)}
     return {
         name: tuple(
             Ahead(lead, *(round(float(now[i] + change[i] * scale[i]), 3) for change in (middle, low, high)))
             for lead, (low, middle, high) in ends.items()
-            if lead in model.shown.get(name, ())
+            if lead in shown.get(name, ())
         )
         for i, name in enumerate(names)
     }
+
+
+def _known(record: Record, traits: Mapping[str, GaugeTraits]) -> list[str]:
+    return [name for name, series in record.levels.items() if name in traits and len(series.at)]
+
+
+def _blind(record: Record, trait: GaugeTraits, name: str) -> bool:
+    return bool(trait.rain) and bool(np.isnan(mean_rain(record, trait, record.levels[name].at[-1:], 1)).any())
 
 
 def changes(model: Model, lead: int, x: Floats) -> tuple[Floats, Floats, Floats]:
@@ -124,20 +137,25 @@ def changes(model: Model, lead: int, x: Floats) -> tuple[Floats, Floats, Floats]
     return low, middle, high
 
 
-def cases_of(record: Mapping[str, Series], traits: Mapping[str, GaugeTraits]) -> Cases | None:
+def cases_of(record: Record, traits: Mapping[str, GaugeTraits]) -> Cases | None:
     """What a record gives to learn from or to judge by; None where it has no known gauge."""
-    names = [name for name in record if name in traits and len(record[name].at)]
+    names = _known(record, traits)
     if not names:
         return None
-    gauge = np.repeat(np.arange(len(names)), [len(record[name].at) for name in names])
-    x = np.vstack([features(record, traits, name, record[name].at) for name in names])
+    series = [record.levels[name] for name in names]
+    gauge = np.repeat(np.arange(len(names)), [len(one.at) for one in series])
+    x = np.vstack([features(record, traits, name, one.at) for name, one in zip(names, series, strict=True)])
     scale = np.array([traits[name].scale for name in names])[gauge]
-    moved = [np.concatenate([targets(record[name], record[name].at, lead) for name in names]) for lead in LEADS]
-    measured = ~np.isnan(np.concatenate([level_at(record[name], record[name].at) for name in names]))
+    moved = [np.concatenate([targets(one, one.at, lead) for one in series]) for lead in LEADS]
+    measured = ~np.isnan(np.concatenate([level_at(one, one.at) for one in series]))
     return Cases(names, gauge[measured], x[measured], scale[measured], [one[measured] for one in moved])
 
 
-def _joined(records: Sequence[Mapping[str, Series]]) -> dict[str, Series]:
+def _joined(records: Sequence[Record]) -> Record:
+    return Record(_joined_series([one.levels for one in records]), _joined_series([one.rain for one in records]))
+
+
+def _joined_series(records: Sequence[Mapping[str, Series]]) -> dict[str, Series]:
     names = {name for record in records for name in record}
     found = {}
     for name in names:

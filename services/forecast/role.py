@@ -59,6 +59,7 @@ class Forecaster:
         if end is None:
             return {}
         from services.forecast import model
+        from services.forecast.features import uses_rain
 
         fresh = tenant not in self._models or self._models[tenant][0] != number
         used = await self._model(tx, tenant, number)
@@ -66,10 +67,12 @@ class Forecaster:
             await self._take_back(tx, tenant, number)
         gauges = await store.load_gauges(tx, tenant)
         record = await store.load_record(tx, tenant, gauges, end - _LOOKED_BACK, end)
+        if uses_rain(used.traits):
+            record = record._replace(rain=await store.load_rain(tx, tenant, gauges, end - _LOOKED_BACK, end))
         after = (end - _FRESH).timestamp()
         news = {
             name: float(series.at[-1])
-            for name, series in record.items()
+            for name, series in record.levels.items()
             if len(series.at) and series.at[-1] > max(after, self._done.get((tenant, name), 0.0))
         }
         if not news:

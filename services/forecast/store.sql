@@ -1,7 +1,7 @@
 -- name: gauges
-select distinct on (d.entity_id) d.entity_id, d.profile::text as profile
+select distinct on (d.entity_id) d.entity_id, d.entity_type, d.profile::text as profile
 from device d join tenant t on t.id = d.tenant_id
-where t.name = $1 and d.entity_type = 'WaterObserved' and d.entity_id is not null
+where t.name = $1 and d.entity_type in ('WaterObserved', 'WeatherObserved') and d.entity_id is not null
 order by d.entity_id, d.id
 
 -- name: save
@@ -28,6 +28,14 @@ from series s join tenant t on t.id = s.tenant_id join history h on h.series_id 
 where t.name = $1 and s.attribute = 'waterLevel' and s.dataset_id = '' and s.unit_code in ('', 'MTR')
     and h.at > $2 and h.at <= $3 and h.number is not null
 order by s.entity_id, h.at, h.version desc
+
+-- name: rain
+select distinct on (s.entity_id, s.attribute, h.at)
+    s.entity_id, s.attribute, extract(epoch from h.at)::float8 as at, h.number as rain
+from series s join tenant t on t.id = s.tenant_id join history h on h.series_id = s.id
+where t.name = $1 and s.attribute in ('precipitation', 'precipitation10min') and s.dataset_id = ''
+    and s.unit_code in ('', 'MMT') and h.at > $2 and h.at <= $3 and h.number is not null
+order by s.entity_id, s.attribute, h.at, h.version desc
 
 -- name: of_other_models
 select e.id

@@ -20,11 +20,12 @@ from broker.store.entities import EntityWriter
 from cityos.provision import load_devices
 from cityos.replay import DEMO_FOLDER
 from schemas.clock import iso, utc_now
+from schemas.device import DeviceProfile, Point
 from services.evacuation.proposals import Ahead
 from services.forecast import model
 from services.forecast.features import GaugeTraits
 from services.forecast.role import Forecaster, forecast_id
-from services.forecast.series import Series
+from services.forecast.series import Record, Series
 from services.forecast.store import save_model
 from tests.integration.alerting.bench import EBA, START
 from tests.integration.cityos.test_commands import Command, cityos, table
@@ -137,10 +138,52 @@ async def test_a_new_model_takes_back_what_it_is_no_good_at(night: Night, office
     assert ["提案を取り下げ" in text for text in await proposed(officer)] == [True, True, False, False]
 
 
-def synthetic() -> tuple[list[dict[str, Series]], dict[str, tuple[float, float]]]:
+def synthetic() -> tuple[list[Record], dict[str, tuple[float, float]]]:
     """A record to learn anything from."""
     at = np.arange(0, 600 * 1200.0, 1200.0)
-    return [{"one": Series(at, np.sin(at / 20_000))}], {"one": (136.0, 36.0)}
+    return [Record({"one": Series(at, np.sin(at / 20_000))})], {"one": (136.0, 36.0)}
+
+
+async def test_rain_of_the_citys_own_gauges_is_used(night: Night) -> None:
+    """Learned with rain, a gauge is forecast while its rain gauge speaks, by its hours or by its ten minutes."""
+    system = night.city.database.system
+    async with system.transaction() as tx:
+        await tx.execute(
+            "insert into device (tenant_id, id, family, entity_id, entity_type, profile)"
+            " select id, 'r1', 'rain_gauge', $1, 'WeatherObserved', $2::text::jsonb from tenant where name = 'fukui'",
+            RAIN,
+            msgspec.json.encode(DeviceProfile(location=Point((136.0, 35.9)))).decode(),
+        )
+        learned = rainy()._replace(traits={EBA: GaugeTraits(1.5, 1.0, (), (RAIN,))}, shown={EBA: (1,)})
+        await save_model(tx, "fukui", learned, model.dump(learned), [], utc_now())
+    forecaster = Forecaster(system, EntityWriter(night.flood.stream))
+    for hour, rain in enumerate(({}, {"precipitation": 5.0}, {"precipitation10min": 1.0})):
+        now = START + timedelta(hours=7 * hour)
+        told = [EntityUpdate(EBA, ("WaterObserved",), {"waterLevel": measured(1.0, "MTR", now)})]
+        for back in range(6, -1, -1):
+            for name, value in rain.items():
+                moment = now - timedelta(minutes=10 * back)
+                told.append(EntityUpdate(RAIN, ("WeatherObserved",), {name: measured(value, "MMT", moment)}))
+        async with system.transaction() as tx:
+            await night.flood.writer.write(tx, "fukui", told, at=utc_now())
+        await forecaster.look()
+        found = await night.flood.entity(forecast_id(EBA))
+        assert (found is not None and found["forecast"]["observedAt"] == iso(now)) == bool(rain)
+
+
+RAIN = "urn:ngsi-ld:WeatherObserved:r1"
+
+
+def measured(value: float, unit: str, at: datetime) -> dict[str, Any]:
+    """A property as the writer writes it."""
+    return {"type": "Property", "value": value, "unitCode": unit, "observedAt": iso(at)}
+
+
+def rainy() -> model.Model:
+    """Learned where rain goes three hours before the level."""
+    at = np.arange(0, 600 * 1200.0, 1200.0)
+    record = Record({"one": Series(at, np.sin(at / 20_000))}, {"rain": Series(at, 1 + np.cos(at / 20_000))})
+    return model.train([record], {"one": (136.0, 36.0), "rain": (136.01, 36.0)})
 
 
 async def test_danger_ahead_is_proposed(night: Night, officer: httpx.AsyncClient) -> None:

@@ -10,13 +10,13 @@ import pytest
 from broker.errors import Invalid
 from services.forecast import judging, model
 from services.forecast.features import LEADS, features, learn_traits, targets
-from services.forecast.series import HOUR, Series, level_at, nearest, series_of
+from services.forecast.series import HOUR, Record, Series, hourly_rain, level_at, nearest, rain_of, series_of
 
 PLACES = {"up": (136.0, 36.0), "down": (136.1, 36.0), "far": (140.0, 36.0)}
 START = 1_600_000_000.0
 
 
-def flood(seed: int, hours: int = 240) -> dict[str, Series]:
+def flood(seed: int, hours: int = 240) -> Record:
     """Waves that pass `up` and two hours later, lower, `down`; and a brook elsewhere that stays as it is."""
     random = np.random.default_rng(seed)
     at = START + np.arange(0, hours * HOUR, 1200.0)
@@ -26,11 +26,13 @@ def flood(seed: int, hours: int = 240) -> dict[str, Series]:
         up += random.uniform(0.5, 3) * np.where(since < 0, np.exp(since / 1.5), np.exp(-since / 6))
     later = np.interp(at - 2 * HOUR, at, up)
     noise = random.normal(0, 0.01, (3, len(at)))
-    return {
-        "up": Series(at, up + noise[0]),
-        "down": Series(at, 0.7 * later + noise[1]),
-        "far": Series(at, 1 + noise[2]),
-    }
+    return Record(
+        {
+            "up": Series(at, up + noise[0]),
+            "down": Series(at, 0.7 * later + noise[1]),
+            "far": Series(at, 1 + noise[2]),
+        }
+    )
 
 
 @pytest.fixture(scope="module")
@@ -73,20 +75,21 @@ def test_only_leads_shown_of_a_gauge_are_forecast(learned: model.Model) -> None:
 
 
 def test_the_interval_is_around_the_level_and_gauges_that_are_unknown_have_none(learned: model.Model) -> None:
-    record = {**flood(5), "new": flood(5)["up"], "silent": Series(np.empty(0), np.empty(0))}
-    found = model.forecast(learned, record)
+    levels = flood(5).levels
+    record = {**levels, "new": levels["up"], "silent": Series(np.empty(0), np.empty(0))}
+    found = model.forecast(learned, Record(record))
     assert set(found) == {"up", "down", "far"}
     assert all(one.low <= one.level <= one.high for ahead in found.values() for one in ahead)
     assert abs(found["far"][0].level - record["far"].level[-1]) < 0.1
-    assert model.forecast(learned, {}) == {}
-    assert judging.judge(learned, {}) == judging.Judged()
+    assert model.forecast(learned, Record({})) == {}
+    assert judging.judge(learned, Record({})) == judging.Judged()
 
 
 def test_a_gap_leaves_the_rest_to_be_learned_from() -> None:
     record = flood(1)
-    full = record["up"]
+    full = record.levels["up"]
     holed = Series(full.at[::7], full.level[::7])
-    rows = features({**record, "up": holed}, learn_traits(record, PLACES), "down", full.at[200:210])
+    rows = features(Record({**record.levels, "up": holed}), learn_traits(record, PLACES), "down", full.at[200:210])
     assert rows.shape[0] == 10
     assert np.isnan(rows).any()
     assert not np.isnan(rows[:, 0]).any()
@@ -95,7 +98,7 @@ def test_a_gap_leaves_the_rest_to_be_learned_from() -> None:
 
 def test_too_little_to_learn_from_is_refused() -> None:
     with pytest.raises(Invalid, match="fewer than"):
-        model.train([{"up": series_of([(START, 1.0)])}], PLACES)
+        model.train([Record({"up": series_of([(START, 1.0)])})], PLACES)
     with pytest.raises(Invalid, match="fewer than"):
         model.train([], PLACES)
 
@@ -107,3 +110,52 @@ def test_a_model_is_kept_as_data(learned: model.Model) -> None:
     for wrong in (b"", body[: len(body) // 2], pickle.dumps({"a": 1})):
         with pytest.raises(Invalid, match="train it anew"):
             model.read(wrong, learned.traits, LEADS)
+
+
+def catchment(seed: int, hours: int = 480) -> Record:
+    """Storms fall on a hill; the brook below answers them three hours later, a pond beside it never does."""
+    random = np.random.default_rng(seed)
+    at = START + np.arange(0, hours * HOUR, 1200.0)
+    rain, level = np.zeros(len(at)), np.zeros(len(at))
+    for storm in random.uniform(0, hours, hours // 16):
+        since, mm = (at - START) / HOUR - storm, random.uniform(5, 60)
+        rain += np.where((since >= 0) & (since < 3), mm, 0.0)
+        level += mm / 30 * np.where(since < 3, 0.0, np.minimum((since - 3) / 2, np.exp(-(since - 5) / 6)))
+    noise = random.normal(0, 0.01, (2, len(at)))
+    return Record(
+        {"down": Series(at, level + noise[0]), "far": Series(at, 1 + noise[1])},
+        {"hill": Series(at, rain), "plain": Series(at, random.uniform(0, 2, len(at)))},
+    )
+
+
+def test_rain_tells_three_hours_ahead_what_levels_cannot() -> None:
+    places = {**PLACES, "hill": (136.12, 36.02), "plain": (136.05, 35.9)}
+    wet, dry = [catchment(1), catchment(2)], [Record(catchment(seed).levels) for seed in (1, 2)]
+    seen, unseen = model.train(wet, places), model.train(dry, places)
+    assert seen.traits["down"].rain == ("hill",)
+    assert seen.traits["far"].rain == ()
+    assert unseen.traits["down"].rain == ()
+    with_rain, without = (
+        judging.judge(learned, record).skills[1]
+        for learned, record in ((seen, catchment(3)), (unseen, Record(catchment(3).levels)))
+    )
+    assert with_rain.lead == without.lead == 3
+    assert with_rain.rising > without.rising + 0.3, (with_rain, without)
+    assert with_rain.rising > 0.5
+
+    raining = catchment(4)
+    assert [one.lead for one in model.forecast(seen, raining)["down"]] == list(LEADS)
+    silent = Record(raining.levels, {"hill": Series(raining.rain["hill"].at[:-6], raining.rain["hill"].level[:-6])})
+    assert model.forecast(seen, silent)["down"] == (), "nobody has judged it without rain"
+    assert model.forecast(seen, silent)["far"] != ()
+
+
+def test_rain_is_summed_over_whole_hours_only() -> None:
+    tens = series_of([(START + 600 * i, 1.0 + i) for i in (1, 2, 3, 4, 5, 6, 7, 9, 10)])
+    hours = hourly_rain(tens)
+    assert hours.at.tolist() == [START + 3600, START + 4200]
+    assert hours.level.tolist() == pytest.approx([27.0, 33.0])
+    assert hourly_rain(series_of([])).at.tolist() == []
+    fallen = series_of([(START + HOUR * i, 10.0 * i) for i in (1, 2, 3)])
+    assert rain_of(fallen, [START + 3 * HOUR], 3).tolist() == [60.0]
+    assert np.isnan(rain_of(fallen, [START + 3 * HOUR], 6)).all()
