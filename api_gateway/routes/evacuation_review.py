@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime
@@ -24,12 +24,13 @@ from api_gateway.routes.officers import (
     span_of,
 )
 from services.evacuation import store
-from services.evacuation.afterwards import Night, as_csv, moments, review, totals
+from services.evacuation.afterwards import Night, as_csv, moments, review, review_gauges, totals
 
 router = APIRouter(tags=["evacuation"], responses=PROBLEMS)
 _LONGEST = timedelta(days=14)
 _Span = tuple[datetime, datetime]
 _From = Annotated[AwareDatetime | None, Query(alias="from", description="a day before `to` if left out")]
+_By = Annotated[Literal["district", "gauge"], Query(description="what each line is about")]
 _To = Annotated[AwareDatetime | None, Query(alias="to", description="the city's present if left out")]
 
 
@@ -44,19 +45,23 @@ async def _night(request: Request, start: datetime | None, end: datetime | None)
 
 @router.get(f"{PREFIX}/review", summary="How a night went")
 async def review_night(request: Request, start: _From = None, end: _To = None) -> Response:
-    """Per district and level: when a river was there, when it was proposed and issued, the lead, misses and false
-    alarms; and everything in order of time, for drawing the night again. Needs the scope evacuation:read."""
+    """Per district and level (`lines`), and per gauge (`gauges`): when a river was there, when it was proposed and
+    issued, the lead, misses and false alarms; and everything in order of time, for drawing the night again. Needs the
+    scope evacuation:read."""
     span, night = await _night(request, start, end)
     lines = review(night)
     body: dict[str, Any] = {"from": span[0], "to": span[1], "mode": desk_of(request).mode}
-    return answer_json({**body, "lines": lines, "totals": totals(lines), "moments": moments(night)})
+    found = {"lines": lines, "totals": totals(lines), "gauges": review_gauges(night), "moments": moments(night)}
+    return answer_json({**body, **found})
 
 
 @router.get(f"{PREFIX}/review.csv", summary="How a night went, for a spreadsheet", response_class=Response)
-async def review_csv(request: Request, start: _From = None, end: _To = None) -> Response:
-    """One line for each district and level, in Japan's time."""
+async def review_csv(request: Request, start: _From = None, end: _To = None, by: _By = "district") -> Response:
+    """One line for each district and level, or for each gauge of it, in Japan's time."""
     _, night = await _night(request, start, end)
-    return answer_file(as_csv(review(night)), "text/csv; charset=utf-8", "review.csv")
+    lines = review(night) if by == "district" else review_gauges(night)
+    name = "review.csv" if by == "district" else "review-gauges.csv"
+    return answer_file(as_csv(lines), "text/csv; charset=utf-8", name)
 
 
 @router.post(f"{PREFIX}/review/rules", summary="Try alerting rules on a night", openapi_extra=JSON_BODY)

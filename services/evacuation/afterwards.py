@@ -7,13 +7,16 @@ For each district and each of the mayor's levels:
 - *proposed* and *issued*: when that level or a graver one first was.
 - *lead*: from the notice to what it was for; negative where the river was first.
 - *miss*: due, and never issued. *False alarm*: issued, and never due. What was withdrawn counts as not issued.
+
+For each gauge the same, by when that gauge itself was there. A gauge that never was is told of only where no other
+gauge of the district was either: else the notice was right, whatever this gauge did.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -109,17 +112,34 @@ def review(night: Night) -> list[Line]:
     return [line for line in found if line is not None]
 
 
-def _line(night: Night, district: District, level: int, issued: Mapping[tuple[str, int], datetime]) -> Line | None:
-    reached = next(
-        (one for one in night.stages if one.gauge in district.gauges and _MEANS.get(one.stage, 0) >= level), None
-    )
+def review_gauges(night: Night) -> list[Line]:
+    """The same for every gauge of a district, by when that gauge was there; gauges in the order of their districts."""
+    issued = _issued(night.orders)
+    found: list[Line] = []
+    for gauge in dict.fromkeys(name for district in night.districts for name in district.gauges):
+        for district in (one for one in night.districts if gauge in one.gauges):
+            for level in reversed(MAYORS):
+                line = _line(night, district, level, issued, gauge)
+                if line is not None and (line.due is not None or _reached(night, district.gauges, level) is None):
+                    found.append(line)
+    return found
+
+
+def _reached(night: Night, gauges: Collection[str], level: int) -> StageChange | None:
+    return next((one for one in night.stages if one.gauge in gauges and _MEANS.get(one.stage, 0) >= level), None)
+
+
+def _line(
+    night: Night, district: District, level: int, issued: Mapping[tuple[str, int], datetime], only: str | None = None
+) -> Line | None:
+    reached = _reached(night, district.gauges if only is None else (only,), level)
     told = next((one for one in night.proposed if one.district == district.id and one.level >= level), None)
     sent = min((at for (name, graver), at in issued.items() if name == district.id and graver >= level), default=None)
     if reached is None and told is None and sent is None:
         return None
     due = reached.at if reached else None
     lead = round((due - sent).total_seconds() / 60, 1) if due and sent else None
-    gauge = reached.gauge if reached else None
+    gauge = only or (reached.gauge if reached else None)
     return Line(
         district=district.id,
         name=district.name,

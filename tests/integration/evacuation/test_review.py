@@ -29,6 +29,10 @@ async def test_a_night_is_looked_at_afterwards(night: Night, officer: httpx.Asyn
     table = await officer.get(f"{PREFIX}/review.csv", params=SPAN)
     assert "見逃し（発令なし）" in table.text
     assert table.headers["content-disposition"].endswith("review.csv")
+    assert [one for one in answer["gauges"] if one["outcome"] == "miss"] != []
+    assert {one["gauge"] for one in answer["gauges"]} == {EBA}
+    table = await officer.get(f"{PREFIX}/review.csv", params={**SPAN, "by": "gauge"})
+    assert table.text.count("見逃し（発令なし）") == sum(one["outcome"] == "miss" for one in answer["gauges"])
     assert (await (await night.anybody()).get(f"{PREFIX}/review")).status_code == 401
     wrong = await officer.get(f"{PREFIX}/review", params={"from": SPAN["to"], "to": SPAN["from"]})
     assert (wrong.status_code, wrong.json()["field"]) == (400, "from")

@@ -30,19 +30,25 @@ function localOf(text: string): string {
   return new Date(new Date(text).getTime() + 9 * 3_600_000).toISOString().slice(0, 16);
 }
 
-function query(values: Readonly<Record<string, string>>): string {
+function query(
+  values: Readonly<Record<string, string>>,
+  more: Readonly<Record<string, string>> = {},
+): string {
   const span = Object.entries(values).filter(
     ([name, value]) => ["from", "to"].includes(name) && value !== "",
   );
-  return span.length === 0
-    ? ""
-    : `?${new URLSearchParams(span.map(([name, value]) => [name, `${value}:00+09:00`]))}`;
+  const asked = new URLSearchParams([
+    ...span.map(([name, value]) => [name, `${value}:00+09:00`]),
+    ...Object.entries(more),
+  ]);
+  return asked.size === 0 ? "" : `?${asked}`;
 }
 
-function row(line: Line, words: ReviewWords): string[] {
+/** What came of a line, after the cells that say what it is about. */
+function row(line: Line, about: readonly string[], words: ReviewWords): string[] {
   const lead = line.leadMin === null ? "—" : words.minutes(line.leadMin);
   const times = [line.due, line.proposed, line.issued].map(time);
-  return [line.name, String(line.level), line.gaugeName || "—", ...times, lead, words.outcomes[line.outcome]];
+  return [...about, ...times, lead, words.outcomes[line.outcome]];
 }
 
 function outcome(review: Review, words: ReviewWords): Node {
@@ -54,7 +60,13 @@ function outcome(review: Review, words: ReviewWords): Node {
     table(
       words.table,
       words.heads,
-      review.lines.map((line) => row(line, words)),
+      review.lines.map((line) => row(line, [line.name, String(line.level), line.gaugeName || "—"], words)),
+      words.none,
+    ),
+    table(
+      words.byGauge,
+      words.gaugeHeads,
+      review.gauges.map((line) => row(line, [line.gaugeName || "—", line.name, String(line.level)], words)),
       words.none,
     ),
   );
@@ -125,6 +137,9 @@ class ReviewDesk {
         words.table,
         this.found,
         renderButton(words.csv, () => this.account.save(`${PATH}.csv${query(this.span)}`, "review.csv")),
+        renderButton(words.csvGauges, () =>
+          this.account.save(`${PATH}.csv${query(this.span, { by: "gauge" })}`, "review-gauges.csv"),
+        ),
       ),
       card(words.replay, replay.picture, moving, replay.note),
       ...(this.account.may("rules:read") ? [card(words.rules, await this.trying(), this.tried)] : []),

@@ -29,6 +29,8 @@ export interface Review {
   readonly from: string;
   readonly to: string;
   readonly lines: readonly Line[];
+  /** The same for each gauge, by when that gauge was there. */
+  readonly gauges: readonly Line[];
   readonly totals: Readonly<Record<Outcome, number>>;
   readonly moments: readonly Moment[];
 }

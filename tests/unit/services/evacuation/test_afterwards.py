@@ -15,6 +15,7 @@ from services.evacuation.afterwards import (
     as_csv,
     moments,
     review,
+    review_gauges,
     totals,
 )
 from services.evacuation.areas import District
@@ -64,6 +65,24 @@ def test_early_late_missed_and_in_vain() -> None:
     }
     assert totals(found) == {"early": 1, "late": 1, "miss": 1, "false-alarm": 1, "proposed": 0}
     assert (found[1].gauge, found[1].gauge_name, found[1].proposed) == ("g1", "江波", at(61))
+
+
+def test_each_gauge_is_told_by_itself() -> None:
+    """g2 is only just in time, g1 too late; a notice that g1 made right is no false alarm of g2's."""
+    found = review_gauges(
+        night(
+            [StageChange("g1", at(10), Stage.DANGER), StageChange("g2", at(60), Stage.EVACUATION)],
+            [Proposed("eba", at(11), 4)],
+            [order("a", Kind.ISSUE, 30, 4, "eba"), order("b", Kind.ISSUE, 40, 3, "harame")],
+        )
+    )
+    assert [(line.gauge, line.district, line.level, line.outcome, line.lead_min) for line in found] == [
+        ("g1", "eba", 4, Outcome.LATE, -20.0),
+        ("g1", "eba", 3, Outcome.LATE, -20.0),
+        ("g2", "eba", 3, Outcome.EARLY, 30.0),
+        ("g3", "harame", 3, Outcome.FALSE_ALARM, None),
+    ]
+    assert (found[0].gauge_name, found[0].proposed) == ("江波", at(11))
 
 
 def test_what_was_withdrawn_was_not_issued_and_what_was_lifted_was() -> None:
