@@ -36,7 +36,10 @@ def add(
     staff: Annotated[bool, typer.Option("--staff", help="also what only staff may know")] = False,
     token_file: Annotated[
         Path | None,
-        typer.Option(help="file with the access token (line, mastodon) or user:password (export)"),
+        typer.Option(
+            help="file with the access token (line, mastodon), the app's key and secret and the account's token and"
+            " secret (x), or user:password (export)"
+        ),
     ] = None,
     tenant: Tenant = "",
 ) -> None:
@@ -107,6 +110,12 @@ def _token(channel: str, file: Path | None) -> bytes | None:
         raise Invalid(f"{file} cannot be read: {error}", field="token_file") from error
     if not token or not token.isascii():
         raise Invalid(f"{file} holds no token", field="token_file")
+    if channel == "x" and len(token.split()) not in (1, 4):
+        raise Invalid(
+            f"{file} holds {len(token.split())} words; four are expected: the app's key and secret, then the account's"
+            " token and secret",
+            field="token_file",
+        )
     return token
 
 

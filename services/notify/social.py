@@ -1,17 +1,20 @@
-"""The channels `line` and `mastodon`: a notice as a post of the city's own account. Each in its documented API.
+"""The channels `line`, `mastodon` and `x`: a notice as a post of the city's own account. Each in its documented API.
 
-Both take an id with a post, so that a repetition after a lost answer is shown once: LINE's ``X-Line-Retry-Key``
-(Messaging API, "Retrying a failed API request"), Mastodon's ``Idempotency-Key`` (API, "Post a new status").
+A repetition after a lost answer is shown once. LINE and Mastodon take an id with a post: ``X-Line-Retry-Key``
+(Messaging API, "Retrying a failed API request"), ``Idempotency-Key`` (API, "Post a new status"). X takes none, but
+refuses the text of a post that is there (403, "duplicate content").
 """
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import httpx
 import msgspec
+from authlib.oauth1 import ClientAuth
 
 from broker.delivery.notice import Notice
 from broker.delivery.queue import Subscriber
@@ -23,15 +26,32 @@ _POSTS = uuid.UUID("5f0c5c38-3d4b-5d0f-9d0e-4f6b1f2a7c11")
 """The name space of posts' ids."""
 
 
+def utf16_units(text: str) -> int:
+    """The length as LINE and Mastodon count it."""
+    return len(text.encode("utf-16-le")) // 2
+
+
+def x_weight(text: str) -> int:
+    """The length as X counts it: Latin letters and the usual punctuation are one, others (all of Japanese) two, and an
+    address is at least 23."""
+    short = sum(max(0, 23 - len(address)) for address in _ADDRESS.findall(text))
+    return short + sum(1 if any(ord(sign) in span for span in _LIGHT) else 2 for sign in text)
+
+
+_ADDRESS = re.compile(r"https?://[!-~]+")
+_LIGHT = (range(4352), range(0x2000, 0x200E), range(0x2010, 0x2020), range(0x2032, 0x2038))
+
+
 class Service(NamedTuple):
-    """One service: the path of its posts, the header of a post's id, the body of a text, the most characters, and the
-    answers that say that it has the post already."""
+    """One service: the path of its posts, the header of a post's id if it takes one, the body of a text, the most of a
+    text by `length`, and which answers say that it has the post already: a status, and words of the body."""
 
     path: str
-    id_header: str
+    id_header: str | None
     body: Callable[[str], Mapping[str, Any]]
     most: int
-    known: frozenset[int] = frozenset()
+    known: Mapping[int, bytes] = {}
+    length: Callable[[str], int] = utf16_units
 
 
 LINE = Service(
@@ -39,15 +59,23 @@ LINE = Service(
     "x-line-retry-key",
     lambda text: {"messages": [{"type": "text", "text": text}]},
     5000,
-    frozenset({409}),
+    {409: b""},
 )
 """To everybody who has added the city's LINE account as a friend. 409: accepted before under this key."""
 MASTODON = Service("/api/v1/statuses", "idempotency-key", lambda text: {"status": text, "visibility": "public"}, 500)
-SERVICES = {"line": LINE, "mastodon": MASTODON}
+X = Service(
+    "/2/tweets",
+    None,
+    lambda text: {"text": text},
+    280,
+    {403: b"duplicate content"},
+    x_weight,
+)
+SERVICES = {"line": LINE, "mastodon": MASTODON, "x": X}
 
 
 class SocialChannel:
-    """Posts with the account's access token, which is the subscriber's secret; its target is the service's address."""
+    """Posts in the name of the account that the subscriber's secret opens; its target is the service's address."""
 
     def __init__(self, service: Service, settings: NotifySettings) -> None:
         self._service, self._settings = service, settings
@@ -58,15 +86,19 @@ class SocialChannel:
         if not subscriber.secret:
             raise NotDelivered("the account has no access token; add it with `cityos subscriber add --token-file`")
         service, settings = self._service, self._settings
+        url = subscriber.target.rstrip("/") + service.path
+        headers = {
+            "authorization": authorization(subscriber.secret, url),
+            "content-type": "application/json",
+            "accept-encoding": "identity",
+        }
+        if service.id_header is not None:
+            headers[service.id_header] = str(uuid.uuid5(_POSTS, f"{subscriber.id} {notice.id}"))
         await deliver(
             self._client,
-            subscriber.target.rstrip("/") + service.path,
-            msgspec.json.encode(service.body(post_text(notice, service.most))),
-            {
-                "authorization": f"Bearer {subscriber.secret.decode('ascii', 'replace')}",
-                "content-type": "application/json",
-                service.id_header: str(uuid.uuid5(_POSTS, f"{subscriber.id} {notice.id}")),
-            },
+            url,
+            msgspec.json.encode(service.body(post_text(notice, service.most, service.length))),
+            headers,
             allow_private=settings.allow_private_targets,
             within=settings.timeout_s,
             gone=frozenset(),
@@ -78,27 +110,37 @@ class SocialChannel:
         await self._client.aclose()
 
 
-def post_text(notice: Notice, most: int) -> str:
-    """The text in at most so many UTF-16 units, as both services count; cut at the end of a line where it is too long.
+def authorization(secret: bytes, url: str) -> str:
+    """The header that opens the account for a post to `url`.
+
+    One word is an access token (Bearer). Four are the app's key and secret and the account's token and secret, with
+    which the request is signed (OAuth 1.0a; by RFC 5849 3.4 a body that is no form is no part of it).
+    """
+    words = secret.decode("ascii", "replace").split()
+    if len(words) != 4:
+        return f"Bearer {' '.join(words)}"
+    _, headers, _ = ClientAuth(*words).sign("POST", url, {}, b"")
+    return str(headers["Authorization"])
+
+
+def post_text(notice: Notice, most: int, length: Callable[[str], int] = utf16_units) -> str:
+    """The text in at most so much as the service counts; cut at the end of a line where it is too long.
 
     The text begins with its headline; where it does not, the subject is put before it.
     """
     text = notice.text if notice.text.startswith(notice.subject) else f"{notice.subject}\n{notice.text}"
-    if _units(text) <= most:
+    if length(text) <= most:
         return text
+    room = most - length("…")
     kept: list[str] = []
     for line in text.split("\n"):
-        if _units("\n".join([*kept, line])) > most - 1:
+        if length("\n".join([*kept, line])) > room:
             break
         kept.append(line)
-    return "\n".join(kept).rstrip() + "…" if kept else _cut(text, most)
+    return "\n".join(kept).rstrip() + "…" if kept else _cut(text, room, length)
 
 
-def _cut(text: str, most: int) -> str:
-    while _units(text) > most - 1:
+def _cut(text: str, room: int, length: Callable[[str], int]) -> str:
+    while length(text) > room:
         text = text[:-1]
     return text + "…"
-
-
-def _units(text: str) -> int:
-    return len(text.encode("utf-16-le")) // 2

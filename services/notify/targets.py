@@ -7,8 +7,8 @@ from email.headerregistry import Address
 from broker.errors import Invalid
 from services.notify.guard import url_fault
 
-CHANNELS = ("webhook", "mail", "mqtt", "line", "mastodon", "export")
-TOKENED = frozenset({"line", "mastodon"})
+CHANNELS = ("webhook", "mail", "mqtt", "line", "mastodon", "x", "export")
+TOKENED = frozenset({"line", "mastodon", "x"})
 """Those that an account's access token opens."""
 """Those to which an operator may send; a browser (`webpush`) is added by the person who uses it."""
 
@@ -20,7 +20,7 @@ def check_target(channel: str, target: str, *, allow_private: bool) -> None:
     service is an https address (http only where private addresses are allowed), mail's an address, MQTT's one or more
     topic levels. Whether somebody is there is found out at delivery.
     """
-    if channel in ("webhook", "webpush", "line", "mastodon", "export"):
+    if channel in ("webhook", "webpush", "export") or channel in TOKENED:
         fault = url_fault(target, allow_private=allow_private)
     elif channel == "mail":
         fault = _mail_fault(target)

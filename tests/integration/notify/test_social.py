@@ -1,16 +1,21 @@
-"""LINE, Mastodon and exporters: a post in the service's own documented form, shown once however often it is sent."""
+"""LINE, Mastodon, X and exporters: a post in the service's own documented form, shown once however often it is sent."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
+import email.utils
+import hmac
 import json
+import re
 import sys
 import types
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pytest
 from msgspec.structs import replace
@@ -23,7 +28,7 @@ from schemas.river import Mode
 from services.notify.export import Export, load_exporter
 from services.notify.role import run
 from services.notify.settings import NotifySettings
-from services.notify.social import post_text
+from services.notify.social import post_text, x_weight
 from services.notify.targets import check_target
 from tests.conftest import CityDatabase
 from tests.integration.notify.receivers import HttpReceiver
@@ -125,6 +130,98 @@ async def test_a_post_is_shown_once_though_its_answer_was_lost(
         [(asked, body)] = platform.posts.values()
         assert asked == path
         assert text_of(body) == ORDER.text
+
+
+class X(HttpReceiver):
+    """Speaks `POST /2/tweets`: checks the signature (RFC 5849 3.4) and refuses a text that it shows."""
+
+    def __init__(self, *words: str) -> None:
+        super().__init__()
+        self.words = words
+        self.shown: list[str] = []
+        self.lose_answers = self.spent = 0
+        self.refusing = False
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError), contextlib.closing(writer):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                first, *rest = head.split("\r\n")
+                headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in rest if line)}
+                body = await reader.readexactly(int(headers["content-length"]))
+                self.got.append((headers, body))
+                status, more, told = self._answer(first, headers, body)
+                if self.lose_answers > 0 and status == 201:
+                    self.lose_answers -= 1
+                    return
+                text = json.dumps(told)
+                writer.write(f"HTTP/1.1 {status} X\r\n{more}content-length: {len(text)}\r\n\r\n{text}".encode())
+                await writer.drain()
+
+    def _answer(self, first: str, headers: dict[str, str], body: bytes) -> tuple[int, str, dict[str, Any]]:
+        forbidden = {"title": "Forbidden", "type": "about:blank", "status": 403}
+        if first != "POST /2/tweets HTTP/1.1" or not self._signed(headers):
+            return 401, "", {"title": "Unauthorized", "status": 401}
+        if self.refusing:
+            return 403, "", {**forbidden, "detail": "You are not permitted to perform this action."}
+        if self.spent > 0:
+            self.spent -= 1
+            date = email.utils.formatdate(1_720_000_000, usegmt=True)
+            quota = f"date: {date}\r\nx-rate-limit-remaining: 0\r\nx-rate-limit-reset: 1720000001\r\n"
+            return 429, quota, {"title": "Too Many Requests", "status": 429}
+        text = json.loads(body)["text"]
+        if text in self.shown:
+            told = "You are not allowed to create a Tweet with duplicate content."
+            return 403, "", {**forbidden, "detail": told}
+        self.shown.append(text)
+        return 201, "", {"data": {"id": str(len(self.shown)), "text": text}}
+
+    def _signed(self, headers: dict[str, str]) -> bool:
+        key, key_secret, token, token_secret = self.words
+        if not headers["authorization"].startswith("OAuth "):
+            return False
+        said = dict(re.findall(r'(\w+)="([^"]*)"', headers["authorization"]))
+        signature = base64.b64decode(unquote(said.pop("oauth_signature")))
+        if (said["oauth_consumer_key"], said["oauth_token"]) != (key, token):
+            return False
+        pairs = quote("&".join(f"{name}={value}" for name, value in sorted(said.items())), safe="")
+        base = f"POST&{quote('http://' + headers['host'] + '/2/tweets', safe='')}&{pairs}"
+        secrets = "&".join(quote(secret, safe="") for secret in (key_secret, token_secret))
+        return hmac.digest(secrets.encode(), base.encode(), "sha1") == signature
+
+
+WORDS = ("app-key", "app+secret/=", "account-token", "account-secret")
+SECRET = " ".join(WORDS).encode()
+
+
+async def test_x_is_told_once_though_it_takes_no_id(database: CityDatabase) -> None:
+    async with X(*WORDS) as x, notifying(database):
+        x.spent, x.lose_answers = 1, 1
+        await send(database, "x", x.url.removesuffix("/hook"), SECRET, ORDER)
+        [(attempts, _)] = await settled(database, "done")
+        assert (attempts, len(x.got)) == (3, 3), "the quota spent, the answer lost, the text known"
+        assert x.shown == [ORDER.text]
+
+
+@pytest.mark.parametrize(
+    ("secret", "why"), [(SECRET, "403"), (b"app-key wrong account-token account-secret", "401"), (b"token", "401")]
+)
+async def test_x_that_refuses_keeps_the_queue(database: CityDatabase, secret: bytes, why: str) -> None:
+    async with X(*WORDS) as x, notifying(database, attempts=2):
+        x.refusing = True
+        await send(database, "x", x.url.removesuffix("/hook"), secret, ORDER)
+        [(attempts, error)] = await settled(database, "dead")
+        assert (attempts, why in error, x.shown) == (2, True, [])
+
+
+def test_x_counts_japanese_twice() -> None:
+    assert x_weight("Aé…") == 4
+    assert x_weight("避難指示") == 8
+    assert x_weight("https://a.jp 川") == 23 + 1 + 2
+    long = replace(ORDER, text="一行目\n" + "長" * 140)
+    assert post_text(long, 280, x_weight) == "警戒レベル4 避難指示（発令） 江波地区\n一行目…"
+    cut = post_text(replace(ORDER, text="長" * 141, subject=""), 280, x_weight)
+    assert (cut[-1], x_weight(cut)) == ("…", 280)
 
 
 async def test_a_token_that_is_refused_keeps_the_queue(database: CityDatabase) -> None:

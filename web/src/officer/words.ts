@@ -9,6 +9,7 @@ const channelsJa: Readonly<Record<string, string>> = {
   webpush: "ブラウザーの通知",
   line: "LINE",
   mastodon: "Mastodon",
+  x: "X",
   export: "ほかのシステム",
 };
 const channelsEn: Readonly<Record<string, string>> = {
@@ -18,6 +19,7 @@ const channelsEn: Readonly<Record<string, string>> = {
   webpush: "Browsers",
   line: "LINE",
   mastodon: "Mastodon",
+  x: "X",
   export: "Other systems",
 };
 
