@@ -23,6 +23,8 @@ from api_gateway.routes.officers import (
     read_document,
 )
 from api_gateway.shared import Answer, SharedAnswers, conditional, tag_of
+from api_gateway.shelter_power import power_of
+from services.charging.desk import shelter_feeds
 from services.evacuation.shelters import desk as book
 from services.evacuation.shelters.safety import counts
 from services.evacuation.shelters.shelter import Change, Passing
@@ -75,12 +77,15 @@ async def shelters(request: Request) -> Response:
 
 @router.get(f"{PREFIX}/desk/shelters", summary="Shelters as staff see them")
 async def desk_shelters(request: Request) -> Response:
-    """As they stand in the desk's mode, with how many residents said where and how they are. Needs shelters:run."""
+    """As they stand in the desk's mode, with how many residents said where and how they are; in a city with charging
+    stations `feed` is what vehicles there could give the shelter (kWh, watts, hours). Needs shelters:run."""
     caller = await demand_caller(request, Action.READ, "shelters")
     async with gateway_of(request).database.transaction(caller.tenant) as tx:
         found = await book.standings(tx, desk_of(request).mode)
         said = await counts(tx, caller.tenant)
-    shown = [book.public_form(shelter, standing) for shelter, standing in found]
+        feeds = await shelter_feeds(tx) if gateway_of(request).chargers else []
+    power = power_of((shelter for shelter, _ in found), feeds)
+    shown = [{**book.public_form(shelter, now), "feed": power.get(shelter.id)} for shelter, now in found]
     return answer_json({"mode": desk_of(request).mode, "shelters": shown, "safety": said})
 
 

@@ -16,7 +16,7 @@ from schemas.charging import FAMILY
 from schemas.clock import iso
 from schemas.river import Stage
 from services.charging.balancer import limit_at, lineage, trees
-from services.charging.disaster import supply
+from services.charging.disaster import Feed, feed, supply
 from services.charging.faults import explained
 from services.charging.plugs import Needs, asked
 from services.charging.posting import connector_of
@@ -46,6 +46,15 @@ class Site(NamedTuple):
     meter: str | None = None
     meter_attribute: str = "totalActivePower"
     base_w: float = 0.0
+
+
+class ShelterFeed(NamedTuple):
+    """A shelter's site, where its stations stand (longitude and latitude), and what they could give the shelter."""
+
+    site: str
+    name: str
+    places: tuple[tuple[float, float], ...]
+    feed: Feed
 
 
 class StationRule(NamedTuple):
@@ -141,6 +150,24 @@ async def sites(tx: Transaction, now: datetime) -> list[dict[str, Any]]:
             }
         )
     return shown
+
+
+async def shelter_feeds(tx: Transaction) -> list[ShelterFeed]:
+    """What each site that is a shelter's could be fed with now. A station that is not connected, stands in the water or
+    is refused gives nothing."""
+    every, found = await stations(tx), []
+    for row in await tx.fetch(_SQL["sites"]):
+        if not row["shelter"]:
+            continue
+        here = [one for one in every if one["site"] == row["id"]]
+        able = [one for one in here if one["v2hW"] and one["connected"] and not one["flooded"] and not one["refused"]]
+        vehicles = [
+            (one["batteryKwh"], one["v2hW"], session["stateOfCharge"]) for one in able for session in one["sessions"]
+        ]
+        places = tuple((p["coordinates"][0], p["coordinates"][1]) for one in here if (p := one["location"]))
+        given = feed([one["v2hW"] for one in able], vehicles, row["load_w"])
+        found.append(ShelterFeed(row["id"], row["name"] or row["id"], places, given))
+    return found
 
 
 async def load_of(tx: Transaction, site: str, since: datetime) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from services.charging.sharing import Demand
@@ -28,6 +29,20 @@ class Supply(NamedTuple):
     hours: float
 
 
+class Feed(NamedTuple):
+    """What the stations of a shelter's site could give it together: how many can give at all, how many vehicles are
+    there now (`unknown`: those of them that do not tell their charge and count for nothing), the energy above what they
+    keep, the power, and for how many hours they carry `load_w`; 0 where nobody has said what the shelter draws."""
+
+    stations: int
+    vehicles: int
+    unknown: int
+    kwh: float
+    power_w: float
+    load_w: float
+    hours: float
+
+
 def ruled(demand: Demand, priority: Priority, emergency: Emergency | None, *, flooded: bool) -> Demand:
     """The demand as the present rules see it. In a flooded area nobody charges."""
     if emergency is None:
@@ -46,3 +61,13 @@ def supply(battery_kwh: float, soc: float, gives_w: float, load_w: float) -> Sup
     kwh = max(soc - _KEPT_PERCENT, 0.0) / 100 * battery_kwh
     power = min(gives_w, load_w) if load_w > 0 else gives_w
     return Supply(round(kwh, 2), power, round(kwh * 1000 / power, 1) if power > 0 else 0.0)
+
+
+def feed(gives_w: Sequence[float], vehicles: Sequence[tuple[float, float, float | None]], load_w: float) -> Feed:
+    """The sum over stations that give so many watts, and over vehicles at them: battery in kWh, watts of its station,
+    and its charge in percent, None where it does not tell."""
+    told = [(battery, gives, soc) for battery, gives, soc in vehicles if soc is not None]
+    kwh = sum(supply(battery, soc, gives, load_w).kwh for battery, gives, soc in told)
+    power = sum(gives for _, gives, soc in told if soc > _KEPT_PERCENT)
+    hours = round(kwh * 1000 / min(power, load_w), 1) if power > 0 and load_w > 0 else 0.0
+    return Feed(len(gives_w), len(vehicles), len(vehicles) - len(told), round(kwh, 2), power, load_w, hours)

@@ -65,6 +65,7 @@ class Night:
             flood=flood,
             rules=StoredRules(load_rules("")),
             holdings=[SafetyHolding()],
+            chargers=True,
             metrics=type(city.services.metrics)(),
         )
         self.city = dataclasses.replace(city, app=create_app(services), services=services)

@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from schemas.river import Mode
+from services.charging.sessions import Session
 from services.evacuation.role import forget_old
 from services.evacuation.settings import EvacuationSettings
 from tests.integration.door.conftest import Browser
@@ -61,6 +63,36 @@ async def test_a_shelter_is_opened_counted_and_seen(
     assert [line["text"] for line in lines if line["kind"] == "shelter"] == [
         "江波小学校体育館: 開設、7人（定員120人）、電源あり"
     ]
+
+
+async def test_keepers_see_what_could_feed_the_shelter(night: Night, keeper: httpx.AsyncClient) -> None:
+    async with night.city.database.system.transaction() as tx:
+        tenant = await tx.fetchval("select id from tenant where name = 'fukui'")
+        await tx.execute(
+            "insert into charging_site (tenant_id, id, limit_w, shelter, load_w, changed_at)"
+            " values ($1, 'gym', 50000, true, 3000, now()), ($1, 'office', 50000, false, 3000, now())",
+            tenant,
+        )
+        await tx.execute(
+            "insert into charging_station (tenant_id, id, connected, site, v2h_w, battery_kwh, flooded)"
+            " values ($1, 'A', true, 'gym', 6000, 40, false), ($1, 'B', true, 'gym', 6000, 40, true),"
+            " ($1, 'C', true, 'office', 6000, 40, false)",
+            tenant,
+        )
+        for name in "ABC":
+            state = Session(station=name, transaction="1", last_at=datetime.now(UTC), soc=80.0)
+            await tx.execute(
+                "insert into charging_session (tenant_id, station, transaction, start_key, at, open, state)"
+                " values ($1, $2, '1', 'once', now(), true, $3::text::jsonb)",
+                tenant,
+                name,
+                msgspec.json.encode(state).decode(),
+            )
+    shown = {one["id"]: one["feed"] for one in (await keeper.get(f"{PREFIX}/desk/shelters")).json()["shelters"]}
+    assert shown["hall"] is None
+    assert (shown["gym"]["stations"], shown["gym"]["vehicles"], shown["gym"]["kwh"]) == (1, 1, 24.0)
+    assert shown["gym"]["hours"] == 8.0, "what stands in the water feeds nothing"
+    assert "feed" not in (await public(night))["gym"], "for staff"
 
 
 async def test_people_at_the_door_count_once(night: Night, keeper: httpx.AsyncClient) -> None:

@@ -23,9 +23,21 @@ interface Counted {
   readonly count: number;
 }
 
+/** What vehicles at the shelter's charging stations could give it now. */
+interface Feed {
+  readonly stations: number;
+  readonly vehicles: number;
+  readonly unknown: number;
+  readonly kwh: number;
+  readonly powerW: number;
+  readonly loadW: number;
+  readonly hours: number;
+}
+
 interface DeskAnswer {
   readonly mode: "actual" | "exercise" | "test";
   readonly safety: readonly Counted[];
+  readonly shelters: readonly { readonly id: string; readonly feed: Feed | null }[];
 }
 
 class KeeperDesk {
@@ -50,13 +62,14 @@ class KeeperDesk {
     this.top.replaceChildren(answer.mode === "actual" ? "" : h("p", { class: "drill" }, words.drill));
     const shelters = sheltersOf(answer);
     if (shelters.length === 0) this.list.replaceChildren(h("li", {}, words.none));
-    else this.list.replaceChildren(...shelters.map((one) => this.card(one, answer.safety)));
+    else this.list.replaceChildren(...shelters.map((one) => this.card(one, answer)));
   }
 
-  private card(shelter: Shelter, safety: readonly Counted[]): HTMLElement {
+  private card(shelter: Shelter, { safety, shelters }: DeskAnswer): HTMLElement {
     const { words, shelterWords: called } = this;
     const { id, state, name, nameEn, count, note } = shelter;
     const title = this.english && nameEn ? nameEn : name;
+    const feed = shelters.find((one) => one.id === id)?.feed ?? null;
     const said = safety.filter((one) => one.shelter_id === id);
     const form = renderForm(
       [
@@ -73,11 +86,27 @@ class KeeperDesk {
       { class: `card shelter shelter--${state}`, "data-shelter": id },
       h("h2", {}, `${title}: ${called.state[state]}`),
       h("p", {}, factsOf(shelter, called).join("、")),
+      feed === null ? null : h("p", { class: "feed" }, this.feedText(feed)),
       said.length === 0
         ? null
         : h("p", { class: "quiet" }, said.map((one) => words.said(one.state, one.count)).join("、")),
       form,
     );
+  }
+
+  /** What could feed the building, and for how long. */
+  private feedText({ stations, vehicles, unknown, kwh, powerW, loadW, hours }: Feed): string {
+    const { words } = this;
+    const kw = (watts: number) => Math.round(watts / 100) / 10;
+    const told = vehicles - unknown;
+    return [
+      words.feedStations(stations),
+      told === 0 || kwh === 0 ? words.noFeed : words.feed(told, Math.round(kwh * 10) / 10, kw(powerW)),
+      hours > 0 ? words.feedHours(kw(loadW), hours) : "",
+      unknown > 0 ? words.feedUnknown(unknown) : "",
+    ]
+      .filter((text) => text !== "")
+      .join("、");
   }
 
   /** The present state first: a form shows what is. */

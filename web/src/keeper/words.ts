@@ -13,6 +13,12 @@ const ja = {
   save: (name: string) => `${name}を保存する`,
   saved: (name: string) => `${name}を保存しました。`,
   refused: (why: string) => `保存できませんでした: ${why}`,
+  feedStations: (count: number) => `建物に給電できる充電器 ${count}基`,
+  noFeed: "今、給電できる車はつながっていません",
+  feed: (vehicles: number, kwh: number, kw: number) =>
+    `車${vehicles}台から給電できる量 ${kwh} kWh（最大 ${kw} kW）`,
+  feedHours: (load: number, hours: number) => `この避難所の使用電力 ${load} kW で約${hours}時間分`,
+  feedUnknown: (count: number) => `ほかに充電残量のわからない車 ${count}台`,
   said: (state: Said, count: number) =>
     `${{ safe: "無事と知らせた人", moving: "向かっていると知らせた人", help: "助けを求めている人" }[state]} ${count}人`,
 };
@@ -29,6 +35,12 @@ const en: KeeperWords = {
   save: (name) => `Save ${name}`,
   saved: (name) => `${name} is saved.`,
   refused: (why) => `Not saved: ${why}`,
+  feedStations: (count) => `${count} ${count === 1 ? "station" : "stations"} can feed this building`,
+  noFeed: "no vehicle that could feed it is connected now",
+  feed: (vehicles, kwh, kw) =>
+    `${vehicles} ${vehicles === 1 ? "vehicle" : "vehicles"} can give ${kwh} kWh (at most ${kw} kW)`,
+  feedHours: (load, hours) => `about ${hours} hours at the ${load} kW that this shelter draws`,
+  feedUnknown: (count) => `${count} more of unknown charge`,
   said: (state, count) =>
     `${count} ${{ safe: "said that they are safe", moving: "are on their way", help: "ask for help" }[state]}`,
 };

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.charging.balancer import lineage, metered, trees
-from services.charging.disaster import Emergency, ruled, supply
+from services.charging.disaster import Emergency, Feed, feed, ruled, supply
 from services.charging.sharing import EPSILON, Cap, Demand, Key, allocate, steps, weight_of
 
 watts = st.floats(0, 60_000)
@@ -199,3 +199,12 @@ def test_a_day_keeps_the_limit_but_for_the_time_of_reaction(seed: int) -> None:
                 plugs[key].tell(watts_, now)
     assert longest <= REACTION + EVERY
     assert delivered > 100_000, "and they were charged meanwhile"
+
+
+def test_what_a_shelter_could_be_fed_with() -> None:
+    """Two stations, a full and an empty vehicle, and one that does not tell: the first one's 24 kWh count."""
+    vehicles = [(40.0, 6000.0, 80.0), (40.0, 6000.0, 15.0), (60.0, 6000.0, None)]
+    assert feed([6000, 6000], vehicles, 3000) == Feed(2, 3, 1, 24.0, 6000, 3000, 8.0)
+    assert feed([6000, 6000], vehicles, 0).hours == 0
+    assert feed([6000], [], 3000) == Feed(1, 0, 0, 0, 0, 3000, 0)
+    assert feed([6000], [(40, 6000, 80)], 12_000).hours == 4, "no more than the station gives"
