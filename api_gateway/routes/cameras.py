@@ -49,12 +49,15 @@ async def take(
 
 @router.get(f"{PREFIX}/cameras", summary="Cameras and when their latest image was taken")
 async def listing(request: Request) -> Response:
-    """Anybody sees the masked ones; holders of evacuation:read all."""
+    """With the districts that each stands for, and those districts' gauges. Anybody sees the masked ones; holders of
+    evacuation:read all."""
     caller = await demand_caller(request, Action.READ, "evacuation-public")
     staff = gate_of(request).may(caller, Action.READ, "service:evacuation").allowed
     async with gateway_of(request).database.transaction(caller.tenant) as tx:
-        found = await cameras.newest_times(tx, await _known(tx), masked_only=not staff)
-    return answer_json({"cameras": found})
+        districts = await store.load_districts(tx)
+        known = {camera for district in districts for camera in district.cameras}
+        found = await cameras.newest_times(tx, known, masked_only=not staff)
+    return answer_json({"cameras": [{**one, **cameras.stands_for(one["camera"], districts)} for one in found]})
 
 
 @router.get(f"{PREFIX}/cameras/{{camera}}/still", summary="A camera's latest image", response_class=Response)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ from broker.errors import Invalid
 from broker.ports import Transaction
 from broker.sql import load
 from schemas.clock import iso
+from services.evacuation.areas import District
 
 _SQL = load("services.evacuation", "cameras")
 LARGEST = 1024 * 1024
@@ -62,6 +63,15 @@ async def newest_times(tx: Transaction, cameras: Collection[str], *, masked_only
     """Of each camera that has sent something when its latest image was taken."""
     rows = await tx.fetch(_SQL["list"], sorted(cameras), masked_only)
     return [{"camera": row["camera"], "at": iso(row["at"]), "masked": row["masked"]} for row in rows]
+
+
+def stands_for(camera: str, districts: Sequence[District]) -> dict[str, Any]:
+    """The districts that name the camera, and their gauges."""
+    named = [district for district in districts if camera in district.cameras]
+    return {
+        "districts": [{"id": one.id, "name": one.name, "nameEn": one.name_en} for one in named],
+        "gauges": list(dict.fromkeys(gauge for one in named for gauge in one.gauges)),
+    }
 
 
 async def purge(tx: Transaction, before: datetime) -> int:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from services.evacuation import cameras
+from tests.integration.alerting.bench import EBA
 from tests.integration.evacuation.conftest import PREFIX, Night, collection, district
 
 JPEG = b"\xff\xd8\xff\xe0" + b"still" * 100
@@ -53,6 +54,7 @@ async def test_residents_see_what_was_masked(
     )
     [shown] = (await anybody.get(f"{PREFIX}/cameras")).json()["cameras"]
     assert (shown["camera"], shown["masked"]) == ("bridge", True)
+    assert ([one["id"] for one in shown["districts"]], shown["gauges"]) == (["eba"], [EBA])
     [shown] = (await officer.get(f"{PREFIX}/cameras")).json()["cameras"]
     assert shown["masked"] is False
 

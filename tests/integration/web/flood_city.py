@@ -75,6 +75,8 @@ class FloodCity:
     orders: list[dict[str, Any]] = field(default_factory=list)
     shelters: list[dict[str, Any]] = field(default_factory=list)
     forecast: list[tuple[datetime, float, float, float]] = field(default_factory=list)
+    cameras: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    """By name the station of each, and when its image was taken."""
     marks: dict[tuple[str, datetime], dict[str, Any]] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -116,6 +118,16 @@ class FloodCity:
             ]
         ahead = [{"at": iso(at), "level": level, "low": low, "high": high} for at, level, low, high in self.forecast]
         return {"id": gauge, "thresholds": _thresholds(station), "points": points, "forecast": ahead}
+
+    def seen(self) -> dict[str, Any]:
+        """`GET /api/v1/evacuation/cameras`."""
+        districts = [{"id": "eba", "name": "江波地区", "nameEn": "Eba"}]
+        return {
+            "cameras": [
+                {"camera": name, "at": iso(at), "masked": True, "districts": districts, "gauges": [gauge_id(station)]}
+                for name, (station, at) in self.cameras.items()
+            ]
+        }
 
     def read(self, station: str, at: datetime, level: float) -> dict[str, Any]:
         """A new reading reached the city: it is in every answer from now on. Gives the change to send."""

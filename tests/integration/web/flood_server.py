@@ -12,7 +12,9 @@ import struct
 import threading
 import time
 import zlib
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -140,6 +142,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(503, b"away", "text/plain")
         if url.path == "/api/v1/events":
             return self._send(503, b"no streams", "text/plain") if self.owner.refuses_streams else self._events()
+        if url.path.endswith("/still"):
+            return self._still(unquote(url.path.split("/")[-2]))
         body = self._api(url.path, query)
         if body is None:
             return self._send(404, b"{}", "application/problem+json")
@@ -159,6 +163,8 @@ class _Handler(BaseHTTPRequestHandler):
                 return {"orders": city.orders, "levels": LEVELS}
             case ["evacuation", "shelters"]:
                 return {"shelters": city.shelters}
+            case ["evacuation", "cameras"]:
+                return city.seen()
             case ["flood", "gauges", gauge, "hydrograph"]:
                 start, end = (datetime.fromisoformat(query[name]) for name in ("from", "to"))
                 return city.hydrograph(unquote(gauge), start, end)
@@ -186,11 +192,17 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(404, b"not found", "text/plain")
         return self._send(200, file.read_bytes(), KINDS.get(file.suffix, "application/octet-stream"))
 
+    def _still(self, camera: str) -> None:
+        taken = format_datetime(self.owner.city.cameras[camera][1].astimezone(UTC), usegmt=True)
+        self._send(200, TILE, "image/png", {"Last-Modified": taken})
+
     def _tile(self) -> None:
         return self._send(200, TILE, "image/png")
 
-    def _send(self, status: int, body: bytes, kind: str) -> None:
+    def _send(self, status: int, body: bytes, kind: str, more: Mapping[str, str] | None = None) -> None:
         self.send_response(status)
+        for name, value in (more or {}).items():
+            self.send_header(name, value)
         self.send_header("Access-Control-Allow-Origin", "*")
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.integration.web.flood_city import FloodCity, gauge_id, jst
 from tests.integration.web.flood_server import TILE_COLOUR, FloodServer
 from tests.integration.web.test_orders import notice
-from tests.integration.web.visitor import PHONE, Visitor, colours, shoot, violations
+from tests.integration.web.visitor import PHONE, Visitor, colours, overflow, shoot, violations
 
 pytestmark = pytest.mark.browser
 
@@ -100,6 +100,29 @@ def test_levels_ahead_are_drawn_and_said(visitor: Visitor, server: FloodServer, 
     page.locator(".chart__head").evaluate("one => one.scrollIntoView()")
     shoot(page, "hydrograph-ahead")
     city.forecast = []
+
+
+def test_pictures_of_the_river_are_fetched_when_asked_for(
+    visitor: Visitor, server: FloodServer, city: FloodCity
+) -> None:
+    city.cameras = {"eba-bridge": (EBA, city.now - timedelta(minutes=12))}
+    page = visitor.open(server.url, PHONE)
+    page.click(row(page, EBA))
+    opener = page.locator("#stills > summary")
+    expect(opener).to_have_text("川のカメラ画像を見る")
+    assert not any(asked.endswith("/still") for asked in visitor.requests)
+    opener.click()
+    picture = page.get_by_role("img", name="江波地区の川")
+    expect(picture).to_be_visible()
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 256
+    expect(page.locator("#stills figcaption")).to_contain_text("12 分前")
+    assert violations(page) == []
+    assert overflow(page) == 0
+    shoot(page, "stills-phone")
+    page.go_back()
+    page.click(row(page, HARAME))
+    expect(page.locator("#detail-heading")).to_contain_text("原目")
+    expect(page.locator("#stills")).to_be_hidden()
 
 
 def test_three_days_are_shown_on_request(visitor: Visitor, server: FloodServer, city: FloodCity) -> None:

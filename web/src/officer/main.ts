@@ -6,6 +6,7 @@ import { byId, h, setText } from "../shared/dom/h";
 import { say } from "../shared/form/form";
 import type { LanguageCode } from "../shared/language/language";
 import type { Border } from "../shared/map/borders";
+import { fetchStill } from "../shared/still/still";
 import { AreaMap } from "./areamap";
 import { type Composing, composer, previewing } from "./compose";
 import { districtList, time } from "./districts";
@@ -68,19 +69,11 @@ class OfficerDesk {
 
   /** The picture stays while the list below is drawn anew. */
   private async look(camera: string, district: string): Promise<void> {
-    const path = `/api/v1/evacuation/cameras/${encodeURIComponent(camera)}/still`;
     const headers = { Authorization: `Bearer ${await this.account.bearer()}` };
-    const answer = await fetch(path, { headers, signal: AbortSignal.timeout(15_000) });
-    if (!answer.ok) throw new Error(this.words.noStill(camera));
-    const taken = answer.headers.get("Last-Modified");
-    const title = this.words.still(
-      camera,
-      district,
-      time(taken === null ? null : new Date(taken).toISOString()),
-    );
-    const picture = h("img", { alt: title, src: URL.createObjectURL(await answer.blob()) });
-    picture.addEventListener("load", () => URL.revokeObjectURL(picture.src));
-    this.still.replaceChildren(picture, h("figcaption", {}, title));
+    const title = (taken: string | null) => this.words.still(camera, district, time(taken));
+    const still = await fetchStill(camera, title, headers);
+    if (still === null) throw new Error(this.words.noStill(camera));
+    this.still.replaceChildren(...still);
     this.still.hidden = false;
     this.still.focus();
   }

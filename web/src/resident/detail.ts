@@ -10,6 +10,7 @@ import { type Column, renderTable } from "../shared/table/table";
 import type { CityClock } from "../shared/time/clock";
 import { ageText, dayAndTime, metresText, nearTime } from "../shared/time/format";
 import type { ChartState, Hours, State, Store } from "./state";
+import { Stills } from "./stills";
 
 const HOURS: readonly Hours[] = [24, 72];
 const CHART_HEIGHT = 300;
@@ -191,9 +192,10 @@ export function createDetail(
   const chartBody = h("div", { class: "chart__body" });
   const stagesHeading = h("h3", { class: "panel__subheading" });
   const rest = h("div", {});
+  const stills = new Stills(clock);
   const range = rangeButtons(store);
   const chartHead = h("div", { class: "chart__head" }, chartHeading, range.root);
-  root.append(backButton, heading, current, chartHead, chartBody, stagesHeading, rest);
+  root.append(backButton, heading, current, stills.root, chartHead, chartBody, stagesHeading, rest);
   let drawnChart: unknown[] = [];
 
   const drawChart = (state: State, gauge: Gauge) => {
@@ -223,6 +225,7 @@ export function createDetail(
       setText(chartHeading, words.chartHeading);
       setText(stagesHeading, words.thresholdsHeading);
       range.render(state);
+      stills.render(gauge.id, words);
       current.replaceChildren(now(gauge, words, clock));
       rest.replaceChildren(stageTable(gauge, words), facts(gauge, words));
       drawChart(state, gauge);

@@ -81,6 +81,10 @@ export interface Dictionary {
   readonly chartEmpty: string;
   readonly chartFailed: string;
   readonly chartUnit: string;
+  readonly stillsHeading: string;
+  readonly noStills: string;
+  /** What a camera's image shows and when it was taken. */
+  readonly still: (place: string, at: string) => string;
   readonly forecastHeading: string;
   readonly forecastLevel: (at: string, level: string, low: string, high: string) => string;
   readonly chartLegend: string;
