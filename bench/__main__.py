@@ -18,6 +18,7 @@ MEASUREMENTS = {
     "door": ["bench.door"],
     "forecast": ["bench.forecast"],
     "log": ["bench.log"],
+    "notice": ["bench.notice"],
     "tags": ["bench.tags"],
     "chargers": ["bench.chargers"],
     "tags-city": ["bench.tags_city"],
