@@ -39,6 +39,7 @@ from api_gateway.personal.desk import PersonalDesk
 from api_gateway.policies.book import PolicyBook
 from api_gateway.routes import (
     account,
+    bus_area,
     bus_clinic,
     bus_crew,
     bus_managing,
@@ -232,7 +233,7 @@ def _routers(services: Gateway) -> list[APIRouter]:
         routers += [tag_searches.family, tag_searches.staff]
     if services.buses is not None:
         routers += [buses.router, bus_people.router, bus_crew.router, bus_managing.router, bus_roads.router]
-        routers += [bus_clinic.router, bus_open.router]
+        routers += [bus_area.router, bus_clinic.router, bus_open.router]
     return routers
 
 

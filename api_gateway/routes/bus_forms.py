@@ -19,6 +19,7 @@ from services.dispatch.values import Ask, Booking, Promise, Stop
 if TYPE_CHECKING:
     from services.dispatch.reroute import Anew
     from services.dispatch.service import BusService
+    from services.dispatch.zones import Located
 
 PREFIX = "/api/v1/buses"
 Id = Annotated[str, Field(min_length=1, max_length=100)]
@@ -32,11 +33,18 @@ class Body(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
 
 
-class Ride(Body):
-    """What a rider wants. `earliest` decides the day, in Japan's time."""
+class Place(Body):
+    """Anywhere in a zone."""
 
-    origin: Id
-    destination: Id
+    longitude: float = Field(ge=-180, le=180)
+    latitude: float = Field(ge=-90, le=90)
+
+
+class Ride(Body):
+    """What a rider wants, from and to stops or places in zones. `earliest` decides the day, in Japan's time."""
+
+    origin: Id | Place
+    destination: Id | Place
     earliest: AwareDatetime
     seats: int = Field(default=1, ge=0, le=50)
     wheelchairs: int = Field(default=0, ge=0, le=20)
@@ -74,11 +82,15 @@ async def caller_of(request: Request, action: Action, service: str = "buses") ->
     return caller
 
 
-def ask_of(ride: Ride) -> Ask:
-    """The ride in minutes of its day."""
+async def ask_of(request: Request, tenant: str, ride: Ride) -> tuple[Ask, dict[str, Located]]:
+    """The ride in minutes of its day, between stops; and where people get on and off for ends that are places."""
     day = ride.earliest.astimezone(JST).date()
     arrive_by = None if ride.arrive_by is None else minute(day, ride.arrive_by)
-    return Ask(day, ride.origin, ride.destination, minute(day, ride.earliest), ride.seats, ride.wheelchairs, arrive_by)
+    ends = (ride.origin, ride.destination)
+    origin, destination = ("" if isinstance(end, Place) else end for end in ends)
+    ask = Ask(day, origin, destination, minute(day, ride.earliest), ride.seats, ride.wheelchairs, arrive_by)
+    places = ((end.longitude, end.latitude) if isinstance(end, Place) else None for end in ends)
+    return await service_of(request).area.located(tenant, ask, *places)
 
 
 def promise_of(day: date, offer: Offer) -> Promise:
@@ -89,6 +101,13 @@ def promise_of(day: date, offer: Offer) -> Promise:
 def offer_form(day: date, promise: Promise) -> dict[str, Any]:
     """A promise with times."""
     return {to_camel(name): time(day, value) for name, value in asdict(promise).items()}
+
+
+def located_form(located: Located) -> dict[str, Any]:
+    """Where to wait or to get off for a place that was asked for: a stop some metres away, or the place itself."""
+    stop = located.stop
+    where = {"id": stop.id, "name": stop.name, "longitude": stop.longitude, "latitude": stop.latitude}
+    return {**where, "door": stop.zone is not None, "metres": round(located.metres)}
 
 
 def booking_form(booking: Booking) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from api_gateway.routes.bus_forms import (
     ask_of,
     booking_form,
     caller_of,
+    located_form,
     offer_form,
     promise_of,
     service_of,
@@ -111,19 +112,19 @@ async def quote(request: Request, ride: Ride, rider: str | None = None) -> Respo
 
 
 async def quoted(request: Request, tenant: str, ride: Ride, rider: str | None) -> dict[str, Any]:
-    """The offers for a ride, with what each costs."""
-    ask, desk = ask_of(ride), service_of(request).desk
+    """The offers for a ride, with what each costs; and where to wait or get off for ends that are places."""
+    (ask, located), desk = await ask_of(request, tenant, ride), service_of(request).desk
     promises = await desk.quote(tenant, ask)
     fares = await desk.price(tenant, ask, promises, rider)
     offers = [{**offer_form(ask.day, p), "fare": yen} for p, yen in zip(promises, fares, strict=True)]
-    return {"offers": offers}
+    return {"offers": offers, **{end: located_form(found) for end, found in located.items()}}
 
 
 @router.post("/bookings", summary="Book an offer", status_code=201)
 async def book(request: Request, body: NewBooking, idempotency_key: _Key = None) -> Response:
     """The promise holds once this is answered. The same Idempotency-Key again is the same booking."""
     caller = await caller_of(request, Action.WRITE)
-    ask = ask_of(body.ride)
+    ask, _ = await ask_of(request, caller.tenant, body.ride)
     key = f"{caller.subject.id}:{idempotency_key}" if idempotency_key else None
     promise = promise_of(ask.day, body.offer)
     made = await service_of(request).desk.book(
@@ -144,7 +145,7 @@ async def arrange(request: Request, body: Journey, idempotency_key: Annotated[st
 
 async def arranged(request: Request, tenant: str, body: Journey, rider: str, series: str) -> dict[str, Any]:
     """Book a journey for a rider."""
-    service, asks = service_of(request), [ask_of(part.ride) for part in body.rides]
+    service, asks = service_of(request), [(await ask_of(request, tenant, part.ride))[0] for part in body.rides]
     wishes = [
         Wish(ask, None if part.offer is None else promise_of(ask.day, part.offer), body.payment)
         for ask, part in zip(asks, body.rides, strict=True)
@@ -172,7 +173,7 @@ async def change(request: Request, booking: str, body: Change) -> Response:
 
 async def changed(request: Request, tenant: str, booking: str, body: Change) -> dict[str, Any]:
     """Change a booking; the new one."""
-    ask, desk = ask_of(body.ride), service_of(request).desk
+    (ask, _), desk = await ask_of(request, tenant, body.ride), service_of(request).desk
     return booking_form(await desk.change(tenant, booking, ask, promise_of(ask.day, body.offer)))
 
 

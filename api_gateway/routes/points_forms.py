@@ -78,8 +78,8 @@ async def books(request: Request, service: str, action: Action = Action.READ) ->
 
 
 async def shop_named(tx: Transaction, town: Town, id: str) -> Shop:
-    """A member shop. Raises `NotFound`."""
-    found = await town.find_shop(tx, id)
+    """A member shop, also one that has left: its papers stay. Raises `NotFound`."""
+    found = await town.find_shop(tx, id, closed=True)
     if found is None:
         raise NotFound(f"there is no member shop {id!r}")
     return found

@@ -30,6 +30,7 @@ from services.points.checkin import CheckIn, checkins, open_checkin
 from services.points.consent import note_consent
 from services.points.credentials import issue_card, unlock_card
 from services.points.earning import Occasion
+from services.points.leaving import leave, stay
 from services.points.overview import shops
 from services.points.town import Shop
 from services.points.wallet import expiring
@@ -159,6 +160,21 @@ async def open_shop(request: Request) -> Response:
     await town_of(request).open_books(caller.tenant)
     await town_of(request).open_shop(caller.tenant, body)
     return answer(body)
+
+
+@router.put("/shops/{shop}/leaving", summary="Let a shop leave: it takes no more payments")
+async def let_leave(request: Request, shop: Name) -> Response:
+    """Refunds go on until the last settlement. Again is no error. Needs points:staff."""
+    caller = await caller_with(request, "points-staff")
+    return answer({"shop": shop, "leavingAt": await leave(town_of(request), caller.tenant, shop)})
+
+
+@router.delete("/shops/{shop}/leaving", summary="Let a shop stay after all", status_code=204)
+async def let_stay(request: Request, shop: Name) -> Response:
+    """It takes payments again. 404 once it was settled for the last time. Needs points:staff."""
+    caller = await caller_with(request, "points-staff")
+    await stay(town_of(request), caller.tenant, shop)
+    return Response(status_code=204)
 
 
 @router.post("/shops/{shop}/tills", summary="Let an API client or a member of staff act for a shop")

@@ -28,6 +28,7 @@ from api_gateway.routes.points_forms import (
 )
 from broker.errors import Invalid, NotFound
 from services.points.closing import Closing, close
+from services.points.leaving import settle_last
 from services.points.overview import closings, settlements
 from services.points.settlement import Settlement, find, lines, settle
 from services.points.statement import as_csv, as_pdf
@@ -113,6 +114,14 @@ async def settlement(request: Request, shop: Name, month: str) -> Response:
         found = await shop_named(tx, town, shop)
     made = await settle(town.database, town.ledger, caller.tenant, found, _month(month), town.clock())
     return answer(_settlement(made))
+
+
+@router.post("/shops/{shop}/last-settlement", summary="Settle a shop that leaves for the last time")
+async def last_settlement(request: Request, shop: Name) -> Response:
+    """Its account is closed and this month settled up to now; its statement is the month's. The same again answers the
+    same. 409 while it takes payments, or the month before is not settled. Needs points:treasury."""
+    caller = await caller_with(request, "points-treasury")
+    return answer(_settlement(await settle_last(town_of(request), caller.tenant, shop)))
 
 
 @router.get(

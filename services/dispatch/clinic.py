@@ -53,6 +53,7 @@ class Clinic:
         Raises `Forbidden` without the patient's consent, `Invalid` for what cannot be, `Conflict` when no bus has room
         (then nothing has changed).
         """
+        await self._days.prepare(self._database, tenant, appointment.at.astimezone(JST).date())
         async with self._database.transaction(tenant) as tx:
             await tx.execute(SQL["lock"], f"{client}:{name}")
             rider = await people.load_rider(tx, appointment.rider)

@@ -146,7 +146,9 @@ class Crew:
         if minutes_into(report.at, booking.ask.day) < booking.promise.pickup_from:
             raise Invalid("the bus waits until the promised time has come", field="what")
         await store.set_state(tx, booking.id, BookingState.NO_SHOW, None, self._days.now())
-        await people.tell(tx, booking, "no-show", await store.load_stops(tx), self._days.now())
+        day = booking.ask.day
+        known = (*await store.load_stops(tx), *await store.load_places(tx, day, day))
+        await people.tell(tx, booking, "no-show", known, self._days.now())
         return without(tour, booking, self._days.settings)
 
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from broker.errors import Invalid
-from broker.ports import Transaction
+from broker.ports import Database, Transaction
 from schemas.clock import JST, Clock, utc_now
 from services.dispatch import store
 from services.dispatch.planning import Day
-from services.dispatch.roads import in_force
+from services.dispatch.roads import Road, in_force
 from services.dispatch.settings import DispatchSettings
 from services.dispatch.town import Town
 from services.dispatch.travel import TravelTimes
-from services.dispatch.values import Tour, Vehicle
+from services.dispatch.values import Stop, Tour, Vehicle
+from services.dispatch.zones import Located, locate
 
 
 class Days:
@@ -29,27 +31,64 @@ class Days:
         revision, tours = await store.read_day(tx, day)
         return await self.day(tx, day, tours), revision
 
-    async def locked(self, tx: Transaction, day: date) -> tuple[Day, int]:
+    async def locked(self, tx: Transaction, day: date, places: Sequence[Stop] = ()) -> tuple[Day, int]:
         """As `open`; nobody else promises anything for this day until the transaction ends."""
         revision, tours = await store.lock_day(tx, day)
-        return await self.day(tx, day, tours), revision
+        return await self.day(tx, day, tours, places), revision
 
-    async def day(self, tx: Transaction, day: date, tours: Mapping[str, Tour]) -> Day:
-        """The day with these tours."""
-        town, bookings = await self.town(tx, day), await store.load_bookings(tx, day)
+    async def day(self, tx: Transaction, day: date, tours: Mapping[str, Tour], places: Sequence[Stop] = ()) -> Day:
+        """The day with these tours; `places` are those that somebody asks for, beside those of the bookings."""
+        town, bookings = await self.town(tx, day, places=places), await store.load_bookings(tx, day)
         return await asyncio.to_thread(Day, town, bookings, tours, self.settings, now=self.minute(day))
 
-    async def town(self, tx: Transaction, day: date) -> Town:
+    async def town(self, tx: Transaction, day: date, *, places: Sequence[Stop] = ()) -> Town:
         """The town as it is on that day, as far as is known, with the driving times of the day's slowest hour.
 
-        Of the hours that are still to be driven: so a plan that was feasible stays so while the day goes on. Raises
-        `Invalid` while there are no vehicles.
+        Of the hours that are still to be driven: so a plan that was feasible stays so while the day goes on. It has the
+        places of the day's bookings too. Raises `Invalid` while there are no vehicles.
         """
-        vehicles, roads = await store.load_vehicles(tx), await store.load_roads(tx, closed=True)
+        vehicles = await store.load_vehicles(tx)
         if not vehicles:
             raise Invalid("there are no buses yet; add stops and vehicles first", field="vehicle")
-        stops, closed = in_force(await store.load_stops(tx), roads, later=day > self.today())
+        stops, closed = await self._in_force(tx, day, places)
         return Town(stops, vehicles, await self._travel.minutes(stops, self.hours(day, vehicles), closed))
+
+    async def prepare(
+        self, database: Database, tenant: str, day: date, places: Sequence[Stop] = (), closing: str | None = None
+    ) -> None:
+        """Have a router asked for what `town` will need, before anybody holds the day: a router may take its time.
+
+        `closing` is a road that is about to be closed.
+        """
+        if not self._travel.asks:
+            return
+        async with database.transaction(tenant) as tx:
+            vehicles = await store.load_vehicles(tx)
+            stops, closed = await self._in_force(tx, day, places, closing)
+        if vehicles and stops:
+            await self._travel.prepare(stops, self.hours(day, vehicles), closed)
+
+    @property
+    def travel_revision(self) -> int:
+        """See `TravelTimes.revision`."""
+        return self._travel.revision
+
+    async def _in_force(
+        self, tx: Transaction, day: date, places: Sequence[Stop] = (), closing: str | None = None
+    ) -> tuple[tuple[Stop, ...], tuple[Road, ...]]:
+        """Stops and places, and the closed roads, as they are on that day."""
+        roads = [
+            replace(road, closed_because=road.closed_because or "closing") if road.id == closing else road
+            for road in await store.load_roads(tx, closed=closing is None)
+        ]
+        given = with_places(await store.load_stops(tx), await store.load_places(tx, day, day), places)
+        return in_force(given, roads, later=day > self.today())
+
+    async def locate(self, tx: Transaction, day: date, place: tuple[float, float], field: str) -> Located:
+        """Where somebody at that place (longitude and latitude) gets on or off that day. Raises as `zones.locate`."""
+        roads = await store.load_roads(tx, closed=True)
+        stops, _ = in_force(await store.load_stops(tx), roads, later=day > self.today())
+        return locate(*place, await store.load_zones(tx), stops, field)
 
     def minute(self, day: date) -> float:
         """Minutes from the day's midnight until now."""
@@ -65,6 +104,12 @@ class Days:
     def today(self) -> date:
         """The date in Japan."""
         return self.now().astimezone(JST).date()
+
+
+def with_places(stops: Sequence[Stop], *places: Sequence[Stop]) -> tuple[Stop, ...]:
+    """Stops and places, each place once."""
+    more = {place.id: place for some in places for place in some}
+    return (*stops, *(more[name] for name in sorted(more)))
 
 
 def minutes_into(at: datetime, day: date) -> float:

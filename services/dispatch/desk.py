@@ -16,7 +16,8 @@ from broker.errors import Conflict, Invalid, NotFound
 from broker.ports import Database, Transaction
 from schemas.clock import Clock, utc_now
 from services.dispatch import people, store
-from services.dispatch.days import Days
+from services.dispatch.calendar import check_day
+from services.dispatch.days import Days, with_places
 from services.dispatch.fares import fare
 from services.dispatch.reroute import Anew, Trouble, plan_anew
 from services.dispatch.settings import DispatchSettings
@@ -24,6 +25,7 @@ from services.dispatch.town import check, check_shift
 from services.dispatch.travel import TravelTimes
 from services.dispatch.values import Ask, Booking, BookingState, Promise, Stop, Tour, Vehicle, Wish, clock
 from services.dispatch.warm import Known, WarmDays
+from services.dispatch.zones import is_place
 
 
 class BookingDesk:
@@ -39,14 +41,24 @@ class BookingDesk:
     async def quote(self, tenant: str, ask: Ask) -> list[Promise]:
         """Promises that could be kept as things stand; nothing is held. Raises as `Day.offers`."""
         self._not_past(ask)
+        await self._prepare(tenant, ask.day, ask.places)
         async with self._database.transaction(tenant) as tx:
+            check_day(await store.load_calendar(tx), ask.day)
             revision, tours = await store.read_day(tx, ask.day)
             stops, vehicles = await store.load_stops(tx), await store.load_vehicles(tx)
+            stops = with_places(stops, ask.places)
             roads = await store.load_roads(tx, closed=True)
-            known = Known(revision, stops, vehicles, roads, self._days.hours(ask.day, vehicles) if vehicles else ())
+            known = Known(
+                revision,
+                stops,
+                vehicles,
+                roads,
+                self._days.hours(ask.day, vehicles) if vehicles else (),
+                self._days.travel_revision,
+            )
             warm = self._warm.get(tenant, ask.day, known)
             if warm is None:
-                warm = self._warm.put(tenant, ask.day, known, await self._days.day(tx, ask.day, tours))
+                warm = self._warm.put(tenant, ask.day, known, await self._days.day(tx, ask.day, tours, ask.places))
         return await asyncio.to_thread(warm.offers, ask, self._days.minute(ask.day))
 
     async def price(self, tenant: str, ask: Ask, promises: Sequence[Promise], rider: str | None = None) -> list[int]:
@@ -70,6 +82,7 @@ class BookingDesk:
         gives.
         """
         self._not_past(ask)
+        await self._prepare(tenant, ask.day, ask.places)
         async with self._database.transaction(tenant) as tx:
             if asked_as is not None and (before := await store.asked_before(tx, asked_as)):
                 return before
@@ -77,6 +90,8 @@ class BookingDesk:
 
     async def arrange(self, tenant: str, wishes: Sequence[Wish], rider: str, *, series: str) -> list[Booking]:
         """Book all of the rides (there and back) or none. The same `series` again returns what was booked then."""
+        for wish in wishes:
+            await self._prepare(tenant, wish.ask.day, wish.ask.places)
         async with self._database.transaction(tenant) as tx:
             before = await store.load_series(tx, series)
             return before or await self.arrange_in(tx, wishes, rider, series=series)
@@ -99,6 +114,7 @@ class BookingDesk:
     async def change(self, tenant: str, booking: str, ask: Ask, promise: Promise) -> Booking:
         """Give the booking up for a new one, both or neither. Raises as `book` and `cancel`."""
         self._not_past(ask)
+        await self._prepare(tenant, ask.day, ask.places)
         async with self._database.transaction(tenant) as tx:
             old = await store.load_booking(tx, booking)
             if old.state is not BookingState.BOOKED:
@@ -117,6 +133,7 @@ class BookingDesk:
 
     async def report_breakdown(self, tenant: str, day: date, vehicle: str, because: str) -> Anew:
         """The vehicle drives no further: plan anew; returns whose promise is broken or moved, who are told."""
+        await self._prepare(tenant, day)
         async with self._database.transaction(tenant) as tx:
             _, tours = await self._so_far(tx, day)
             known = {v.id: v for v in await store.load_vehicles(tx)}
@@ -130,6 +147,7 @@ class BookingDesk:
 
         `by` is the gauge that closed it, None for a person.
         """
+        await self._prepare(tenant, day)
         async with self._database.transaction(tenant) as tx:
             _, tours = await self._so_far(tx, day)
             known = {s.id: s for s in await store.load_stops(tx)}
@@ -148,6 +166,7 @@ class BookingDesk:
 
     async def close_road(self, tenant: str, day: date, road: str, because: str, *, by: str | None = None) -> Anew:
         """Nobody drives there any more: as `close_stop`. Raises `NotFound`."""
+        await self._days.prepare(self._database, tenant, day, closing=road)
         async with self._database.transaction(tenant) as tx:
             _, tours = await self._so_far(tx, day)
             found = await store.load_road(tx, road)
@@ -162,6 +181,7 @@ class BookingDesk:
 
     async def settle(self, tenant: str, day: date) -> Anew | None:
         """Plan the day anew if somebody is left out of it because of what was closed or broke down on a day before."""
+        await self._prepare(tenant, day)
         async with self._database.transaction(tenant) as tx:
             because = next(iter(await self._troubles(tx)), None)
             if because is None or not (await self._days.open(tx, day))[0].lost:
@@ -189,7 +209,9 @@ class BookingDesk:
         return saved
 
     async def set_stop(self, tenant: str, stop: Stop) -> None:
-        """Add the stop, or give it these values."""
+        """Add the stop, or give it these values. Raises `Invalid` naming the field."""
+        if is_place(stop.id):
+            raise Invalid(f"{stop.id!r} is how places in zones are called; choose another id", field="stop")
         async with self._database.transaction(tenant) as tx:
             await store.save_stop(tx, stop)
 
@@ -211,7 +233,8 @@ class BookingDesk:
         self, tx: Transaction, wish: Wish, rider: str, asked_as: str | None, series: str | None = None
     ) -> Booking:
         ask = wish.ask
-        day, revision = await self._days.locked(tx, ask.day)
+        check_day(await store.hold_calendar(tx), ask.day)
+        day, revision = await self._days.locked(tx, ask.day, ask.places)
         check(day.town, ask, self._settings)
         promise = wish.promise or (await asyncio.to_thread(day.offers, ask))[0]
         given = day.promise(ask, promise.pickup_from)
@@ -230,6 +253,8 @@ class BookingDesk:
             series=series,
         )
         planned = await asyncio.to_thread(day.take, booking)
+        for place in ask.places:
+            await store.save_place(tx, place)
         await store.add_booking(tx, booking, asked_as, self._now())
         await store.save_day(tx, ask.day, planned.tours(), revision)
         await people.tell(tx, booking, "booked", day.town.stops, self._now())
@@ -279,6 +304,9 @@ class BookingDesk:
         stops = [stop.closed_because for stop in await store.load_stops(tx)]
         vehicles = [vehicle.broken_because for vehicle in await store.load_vehicles(tx)]
         return [because for because in (*roads, *stops, *vehicles) if because]
+
+    async def _prepare(self, tenant: str, day: date, places: Sequence[Stop] = ()) -> None:
+        await self._days.prepare(self._database, tenant, day, places)
 
     def _not_past(self, ask: Ask) -> None:
         now = self._days.minute(ask.day)

@@ -19,7 +19,8 @@ class ZoneFare(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FareRules(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, rename="camel"):
-    """`flat` yen for each person unless both stops have a `zone` and `between` has a fare for the two.
+    """`flat` yen for each person unless both ends have a `zone` (given by stop, or by the service zone of a place of
+    one's own) and `between` has a fare for the two.
 
     `member_off` is the discount of members in percent, rounded to 10 yen in the rider's favour. Pickups promised from
     `free_from` until before `free_until` (minutes after midnight) cost nothing. `points`: riders may pay with them.
@@ -35,7 +36,10 @@ class FareRules(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
 
 
 def read_rules(data: bytes | str, stops: Iterable[str]) -> FareRules:
-    """The rules in a JSON document. Raises `Invalid` naming what is wrong with them."""
+    """The rules in a JSON document; `stops` are the ids of stops and of zones in which people ride from any place.
+
+    Raises `Invalid` naming what is wrong with them.
+    """
     try:
         rules = msgspec.json.decode(data, type=FareRules)
     except msgspec.DecodeError as error:
@@ -63,5 +67,6 @@ def fare(rules: FareRules, ask: Ask, promise: Promise, *, member: bool) -> int:
 
 
 def _between(rules: FareRules, ask: Ask) -> int:
-    zones = {rules.zones.get(ask.origin), rules.zones.get(ask.destination)}
+    own = {place.id: place.zone for place in ask.places}
+    zones = {rules.zones.get(own.get(end) or end) for end in (ask.origin, ask.destination)}
     return next((fare.yen for fare in rules.between if {fare.one, fare.other} == zones), rules.flat)

@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import product
 
 from google.transit import gtfs_realtime_pb2 as realtime
 
+from services.dispatch.calendar import ServiceCalendar
 from services.dispatch.roads import Road
 from services.dispatch.values import Stop, Vehicle
+from services.dispatch.zones import Zone
 
 DAYS = 60
 """How far ahead the timetable says that the buses run."""
 ROUTE = "demand"
 _AREA = "area"
+_SERVICE = "daily"
 _ROUTE_TYPE = 3
 """Bus. GTFS itself has no finer type; that it is driven on demand stands in the stop times."""
 _DEMANDED, _NEVER = 2, 1
@@ -40,20 +45,36 @@ class Agency:
     phone: str
 
 
-def gtfs(
-    agency: Agency, stops: Sequence[Stop], vehicles: Sequence[Vehicle], zones: Mapping[str, str], day: date
-) -> bytes:
-    """A zip archive (GTFS Schedule with flexible trips by stops): one area of all open stops, booked in real time.
+@dataclass(frozen=True)
+class Offered:
+    """What people may book: between which stops and zones, by which buses, on which days.
 
-    `zones` are the fare zones by stop; they are GTFS's areas and, as numbers, its zone ids.
-    Between the first shift's start and the last one's end people are fetched and brought anywhere in the area.
+    `fare_zones` are the fare zones by stop; they are GTFS's areas and, as numbers, its zone ids.
     """
-    first = min((vehicle.shift_from for vehicle in vehicles), default=0.0)
-    last = max((vehicle.shift_until for vehicle in vehicles), default=1440.0)
-    shown = [stop for stop in stops if stop.closed_because is None]
-    named = {zone: f"zone-{number}" for number, zone in enumerate(sorted(set(zones.values())), start=1)}
-    numbers = {stop: named[zone] for stop, zone in zones.items()}
+
+    stops: Sequence[Stop]
+    vehicles: Sequence[Vehicle]
+    zones: Sequence[Zone] = ()
+    fare_zones: Mapping[str, str] = field(default_factory=dict)
+    calendar: ServiceCalendar = field(default_factory=ServiceCalendar)
+
+
+def gtfs(agency: Agency, offered: Offered, day: date) -> bytes:
+    """A zip archive (GTFS Schedule with GTFS-Flex): one area of all open stops, and the zones with service to the door
+    as `locations.geojson`, booked in real time.
+
+    Between the first shift's start and the last one's end people are fetched and brought anywhere in these. A zone
+    whose riders walk to a stop is none of GTFS's locations: the bus does not come there.
+    """
+    first = min((vehicle.shift_from for vehicle in offered.vehicles), default=0.0)
+    last = max((vehicle.shift_until for vehicle in offered.vehicles), default=1440.0)
+    shown = [stop for stop in offered.stops if stop.closed_because is None]
+    doors = [zone for zone in offered.zones if zone.door]
+    names = sorted({zone for stop, zone in offered.fare_zones.items() if stop in {one.id for one in shown}})
+    named = {zone: f"zone-{number}" for number, zone in enumerate(names, start=1)}
+    numbers = {stop: named[zone] for stop, zone in offered.fare_zones.items() if zone in named}
     areas = [{"area_id": number, "area_name": zone} for zone, number in named.items()]
+    ends = [{"location_group_id": _AREA}, *({"location_id": _location(zone)} for zone in doors)]
     tables: dict[str, Rows] = {
         "agency.txt": [_agency(agency)],
         "feed_info.txt": [_feed(agency, day)],
@@ -63,14 +84,18 @@ def gtfs(
         "routes.txt": [
             {"route_id": ROUTE, "agency_id": "1", "route_long_name": "デマンドバス", "route_type": _ROUTE_TYPE}
         ],
-        "calendar.txt": [_calendar(day)],
-        "trips.txt": [{"route_id": ROUTE, "service_id": "daily", "trip_id": "demand-daily"}],
+        "calendar.txt": [_calendar(offered.calendar, day)],
+        "calendar_dates.txt": _exceptions(offered.calendar, day),
+        "trips.txt": [{"route_id": ROUTE, "service_id": _SERVICE, "trip_id": "demand-daily"}],
         "booking_rules.txt": [_booking(agency)],
         "location_groups.txt": [{"location_group_id": _AREA, "location_group_name": "運行区域"}],
         "location_group_stops.txt": [{"location_group_id": _AREA, "stop_id": stop.id} for stop in shown],
-        "stop_times.txt": [_call(1, first, last), _call(2, first, last)],
+        "stop_times.txt": [
+            _call(number, end, fetched, first, last)
+            for number, (fetched, end) in enumerate(product((True, False), ends), start=1)
+        ],
     }
-    return _archive(tables)
+    return _archive(tables, {"locations.geojson": _locations(doors)} if doors else {})
 
 
 def vehicle_positions(
@@ -160,10 +185,37 @@ def _stop(stop: Stop, zones: Mapping[str, str]) -> dict[str, object]:
     }
 
 
-def _calendar(day: date) -> dict[str, object]:
+def _calendar(calendar: ServiceCalendar, day: date) -> dict[str, object]:
     week = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-    ends = {"start_date": _date(day), "end_date": _date(day + timedelta(days=DAYS))}
-    return {"service_id": "daily", **dict.fromkeys(week, 1), **ends}
+    runs = {name: int(number in calendar.weekdays) for number, name in enumerate(week, start=1)}
+    return {"service_id": _SERVICE, **runs, "start_date": _date(day), "end_date": _date(day + timedelta(days=DAYS))}
+
+
+def _exceptions(calendar: ServiceCalendar, day: date) -> Rows:
+    """exception_type 1: service is added to the weekday's; 2: it is taken away (holidays, single days)."""
+    days = [day + timedelta(days=n) for n in range(DAYS + 1)]
+    runs = {one: calendar.why_not(one) is None for one in days}
+    differing = [one for one in days if runs[one] != (one.isoweekday() in calendar.weekdays)]
+    return [{"service_id": _SERVICE, "date": _date(one), "exception_type": 1 if runs[one] else 2} for one in differing]
+
+
+def _location(zone: Zone) -> str:
+    """Ids of locations, stops and location groups are of one kind, and must differ."""
+    return f"zone:{zone.id}"
+
+
+def _locations(zones: Sequence[Zone]) -> str:
+    """A FeatureCollection with a polygon for each zone."""
+    features = [
+        {
+            "type": "Feature",
+            "id": _location(zone),
+            "properties": {"stop_name": zone.name},
+            "geometry": {"type": "Polygon", "coordinates": [zone.border]},
+        }
+        for zone in zones
+    ]
+    return json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False)
 
 
 def _booking(agency: Agency) -> dict[str, object]:
@@ -179,13 +231,13 @@ def _booking(agency: Agency) -> dict[str, object]:
     }
 
 
-def _call(sequence: int, first: float, last: float) -> dict[str, object]:
-    """Anywhere in the area to anywhere in it: fetched by the first row, brought by the second."""
-    fetched = sequence == 1
+def _call(sequence: int, end: Mapping[str, str], fetched: bool, first: float, last: float) -> dict[str, object]:
+    """Anywhere to anywhere: people are fetched by the rows in front, and brought by those behind."""
     return {
         "trip_id": "demand-daily",
         "stop_sequence": sequence,
-        "location_group_id": _AREA,
+        "location_group_id": end.get("location_group_id", ""),
+        "location_id": end.get("location_id", ""),
         "start_pickup_drop_off_window": _clock(first),
         "end_pickup_drop_off_window": _clock(last),
         "pickup_type": _DEMANDED if fetched else _NEVER,
@@ -195,7 +247,7 @@ def _call(sequence: int, first: float, last: float) -> dict[str, object]:
     }
 
 
-def _archive(tables: Mapping[str, Rows]) -> bytes:
+def _archive(tables: Mapping[str, Rows], texts: Mapping[str, str]) -> bytes:
     found = io.BytesIO()
     with zipfile.ZipFile(found, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, rows in tables.items():
@@ -208,6 +260,8 @@ def _archive(tables: Mapping[str, Rows]) -> bytes:
             lines.writeheader()
             lines.writerows(rows)
             archive.writestr(zipfile.ZipInfo(name, _WRITTEN), text.getvalue().encode())
+        for name, said in texts.items():
+            archive.writestr(zipfile.ZipInfo(name, _WRITTEN), said.encode())
     return found.getvalue()
 
 

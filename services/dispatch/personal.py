@@ -24,16 +24,23 @@ class RidesHolding:
     category = "rides"
 
     async def export(self, tx: Transaction, tenant: str, person: str) -> list[dict[str, Any]]:
-        """One record of four lists (times of a promise are minutes after midnight in Japan)."""
+        """One record of five lists (times of a promise are minutes after midnight in Japan)."""
         riders = await self._riders(tx, tenant, person)
-        kinds = ("riders", "rides", "told", "appointments")
+        kinds = ("riders", "rides", "places", "told", "appointments")
         record = {kind: [dict(row) for row in await tx.fetch(_SQL[kind], tenant, riders)] for kind in kinds}
         return [record] if any(record.values()) else []
 
     async def erase(self, tx: Transaction, tenant: str, person: str, now: datetime) -> Erased:
-        """Past and cancelled rides stay as rides of nobody. Who has rides to come stays known until after them."""
+        """Past and cancelled rides stay as rides of nobody, between the stops nearest to their ends.
+
+        Who has rides to come stays known until after them.
+        """
         riders = await self._riders(tx, tenant, person)
-        done = await tx.execute(_SQL["forget_rides"], tenant, riders, now.astimezone(JST).date(), now)
+        today = now.astimezone(JST).date()
+        places = [row["id"] for row in await tx.fetch(_SQL["places"], tenant, riders)]
+        await tx.execute(_SQL["forget_ends"], tenant, riders, today)
+        await tx.execute(_SQL["forget_places"], tenant, places)
+        done = await tx.execute(_SQL["forget_rides"], tenant, riders, today, now)
         erased, kept = int(done.split()[-1]), await tx.fetchval(_SQL["coming"], tenant, riders)
         if not kept:
             for name in _FORGET_RIDER:

@@ -11,6 +11,13 @@ select id, rider, day, origin, destination, seats, wheelchairs, pickup_from, pic
 from ride_booking
 where tenant_id = (select id from tenant where name = $1) and rider = any($2::text[]) order by day, pickup_from, id
 
+-- name: places
+select id, name, longitude, latitude from bus_stop
+where tenant_id = (select id from tenant where name = $1) and zone is not null and id in (
+    select unnest(array[origin, destination]) from ride_booking
+    where tenant_id = (select id from tenant where name = $1) and rider = any($2::text[]))
+order by id
+
 -- name: told
 select kind, said, at from ride_notice
 where tenant_id = (select id from tenant where name = $1) and rider = any($2::text[]) order by at, id
@@ -18,6 +25,24 @@ where tenant_id = (select id from tenant where name = $1) and rider = any($2::te
 -- name: appointments
 select source, id, asked::text as asked, changed_at from bus_appointment
 where tenant_id = (select id from tenant where name = $1) and rider = any($2::text[]) order by changed_at, source, id
+
+-- name: forget_ends
+update ride_booking b set
+    origin = coalesce((select nearest.id from bus_stop place, lateral (
+        select s.id from bus_stop s where s.tenant_id = place.tenant_id and s.zone is null
+        order by (s.longitude - place.longitude) ^ 2 + (s.latitude - place.latitude) ^ 2, s.id limit 1) nearest
+        where place.tenant_id = b.tenant_id and place.id = b.origin and place.zone is not null), origin),
+    destination = coalesce((select nearest.id from bus_stop place, lateral (
+        select s.id from bus_stop s where s.tenant_id = place.tenant_id and s.zone is null
+        order by (s.longitude - place.longitude) ^ 2 + (s.latitude - place.latitude) ^ 2, s.id limit 1) nearest
+        where place.tenant_id = b.tenant_id and place.id = b.destination and place.zone is not null), destination)
+where tenant_id = (select id from tenant where name = $1) and rider = any($2::text[])
+    and (day < $3 or state = 'cancelled')
+
+-- name: forget_places
+delete from bus_stop place
+where tenant_id = (select id from tenant where name = $1) and zone is not null and id = any($2::text[])
+    and not exists (select from ride_booking b where b.tenant_id = place.tenant_id and place.id in (b.origin, b.destination))
 
 -- name: forget_rides
 update ride_booking set rider = '', asked_as = null, changed_at = $4

@@ -102,7 +102,7 @@ def outlines(closed: Sequence[Road]) -> list[list[list[float]]]:
         if road.area:
             rings.append([list(point) for point in road.points])
         else:
-            plane = _Plane(road.points)
+            plane = Plane(road.points)
             strip = shapely.LineString(plane.kilometres(road.points)).buffer(HALF_WIDTH_KM, **_SQUARE)
             rings += [plane.degrees(np.asarray(part.exterior.coords)).tolist() for part in _parts(strip)]
     return rings
@@ -123,7 +123,7 @@ _SQUARE: dict[str, Any] = {"cap_style": "square", "join_style": "mitre"}
 _Points = tuple[tuple[float, float], ...]
 
 
-class _Plane:
+class Plane:
     """Kilometres east and north, around the middle of some points."""
 
     def __init__(self, points: Sequence[tuple[float, float]]) -> None:
@@ -132,9 +132,11 @@ class _Plane:
         self._scale = np.array([east, np.radians(1.0) * EARTH_KM])
 
     def kilometres(self, points: Sequence[tuple[float, float]]) -> Floats:
+        """(n, 2) of degrees."""
         return np.asarray((np.asarray(points, np.float64).reshape(-1, 2) - self._middle) * self._scale)
 
     def degrees(self, points: Floats) -> Floats:
+        """The inverse of `kilometres`."""
         return np.asarray(points / self._scale + self._middle)
 
 
@@ -142,7 +144,7 @@ class _Ground:
     """Stops and closed ground in one plane."""
 
     def __init__(self, stops: _Points, closed: tuple[tuple[bool, _Points], ...]) -> None:
-        plane = _Plane(stops)
+        plane = Plane(stops)
         self.stops = plane.kilometres(stops)
         shapes = [(area, plane.kilometres(points)) for area, points in closed]
         self.closed = [

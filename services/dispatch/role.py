@@ -19,9 +19,10 @@ from services.dispatch import store
 from services.dispatch.crew import Crew
 from services.dispatch.days import Days
 from services.dispatch.desk import BookingDesk
+from services.dispatch.routers import Osrm, Valhalla
 from services.dispatch.settings import DispatchSettings, speeds_by_hour
 from services.dispatch.telling import Teller
-from services.dispatch.travel import MatrixFile, Osrm, StraightLine, TravelTimes, Valhalla
+from services.dispatch.travel import MatrixFile, StraightLine, TravelTimes
 from services.dispatch.watching import ChangeWatcher
 
 GROUP = "dispatch"
@@ -34,9 +35,9 @@ def travel_times(settings: DispatchSettings, client: httpx.AsyncClient) -> Trave
     if settings.matrix:
         found = MatrixFile(Path(settings.matrix), found)
     if settings.osrm:
-        found = Osrm(client, settings.osrm, settings.osrm_timeout_s, found)
+        found = Osrm(client, settings.osrm, settings.osrm_timeout_s, found, settings)
     if settings.valhalla:
-        found = Valhalla(client, settings.valhalla, settings.valhalla_timeout_s, found)
+        found = Valhalla(client, settings.valhalla, settings.valhalla_timeout_s, found, settings)
     return found
 
 

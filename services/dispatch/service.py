@@ -7,21 +7,25 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
+import numpy as np
+
 from broker.consent.gate import Gate
 from broker.errors import Conflict, Invalid
 from broker.ports import Database, Outlet
 from schemas.clock import Clock, utc_now
 from services.dispatch import crew, people, store, watching
+from services.dispatch.area import ServiceArea
 from services.dispatch.clinic import Clinic
 from services.dispatch.crew import Crew
-from services.dispatch.days import Days
+from services.dispatch.days import Days, with_places
 from services.dispatch.desk import BookingDesk
 from services.dispatch.fares import FareRules, read_rules
 from services.dispatch.figures import Figures, by_day, figures_of
-from services.dispatch.opendata import Agency, gtfs, service_alerts, vehicle_positions
+from services.dispatch.opendata import Agency, Offered, gtfs, service_alerts, vehicle_positions
 from services.dispatch.people import Rider
 from services.dispatch.roads import Road, in_force
 from services.dispatch.settings import DispatchSettings
+from services.dispatch.town import Town
 from services.dispatch.travel import TravelTimes
 from services.dispatch.values import Booking, ClosureRule, Stop, Vehicle, Wish
 
@@ -46,6 +50,7 @@ class BusService:
         of its connections are used at a time)."""
         self.days = Days(travel, settings, now)
         self.desk = BookingDesk(database, travel, settings, now)
+        self.area = ServiceArea(database, self.days)
         self.crew = Crew(database, self.days, outlet)
         self.clinic = Clinic(database, self.days, self.desk, Gate(refusals or database))
         self._database, self._settings, self._now = database, settings, now
@@ -131,7 +136,8 @@ class BusService:
     async def set_fares(self, tenant: str, document: bytes) -> FareRules:
         """Put fares in force. Raises `Invalid` naming what is wrong with them."""
         async with self._database.transaction(tenant) as tx:
-            rules = read_rules(document, [stop.id for stop in await store.load_stops(tx)])
+            zones = [zone.id for zone in await store.load_zones(tx)]
+            rules = read_rules(document, [*(stop.id for stop in await store.load_stops(tx)), *zones])
             await people.save_fares(tx, rules)
         return rules
 
@@ -168,8 +174,11 @@ class BusService:
     async def gtfs(self, tenant: str, name: str, url: str) -> bytes:
         """The timetable as open data, from today on; `url` is where rides are booked."""
         stops, vehicles = await self.town(tenant)
-        zones = (await self.fares(tenant)).zones
-        return gtfs(Agency(name, url, self._settings.phone), stops, vehicles, zones, self.days.today())
+        async with self._database.transaction(tenant) as tx:
+            fares, zones = await people.load_fares(tx), await store.load_zones(tx)
+            calendar = await store.load_calendar(tx)
+        offered = Offered(stops, vehicles, zones, fares.zones, calendar)
+        return gtfs(Agency(name, url, self._settings.phone), offered, self.days.today())
 
     async def vehicle_positions(self, tenant: str) -> bytes:
         """Where the buses are, as far as that is known and fresh."""
@@ -190,7 +199,8 @@ class BusService:
         if not 0 <= (last - first).days < MOST_DAYS_OF_FIGURES:
             raise Invalid(f"a period of 1 to {MOST_DAYS_OF_FIGURES} days is expected, the first day first", field="to")
         async with self._database.transaction(tenant) as tx:
-            town = await self.days.town(tx, self.days.today())
+            stops = with_places(await store.load_stops(tx), await store.load_places(tx, first, last))
+            town = Town(stops, await store.load_vehicles(tx), np.empty((0, 0)))  # figures ask for no driving times
             bookings = await store.bookings_between(tx, first, last)
             plans = await store.plans_between(tx, first, last)
         detour = self._settings.detour

@@ -41,6 +41,12 @@ class DispatchSettings(BaseModel):
     osrm_timeout_s: float = Field(default=2.0, gt=0, description="after which the straight line answers instead")
     valhalla: str = Field(default="", description="the address of a Valhalla server, asked before OSRM; empty: none")
     valhalla_timeout_s: float = Field(default=4.0, gt=0, description="after which the others answer instead")
+    router_age_s: float = Field(default=3600.0, gt=0, description="after which a router is asked anew what it told")
+    router_pairs: int = Field(
+        default=2_000_000,
+        ge=10_000,
+        description="how many driving times of routers are kept, by pair and hour (16 bytes)",
+    )
     improve_every_s: float = Field(default=2.0, gt=0, description="how often plans are improved in the background")
     before_appointment: float = Field(default=10.0, ge=0, description="minutes a ride arrives before an appointment")
     phone: str = Field(default="", description="the telephone number for bookings, as riders read it in open data")

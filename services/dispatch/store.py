@@ -12,15 +12,75 @@ import msgspec
 from broker.errors import Conflict, NotFound
 from broker.ports import Transaction
 from broker.sql import load
+from services.dispatch.calendar import ServiceCalendar, decode
 from services.dispatch.roads import Road
 from services.dispatch.values import Ask, Booking, BookingState, Breach, Break, Promise, Stop, Tour, Vehicle
+from services.dispatch.zones import Zone
 
 SQL = load("services.dispatch", "store")
 
 
 async def load_stops(tx: Transaction) -> tuple[Stop, ...]:
-    """Every stop, closed ones with their reason."""
+    """Every stop for everybody, closed ones with their reason."""
     return tuple(Stop(*row) for row in await tx.fetch(SQL["stops"]))
+
+
+async def load_places(tx: Transaction, first: date, last: date) -> tuple[Stop, ...]:
+    """The places of riders' own that bookings of those days begin or end at."""
+    return tuple(Stop(*row) for row in await tx.fetch(SQL["places"], first, last))
+
+
+async def save_place(tx: Transaction, place: Stop) -> None:
+    """Keep the place for bookings that name it; one that is known stays as it is, but for its zone."""
+    await tx.execute(SQL["add_place"], place.id, place.name, place.longitude, place.latitude, place.zone)
+
+
+async def load_zones(tx: Transaction) -> tuple[Zone, ...]:
+    """Every zone."""
+    rows = await tx.fetch(SQL["zones"])
+    return tuple(Zone(r["id"], r["name"], _points(r["border"]), r["door"], r["walk"]) for r in rows)
+
+
+async def save_zone(tx: Transaction, zone: Zone) -> None:
+    """Add the zone, or give it these values."""
+    border = msgspec.json.encode(zone.border).decode()
+    await tx.execute(SQL["add_zone"], zone.id, zone.name, border, zone.door, zone.walk)
+
+
+async def drop_zone(tx: Transaction, zone: str) -> None:
+    """Forget the zone; what was booked in it stands. Raises `NotFound`."""
+    if await tx.fetchval(SQL["drop_zone"], zone) is None:
+        raise NotFound(f"there is no zone {zone!r}")
+
+
+async def load_calendar(tx: Transaction) -> ServiceCalendar:
+    """On which days buses run; every day where nothing was said."""
+    return decode(await tx.fetchval(SQL["calendar"]))
+
+
+async def hold_calendar(tx: Transaction) -> ServiceCalendar:
+    """As `load_calendar`; nobody changes it until the transaction ends."""
+    rules = await tx.fetchval(SQL["hold_calendar"])
+    if rules is None:
+        await tx.execute(SQL["open_calendar"])
+        rules = await tx.fetchval(SQL["hold_calendar"])
+    return decode(rules)
+
+
+async def change_calendar(tx: Transaction) -> ServiceCalendar:
+    """As `load_calendar`, to be changed: nobody books and nobody else changes it until the transaction ends."""
+    await tx.execute(SQL["open_calendar"])
+    return decode(await tx.fetchval(SQL["change_calendar"]))
+
+
+async def save_calendar(tx: Transaction, calendar: ServiceCalendar) -> None:
+    """Put it in force."""
+    await tx.execute(SQL["set_calendar"], msgspec.json.encode(calendar).decode())
+
+
+async def booked_days(tx: Transaction, first: date) -> dict[date, int]:
+    """How many rides are promised on each day from `first` on that has any."""
+    return {row["day"]: row["rides"] for row in await tx.fetch(SQL["booked_days"], first)}
 
 
 async def load_vehicles(tx: Transaction) -> tuple[Vehicle, ...]:
@@ -59,7 +119,8 @@ async def drop_road(tx: Transaction, road: str) -> None:
 
 async def save_stop(tx: Transaction, stop: Stop) -> None:
     """Add the stop, or give it these values."""
-    await tx.execute(SQL["add_stop"], *astuple(stop))
+    *values, _ = astuple(stop)
+    await tx.execute(SQL["add_stop"], *values)
 
 
 async def save_vehicle(tx: Transaction, vehicle: Vehicle) -> None:

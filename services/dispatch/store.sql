@@ -1,5 +1,39 @@
 -- name: stops
-select id, name, longitude, latitude, closed_because, closed_by from bus_stop where tenant_id = current_setting('cityos.tenant_id')::int order by id
+select id, name, longitude, latitude, closed_because, closed_by from bus_stop
+where tenant_id = current_setting('cityos.tenant_id')::int and zone is null order by id
+-- name: places
+select id, name, longitude, latitude, closed_because, closed_by, zone from bus_stop
+where tenant_id = current_setting('cityos.tenant_id')::int and zone is not null and id in (
+    select unnest(array[origin, destination]) from ride_booking
+    where tenant_id = current_setting('cityos.tenant_id')::int and day between $1 and $2)
+order by id
+-- name: add_place
+insert into bus_stop (tenant_id, id, name, longitude, latitude, zone)
+values (current_setting('cityos.tenant_id')::int, $1, $2, $3, $4, $5)
+on conflict (tenant_id, id) do update set zone = excluded.zone
+-- name: zones
+select id, name, border::text as border, door, walk from bus_zone
+where tenant_id = current_setting('cityos.tenant_id')::int order by id
+-- name: add_zone
+insert into bus_zone (tenant_id, id, name, border, door, walk)
+values (current_setting('cityos.tenant_id')::int, $1, $2, $3::jsonb, $4, $5)
+on conflict (tenant_id, id) do update
+set name = excluded.name, border = excluded.border, door = excluded.door, walk = excluded.walk
+-- name: drop_zone
+delete from bus_zone where tenant_id = current_setting('cityos.tenant_id')::int and id = $1 returning id
+-- name: calendar
+select rules::text as rules from bus_calendar where tenant_id = current_setting('cityos.tenant_id')::int
+-- name: open_calendar
+insert into bus_calendar (tenant_id) values (current_setting('cityos.tenant_id')::int) on conflict do nothing
+-- name: hold_calendar
+select rules::text as rules from bus_calendar where tenant_id = current_setting('cityos.tenant_id')::int for share
+-- name: change_calendar
+select rules::text as rules from bus_calendar where tenant_id = current_setting('cityos.tenant_id')::int for update
+-- name: set_calendar
+update bus_calendar set rules = $1::jsonb where tenant_id = current_setting('cityos.tenant_id')::int
+-- name: booked_days
+select day, count(*) as rides from ride_booking
+where tenant_id = current_setting('cityos.tenant_id')::int and day >= $1 and state = 'booked' group by day order by day
 -- name: vehicles
 select id, name, seats, wheelchairs, depot, shift_from, shift_until, broken_because, breaks::text as breaks
 from bus_vehicle where tenant_id = current_setting('cityos.tenant_id')::int order by id

@@ -12,7 +12,7 @@ from schemas.river import Stage
 @dataclass(frozen=True)
 class Stop:
     """A place (乗降場所) where riders get on and off. `closed_by`: the gauge that closed it, or the
-    closed road that it stands on; None for a person.
+    closed road that it stands on; None for a person. `zone`: it is a place of somebody's own in this zone.
     """
 
     id: str
@@ -21,6 +21,7 @@ class Stop:
     latitude: float
     closed_because: str | None = None
     closed_by: str | None = None
+    zone: str | None = None
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,10 @@ class Vehicle:
 
 @dataclass(frozen=True)
 class Ask:
-    """What a rider wants: to be fetched at `earliest` or later, and to be there by `arrive_by` if that matters."""
+    """What a rider wants: to be fetched at `earliest` or later, and to be there by `arrive_by` if that matters.
+
+    `places` are those of origin and destination that are no stops, but places of the rider's own.
+    """
 
     day: date
     origin: str
@@ -58,6 +62,7 @@ class Ask:
     seats: int = 1
     wheelchairs: int = 0
     arrive_by: float | None = None
+    places: tuple[Stop, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -19,13 +19,15 @@ MOST_DAYS = 16
 
 
 class Known(NamedTuple):
-    """What a day was made from: the plan's revision (it advances with every booking), the town, the hours."""
+    """What a day was made from: the plan's revision (it advances with every booking), the town, the hours, and
+    which driving times (`TravelTimes.revision`)."""
 
     revision: int
     stops: tuple[Stop, ...]
     vehicles: tuple[Vehicle, ...]
     roads: tuple[Road, ...]
     hours: tuple[int, ...]
+    travel: int = 0
 
 
 class WarmDay:

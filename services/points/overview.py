@@ -27,7 +27,9 @@ class FundState(NamedTuple):
 
 
 class ShopState(NamedTuple):
-    """A member shop. `balance` is what the city owes it (below zero: what it owes)."""
+    """A member shop. `balance` is what the city owes it (below zero: what it owes). Since
+    `leaving_at` it takes no payments; with `closed_at` it was settled for the last time.
+    """
 
     id: str
     name: str
@@ -37,6 +39,7 @@ class ShopState(NamedTuple):
     monthly_fee: int
     fee_per_point: int
     opened_at: datetime
+    leaving_at: datetime | None
     closed_at: datetime | None
     tills: int
     balance: int

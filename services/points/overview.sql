@@ -4,7 +4,7 @@ from points_account
 where tenant_id = current_setting('cityos.tenant_id')::int and kind = 'campaign' order by id
 
 -- name: shops
-select s.id, s.name, s.area, s.category, s.purpose, s.monthly_fee, s.fee_per_point, s.opened_at, s.closed_at,
+select s.id, s.name, s.area, s.category, s.purpose, s.monthly_fee, s.fee_per_point, s.opened_at, s.leaving_at, s.closed_at,
     (select count(*) from points_till t where t.tenant_id = s.tenant_id and t.shop = s.id and t.closed_at is null) as tills,
     a.credits_posted - a.debits_posted as balance
 from points_shop s

@@ -176,9 +176,10 @@ def _parties(book: Book, debit_id: str, credit_id: str) -> _Parties:
 def _amount(book: Book, transfer: Transfer, parties: _Parties, now: datetime) -> int:
     """How much moves: what was asked, or as much of it as may where the transfer says `up_to`."""
     debit, asked = parties.debit, transfer.amount or 0
-    if debit.closed:
+    settles = transfer.code in (Code.FEE, Code.PAYOUT)  # what a closed account still has or owes is settled
+    if debit.closed and not settles:
         raise Refused(Status.DEBIT_ACCOUNT_CLOSED)
-    if parties.credit.closed and not transfer.refund_of:
+    if parties.credit.closed and not (transfer.refund_of or settles):
         raise Refused(Status.CREDIT_ACCOUNT_CLOSED)
     bounds = [(debit.available, Status.EXCEEDS_CREDITS)]
     if debit.keeps_lots:

@@ -13,7 +13,7 @@ from broker.ports import Database, Transaction
 from broker.sql import load
 from services.points.closing import SETTLING
 from services.points.ledger import Ledger
-from services.points.model import Code, Transfer, midnight_after, months_after
+from services.points.model import Code, Transfer, day_of, midnight_after, months_after
 from services.points.refusals import demand
 from services.points.town import Shop
 
@@ -24,7 +24,8 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     """One month of one shop. Points and yen; one point is one yen.
 
     `carried` is what earlier months left in the shop's account (below zero after late refunds). Fees are taken from
-    what the shop has; `invoiced` is what remains of them, to be paid in yen. `payout` is paid to the shop.
+    what the shop has; `invoiced` is what remains of them, to be paid in yen. `payout` is paid to the shop. The `last`
+    is that of a shop that leaves: it owes in yen what its account lacks (`owed`, part of `invoiced`), which ends at 0.
     """
 
     shop: str
@@ -42,6 +43,8 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     deducted: int
     invoiced: int
     payout: int
+    owed: int = 0
+    last: bool = False
 
     @property
     def fees(self) -> int:
@@ -80,15 +83,18 @@ async def settle(
     if now < end + SETTLING:
         raise Invalid(f"{month:%Y-%m} can be settled from {end + SETTLING:%Y-%m-%d %H:%M} on", field="period")
     async with database.transaction(tenant) as tx:
-        await tx.execute("select pg_advisory_xact_lock(8, hashtext($1))", f"{tenant}/{shop.id}")
+        await lock(tx, tenant, shop.id)
         made = await find(tx, shop.id, month)
         if made is None:
             newest = await tx.fetchval(SQL["earliest_unsettled"], shop.id)
             if newest is not None and newest > month:
                 raise Invalid(f"{newest:%Y-%m} is settled already; an earlier month cannot be any more", field="period")
-            made = await _figures(tx, shop, month)
+            left = await tx.fetchrow(SQL["membership"], shop.id)
+            if left is not None and left["closed_at"] is not None:
+                raise Invalid(f"the shop was settled for the last time on {day_of(left['closed_at'])}", field="period")
+            made = await figures(tx, shop, month)
             await tx.execute(SQL["add_settlement"], shop.id, month, msgspec.json.encode(made).decode(), now)
-    wishes = _transfers(shop, made)
+    wishes = transfers(shop, made)
     if wishes:
         demand(await ledger.submit(tenant, wishes))
     return made
@@ -100,7 +106,13 @@ async def find(tx: Transaction, shop: str, month: date) -> Settlement | None:
     return msgspec.convert(json.loads(row["document"]), Settlement) if row else None
 
 
-async def _figures(tx: Transaction, shop: Shop, month: date) -> Settlement:
+async def lock(tx: Transaction, tenant: str, shop: str) -> None:
+    """Nobody else settles the shop until the transaction ends."""
+    await tx.execute("select pg_advisory_xact_lock(8, hashtext($1))", f"{tenant}/{shop}")
+
+
+async def figures(tx: Transaction, shop: Shop, month: date, *, last: bool = False) -> Settlement:
+    """The month's settlement from the journal; `last`: of a shop that leaves."""
     start, end = span(month)
     takings = await tx.fetchrow(SQL["takings"], shop.account, start, end)
     kinds = {row["kind"]: row["points"] for row in await tx.fetch(SQL["kinds"], shop.account, start, end)}
@@ -108,6 +120,7 @@ async def _figures(tx: Transaction, shop: Shop, month: date) -> Settlement:
     have = await tx.fetchval(SQL["balance_at"], shop.account, end)
     fees = shop.monthly_fee + max(0, issued) * shop.fee_per_point
     deducted = max(0, min(fees, have))
+    owed = max(0, -have) if last else 0
     return Settlement(
         shop=shop.id,
         name=shop.name,
@@ -122,27 +135,33 @@ async def _figures(tx: Transaction, shop: Shop, month: date) -> Settlement:
         monthly_fee=shop.monthly_fee,
         issuing_fee=max(0, issued) * shop.fee_per_point,
         deducted=deducted,
-        invoiced=fees - deducted,
+        invoiced=fees - deducted + owed,
         payout=max(0, have - deducted),
+        owed=owed,
+        last=last,
     )
 
 
-def _transfers(shop: Shop, made: Settlement) -> list[Transfer]:
-    """Fees and payout, linked: both or none."""
+def transfers(shop: Shop, made: Settlement) -> list[Transfer]:
+    """Fees and payout (or what a shop that leaves owes), linked: all or none."""
     key = f"settle:{shop.id}:{made.period:%Y-%m}"
-    parts = [("fees", Code.FEE, "fees", made.deducted), ("payout", Code.PAYOUT, "issuer", made.payout)]
-    parts = [part for part in parts if part[3]]
+    whole = [
+        ("fees", Code.FEE, shop.account, "fees", made.deducted),
+        ("payout", Code.PAYOUT, shop.account, "issuer", made.payout),
+        ("owed", Code.PAYOUT, "issuer", shop.account, made.owed),
+    ]
+    parts = [part for part in whole if part[4]]
     return [
         Transfer(
             id=f"{key}:{name}",
             code=code,
-            debit=shop.account,
+            debit=debit,
             credit=credit,
             amount=amount,
             linked=index < len(parts) - 1,
             by="settlement",
         )
-        for index, (name, code, credit, amount) in enumerate(parts)
+        for index, (name, code, debit, credit, amount) in enumerate(parts)
     ]
 
 

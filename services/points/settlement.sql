@@ -11,6 +11,28 @@ on conflict do nothing
 select max(period) from points_settlement
 where tenant_id = current_setting('cityos.tenant_id')::int and shop = $1
 
+-- name: membership
+select opened_at, leaving_at, closed_at from points_shop where tenant_id = current_setting('cityos.tenant_id')::int and id = $1
+
+-- name: leave
+update points_shop set leaving_at = coalesce(leaving_at, $2)
+where tenant_id = current_setting('cityos.tenant_id')::int and id = $1 and closed_at is null returning leaving_at
+
+-- name: stay
+update points_shop set leaving_at = null
+where tenant_id = current_setting('cityos.tenant_id')::int and id = $1 and closed_at is null returning id
+
+-- name: close_account
+update points_account set closed = true
+where tenant_id = current_setting('cityos.tenant_id')::int and id = $1 and debits_pending = 0 and credits_pending = 0 returning id
+
+-- name: close_shop
+update points_shop set closed_at = $2 where tenant_id = current_setting('cityos.tenant_id')::int and id = $1
+
+-- name: close_tills
+update points_till set closed_at = $2
+where tenant_id = current_setting('cityos.tenant_id')::int and shop = $1 and closed_at is null
+
 -- name: takings
 select coalesce(sum(t.amount) filter (where t.credit = $1 and t.code = 'spend'), 0)::bigint as received,
     coalesce(sum(t.amount) filter (where t.debit = $1 and t.code = 'refund'), 0)::bigint as refunded,

@@ -25,6 +25,7 @@ def rows(made: Settlement) -> list[tuple[str, int, str]]:
         ("月会費", -made.monthly_fee, "円"),
         ("お支払い額", made.payout, "円"),
         ("別途ご請求額", made.invoiced, "円"),
+        *([("　うち返金で不足したもの", made.owed, "円")] if made.owed else []),
     ]
 
 
@@ -33,7 +34,7 @@ def as_csv(made: Settlement, lines: Sequence[Line]) -> bytes:
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(["加盟店", made.name, made.shop])
-    writer.writerow(["対象月", f"{made.period:%Y-%m}"])
+    writer.writerow(["対象月", f"{made.period:%Y-%m}", *(["最終精算"] if made.last else [])])
     writer.writerows(rows(made))
     writer.writerow([])
     writer.writerow(["日時", "取引番号", "種別", "ポイント", "お買い上げ額（円）"])
@@ -71,7 +72,7 @@ def as_pdf(made: Settlement, issuer: str) -> bytes:
     document = SimpleDocTemplate(out, pagesize=A4, title=f"精算書 {made.period:%Y-%m} {made.name}", author=issuer)
     document.build(
         [
-            Paragraph("地域ポイント精算書", title),
+            Paragraph("地域ポイント最終精算書" if made.last else "地域ポイント精算書", title),
             Paragraph(f"{_escape(made.name)} 様　{made.period.year}年{made.period.month}月分", text),
             Paragraph(f"発行：{_escape(issuer)}", text),
             Spacer(1, 6 * mm),

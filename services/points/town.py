@@ -22,7 +22,8 @@ from services.points.rulebook import Rules, check_rules
 class Shop(msgspec.Struct, frozen=True, kw_only=True):
     """A member shop. `purpose` is what spending there counts as, for points that are good for one purpose only.
 
-    `monthly_fee` is in yen a month, `fee_per_point` in yen for each point issued at the shop.
+    `monthly_fee` is in yen a month, `fee_per_point` in yen for each point issued at the shop. `leaving` (the city sets
+    it): it takes no payments any more.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     purpose: str = "retail"
     monthly_fee: int = 3000
     fee_per_point: int = 1
+    leaving: bool = False
 
     @property
     def account(self) -> str:
@@ -128,10 +130,10 @@ class Town:
             raise NotFound(f"there is no member shop {id!r}")
         return found
 
-    async def find_shop(self, tx: Transaction, id: str) -> Shop | None:
-        """The member shop of that id, or None."""
+    async def find_shop(self, tx: Transaction, id: str, *, closed: bool = False) -> Shop | None:
+        """The member shop of that id, or None; `closed`: also one that has left."""
         row = await tx.fetchrow(SQL["shop"], id)
-        if row is None or row["closed_at"] is not None:
+        if row is None or (row["closed_at"] is not None and not closed):
             return None
         return Shop(**{name: row[name] for name in Shop.__struct_fields__})
 
@@ -203,6 +205,8 @@ class Town:
         _check(asked)
         key = f"{shop.id}:{asked.id}"
         payment = f"pay:{key}"
+        if shop.leaving:
+            await self._demand_known(tenant, shop, payment, key)
         if asked.points:
             wish = Transfer(
                 id=payment,
@@ -222,6 +226,12 @@ class Town:
             balance = (await tx.fetchrow(SQL["balance"], account))["balance"]
         paid = payment if asked.points else None
         return Receipt(asked.id, paid, asked.yen, asked.points, balance, earned, occasion.at)
+
+    async def _demand_known(self, tenant: str, shop: Shop, payment: str, key: str) -> None:
+        """A shop that leaves takes nothing new; what it has taken before is answered as before."""
+        async with self.database.transaction(tenant) as tx:
+            if not await tx.fetchval(SQL["taken"], payment, key):
+                raise Declined("shop_leaving", f"{shop.name}ではポイントの取り扱いを終了しました")
 
     async def _occasion(self, tenant: str, account: str, shop: Shop, key: str, asked: Checkout) -> Occasion:
         return Occasion(

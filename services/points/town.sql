@@ -28,7 +28,8 @@ insert into points_shop (tenant_id, id, name, area, category, purpose, monthly_f
 values (current_setting('cityos.tenant_id')::int, $1, $2, $3, $4, $5, $6, $7, $8)
 
 -- name: shop
-select id, name, area, category, purpose, monthly_fee, fee_per_point, opened_at, closed_at from points_shop
+select id, name, area, category, purpose, monthly_fee, fee_per_point, leaving_at is not null as leaving, closed_at
+from points_shop
 where tenant_id = current_setting('cityos.tenant_id')::int and id = $1
 
 -- name: shops
@@ -69,6 +70,10 @@ on conflict do nothing
 -- name: occasion
 select account, rules, document::text as document from points_occasion
 where tenant_id = current_setting('cityos.tenant_id')::int and id = $1
+
+-- name: taken
+select exists (select from points_transfer where tenant_id = current_setting('cityos.tenant_id')::int and id = $1)
+    or exists (select from points_occasion where tenant_id = current_setting('cityos.tenant_id')::int and id = $2)
 
 -- name: occasions
 select document::text as document from points_occasion

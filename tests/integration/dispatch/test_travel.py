@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import httpx
@@ -15,9 +16,11 @@ import numpy as np
 import pytest
 
 from broker.errors import Invalid
+from services.dispatch.kept import Kept
 from services.dispatch.roads import Road
+from services.dispatch.routers import QUIET_S, Osrm, Valhalla
 from services.dispatch.settings import DispatchSettings, speeds_by_hour
-from services.dispatch.travel import UNREACHABLE, MatrixFile, Osrm, StraightLine, TravelTimes, Valhalla
+from services.dispatch.travel import UNREACHABLE, MatrixFile, StraightLine, TravelTimes
 from services.dispatch.values import Stop
 
 STOPS = [Stop("a", "a", 136.20, 35.95), Stop("b", "b", 136.22, 35.95), Stop("c", "c", 136.24, 35.95)]
@@ -235,3 +238,115 @@ def test_speeds_are_set_by_the_hour() -> None:
     for wrong in ("7", "7=fast", "24=20", "7=0", "7=18;8=18"):
         with pytest.raises(ValueError, match=r"HOUR=KM/H|0 to 23"):
             DispatchSettings(speeds=wrong)
+
+
+class Ticks:
+    """A clock that a test sets, in seconds."""
+
+    def __init__(self) -> None:
+        self.at = 0.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+async def osrm(path: str, writer: asyncio.StreamWriter) -> None:
+    """A minute for each thousandth of a degree, for whatever is asked."""
+    where, _, query = path.rpartition("/")[2].partition("?")
+    places = [float(place.split(",")[0]) for place in where.split(";")]
+    chosen = dict(part.split("=") for part in query.replace("%3B", ";").split("&") if part)
+    ends = [chosen.get(name, ";".join(map(str, range(len(places))))).split(";") for name in ("sources", "destinations")]
+    rows = [[60_000 * abs(places[int(i)] - places[int(j)]) for j in ends[1]] for i in ends[0]]
+    await answering({"durations": rows})(path, writer)
+
+
+async def test_what_a_router_told_is_not_asked_again_until_it_is_old_or_a_place_is_new() -> None:
+    asked: list[str] = []
+
+    async def handle(path: str, writer: asyncio.StreamWriter) -> None:
+        asked.append(path)
+        await osrm(path, writer)
+
+    now, settings = Ticks(), DispatchSettings(router_age_s=600)
+    async with router(handle) as address, httpx.AsyncClient() as client:
+        ways = Osrm(client, address, 5.0, LINE, settings, now)
+        await ways.prepare(STOPS[:2], [8, 9])
+        assert (await ways.minutes(STOPS[:2], [8]))[0, 1] == pytest.approx(20.0)
+        await ways.prepare(STOPS[:2], [17])
+        assert (len(asked), ways.revision) == (1, 1)
+        found = await ways.minutes(STOPS, [8])
+        assert found[0, 2] == found[2, 0] == pytest.approx(40.0)
+        assert len(asked) == 3
+        now.at = 601.0
+        await ways.minutes(STOPS, [8])
+        assert len(asked) == 3
+        await ways.prepare(STOPS, [8])
+        assert len(asked) == 4
+
+
+async def test_a_router_that_fails_is_left_alone_for_a_while_and_what_it_told_stands() -> None:
+    asked: list[str] = []
+    now, well = Ticks(), [True]
+
+    async def handle(path: str, writer: asyncio.StreamWriter) -> None:
+        asked.append(path)
+        await (osrm if well[0] else answering({}, "503 Service Unavailable"))(path, writer)
+
+    async with router(handle) as address, httpx.AsyncClient() as client:
+        ways = Osrm(client, address, 5.0, LINE, DispatchSettings(router_age_s=600), now)
+        await ways.prepare(STOPS[:2], [8])
+        well[0], now.at = False, 700.0
+        await ways.prepare(STOPS, [8])
+        count = len(asked)
+        found, line = await ways.minutes(STOPS, [8]), await LINE.minutes(STOPS, [8])
+        assert found[0, 1] == pytest.approx(20.0)
+        assert (found[0, 2], found[2, 1]) == (line[0, 2], line[2, 1])
+        await ways.prepare(STOPS, [8])
+        assert len(asked) == count
+        well[0], now.at = True, now.at + QUIET_S
+        await ways.prepare(STOPS, [8])
+        assert (await ways.minutes(STOPS, [8]))[0, 2] == pytest.approx(40.0)
+
+
+async def test_valhalla_is_asked_for_each_hour_of_departure_and_the_slowest_counts() -> None:
+    asked: list[dict[str, object]] = []
+
+    async def handle(body: str, writer: asyncio.StreamWriter) -> None:
+        asked.append(json.loads(body))
+        slow = 2 if asked[-1]["date_time"]["value"].endswith("T08:00") else 1  # type: ignore[index]
+        await answering(matrix([[slow * (t or 0) for t in row] for row in OPEN]))(body, writer)
+
+    async with asking(handle) as ways:
+        assert (await ways.minutes(STOPS, [7, 8, 9]))[0, 1] == 10.0
+        assert (await ways.minutes(STOPS, [9]))[0, 1] == 5.0
+    departures = sorted(one["date_time"]["value"] for one in asked)  # type: ignore[index]
+    assert [value[-5:] for value in departures] == ["07:00", "08:00", "09:00"]
+    assert {date.fromisoformat(value[:10]).isoweekday() for value in departures} == {3}
+
+
+async def test_many_stops_are_asked_in_blocks_that_routers_take() -> None:
+    asked: list[str] = []
+
+    async def handle(path: str, writer: asyncio.StreamWriter) -> None:
+        asked.append(path)
+        await osrm(path, writer)
+
+    stops = [Stop(f"s{i}", "", 136.0 + i / 1000, 35.0) for i in range(120)]
+    async with router(handle) as address, httpx.AsyncClient() as client:
+        ways = Osrm(client, address, 5.0, LINE)
+        await ways.prepare(stops, [8])
+        found = await ways.minutes(stops, [8])
+    assert len(asked) == 9
+    assert max(path.count(",") for path in asked) == 100
+    assert found[3, 117] == pytest.approx(114.0)
+
+
+def test_kept_times_have_a_bound() -> None:
+    kept = Kept(100)
+    some, others = [(136.0 + i, 35.0) for i in range(8)], [(137.5, 35.0 + i) for i in range(9)]
+    kept.table(8, some).write(some, some, np.ones((8, 8)), 1.0)
+    kept.table(9, some).write(some, some, np.ones((8, 8)), 1.0)
+    assert np.isnan(kept.table(8, some).read(some)).all()
+    kept.table(8, some).write(some, some, np.ones((8, 8)), 1.0)
+    assert kept.table(8, others).pairs == 81
+    assert kept.table(8, some).lacking(some, 0.0) == [(some, some)]

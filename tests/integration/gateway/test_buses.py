@@ -176,3 +176,68 @@ async def test_the_figures_are_a_file_for_the_spreadsheet(operator: httpx.AsyncC
     assert [line.split(",")[0] for line in lines[1:]] == ["2026-11-23", "2026-11-24"]
     wrong = await operator.get(f"{BUSES}/figures", params={"from": "2026-11-24", "to": "2026-11-23"})
     assert (wrong.status_code, wrong.json()["field"]) == (400, "to")
+
+
+SQUARE = [[136.19, 35.89], [136.22, 35.89], [136.22, 35.92], [136.19, 35.92], [136.19, 35.89]]
+HOME = {"longitude": 136.2151, "latitude": 35.9049}
+
+
+async def test_a_ride_from_the_door_is_booked_driven_and_in_no_open_data(operator: httpx.AsyncClient) -> None:
+    from_home = {**RIDE, "origin": HOME}
+    refused = await operator.post(f"{BUSES}/quotes", json=from_home)
+    assert (refused.status_code, refused.json()["field"], "stops alone" in refused.text) == (400, "origin", True)
+    zone = {"name": "北部", "geometry": {"type": "Polygon", "coordinates": [SQUARE]}}
+    assert (await operator.put(f"{BUSES}/zones/kita", json=zone)).status_code == 204
+    line = {"type": "LineString", "coordinates": SQUARE[:2]}
+    assert (await operator.put(f"{BUSES}/zones/x", json={**zone, "geometry": line})).json()["field"] == "geometry"
+    outside = {**RIDE, "origin": {"longitude": 136.23, "latitude": 35.9}}
+    refused = await operator.post(f"{BUSES}/quotes", json=outside)
+    assert (refused.status_code, "the edge of '北部' is 901 m to the west" in refused.text) == (400, True)
+    quote = (await operator.post(f"{BUSES}/quotes", json=from_home)).json()
+    assert (quote["origin"]["door"], quote["origin"]["metres"]) == (True, 0)
+    body = {"ride": from_home, "offer": quote["offers"][0], "rider": "r-17"}
+    booked = await operator.post(f"{BUSES}/bookings", json=body)
+    assert (booked.status_code, booked.json()["origin"]) == (201, quote["origin"]["id"])
+    again = (await operator.post(f"{BUSES}/quotes", json={**from_home, "wheelchairs": 1, "seats": 0})).json()
+    assert again["offers"]
+    board = (await operator.get(f"{BUSES}/board", params={"day": "2026-11-24"})).json()
+    assert quote["origin"]["id"] in {stop["id"] for stop in board["stops"]}
+    assert [task["stop"] for task in board["vehicles"][0]["tasks"]] == [quote["origin"]["id"], "clinic"]
+    assert (await operator.get(f"{BUSES}/figures?from=2026-11-24&to=2026-11-24")).json()["whole"]["booked"] == 1
+    del operator.headers["authorization"]
+    assert [zone["door"] for zone in (await operator.get(f"{BUSES}/zones")).json()["zones"]] == [True]
+    assert "place-" not in (await operator.get(f"{BUSES}/stops")).text
+    with zipfile.ZipFile(io.BytesIO((await operator.get(f"{BUSES}/gtfs.zip")).content)) as feed:
+        assert "place-" not in feed.read("stops.txt").decode()
+        assert "zone:kita" in feed.read("locations.geojson").decode()
+
+
+async def test_no_ride_on_a_day_without_service_and_no_service_taken_from_promised_rides(
+    operator: httpx.AsyncClient,
+) -> None:
+    offers = (await operator.post(f"{BUSES}/quotes", json=RIDE)).json()["offers"]
+    booked = await operator.post(f"{BUSES}/bookings", json={"ride": RIDE, "offer": offers[0], "rider": "r"})
+    taken = await operator.put(f"{BUSES}/calendar", json={"without": {"2026-11-24": "点検"}})
+    assert (taken.status_code, "2026-11-24 (1)" in taken.text) == (409, True)
+    assert (await operator.delete(f"{BUSES}/bookings/{booked.json()['id']}")).status_code == 204
+    holidays = "月日,名称\r\n2026/11/23,勤労感謝の日\r\n2026/11/26,開町記念日\r\n".encode("cp932")
+    assert (await operator.put(f"{BUSES}/calendar/holidays", content=holidays)).status_code == 200
+    rules = {"without": {"2026-11-24": "点検"}, "weekdays": [1, 2, 3, 4, 5], "onHolidays": False}
+    assert (await operator.put(f"{BUSES}/calendar", json=rules)).status_code == 200
+    for answer in (
+        await operator.post(f"{BUSES}/quotes", json=RIDE),
+        await operator.post(f"{BUSES}/bookings", json={"ride": RIDE, "offer": offers[0], "rider": "r"}),
+    ):
+        assert (answer.status_code, answer.json()["field"]) == (400, "earliest")
+        assert "(点検); the next day with service is 2026-11-25" in answer.json()["detail"]
+    weekly = {"rides": [{"ride": {**RIDE, "earliest": "2026-11-25T09:00:00+09:00"}}], "rider": "r", "weekdays": [3, 4]}
+    made = await operator.post(
+        f"{BUSES}/journeys", json={**weekly, "until": "2026-11-26"}, headers={"idempotency-key": "w"}
+    )
+    days = made.json()["days"]
+    assert "bookings" in days["2026-11-25"]
+    assert "開町記念日" in days["2026-11-26"]["because"]
+    del operator.headers["authorization"]
+    shown = (await operator.get(f"{BUSES}/calendar?from=2026-11-23&to=2026-11-29")).json()
+    assert list(shown["closed"]) == ["2026-11-23", "2026-11-24", "2026-11-26", "2026-11-28", "2026-11-29"]
+    assert shown["holidaysUntil"] == "2026-12-31"

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from broker.errors import Invalid
+from broker.errors import Conflict, Forbidden, Invalid, NotFound
+from services.points.leaving import leave, settle_last, stay
+from services.points.refusals import Declined
 from services.points.settlement import lines, settle
 from services.points.statement import as_csv, as_pdf
 from services.points.till import refund
@@ -85,3 +87,53 @@ async def test_the_statement_reads_as_csv_and_pdf(scene: Scene) -> None:
     assert b"/Count 1 " in pdf
     assert b"/HeiseiKakuGo-W5" in pdf
     (Path("test-output") / "points-statement.pdf").write_bytes(pdf)
+
+
+async def test_a_shop_that_leaves_takes_nothing_new_and_is_settled_for_the_last_time(
+    scene: Scene,
+) -> None:
+    await scene.town.sell("fukui", "s", "resident/a", 9000, 0, scene.now + timedelta(days=300), "premium")
+    payment = await trade(scene, 9000)
+    with pytest.raises(Conflict, match="close it to payments first"):
+        await settle_last(scene.town, "fukui", CAFE.id)
+    since = await leave(scene.town, "fukui", CAFE.id)
+    assert await leave(scene.town, "fukui", CAFE.id) == since
+    await stay(scene.town, "fukui", CAFE.id)
+    await scene.town.add_till("fukui", CAFE.id, "till-7", "レジ")
+    await leave(scene.town, "fukui", CAFE.id)
+    left = await scene.town.shop_of("fukui", "till-7")
+    with pytest.raises(Declined, match="取り扱いを終了"):
+        await scene.town.checkout("fukui", left, Checkout("new", await scene.shown(), 500, 100))
+    again = await scene.town.pay("fukui", left, "resident/a", Checkout("r1", None, 10_000, 9000))
+    assert again.payment == payment
+    await refund(scene.town, "fukui", left, "f", payment, 500)
+    made = await asyncio.gather(*(settle_last(scene.town, "fukui", CAFE.id) for _ in range(3)))
+    assert made[1:] == made[:-1]
+    last = made[0]
+    assert (last.last, last.received, last.refunded, last.payout) == (True, 9000, 500, 8500 - 3310)
+    assert await scene.balance("shop/kissa") == 0
+    with pytest.raises(Declined, match="閉じられ"):
+        await refund(scene.town, "fukui", CAFE, "too-late", payment, 500)
+    with pytest.raises(Forbidden):
+        await scene.town.shop_of("fukui", "till-7")
+    with pytest.raises(NotFound):
+        await stay(scene.town, "fukui", CAFE.id)
+    assert as_csv(last, []).decode("utf-8-sig").splitlines()[1] == "対象月,2026-07,最終精算"
+    scene.now = datetime(2026, 9, 1, 1, tzinfo=UTC)
+    assert await settle_last(scene.town, "fukui", CAFE.id) == last
+    with pytest.raises(Invalid, match="for the last time on 2026-07-10"):
+        await settle(scene.database.app, scene.ledger, "fukui", CAFE, date(2026, 8, 1), scene.now)
+
+
+async def test_what_a_leaving_shop_lacks_after_late_refunds_is_invoiced(scene: Scene) -> None:
+    await scene.town.sell("fukui", "s", "resident/a", 9000, 0, scene.now + timedelta(days=300), "premium")
+    payment = await trade(scene, 9000)
+    scene.now = AUGUST
+    await leave(scene.town, "fukui", CAFE.id)
+    with pytest.raises(Conflict, match="2026-07 is not settled"):
+        await settle_last(scene.town, "fukui", CAFE.id)
+    await settle(scene.database.app, scene.ledger, "fukui", CAFE, JULY, scene.now)
+    await refund(scene.town, "fukui", CAFE, "late", payment, 9000)
+    last = await settle_last(scene.town, "fukui", CAFE.id)
+    assert (last.owed, last.invoiced, last.payout) == (9000, 9000 + 3000, 0)
+    assert await scene.balance("shop/kissa") == 0

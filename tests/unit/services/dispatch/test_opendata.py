@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 from google.transit import gtfs_realtime_pb2 as realtime
 
-from services.dispatch.opendata import Agency, gtfs, service_alerts, vehicle_positions
+from services.dispatch.calendar import ServiceCalendar
+from services.dispatch.opendata import Agency, Offered, gtfs, service_alerts, vehicle_positions
 from services.dispatch.roads import Road
 from services.dispatch.values import Stop, Vehicle
+from services.dispatch.zones import Zone
 
 CITY = Agency("越前町", "https://city.example.jp/bus.html", "0776-20-0001")
 STOPS = (
@@ -33,9 +35,25 @@ def table(feed: bytes, name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(io.StringIO(archive.read(name).decode())))
 
 
-@pytest.mark.parametrize("zones", [{}, {"eki": "中心", "byoin": "中心"}])
-def test_the_validator_finds_no_fault_in_the_timetable(tmp_path: Path, zones: dict[str, str]) -> None:
-    (tmp_path / "feed.zip").write_bytes(gtfs(CITY, STOPS, BUSES, zones, DAY))
+def square(longitude: float, latitude: float) -> tuple[tuple[float, float], ...]:
+    """Some two kilometres wide."""
+    return tuple((longitude + 0.02 * x, latitude + 0.02 * y) for x, y in ((0, 0), (1, 0), (1, 1), (0, 1), (0, 0)))
+
+
+HOLIDAY = date(2026, 12, 31)
+WHOLE = Offered(
+    STOPS,
+    BUSES,
+    (Zone("kita", "北部", square(136.20, 36.00)), Zone("minami", "南部", square(136.20, 35.90)),
+     Zone("machi", "町なか", square(136.20, 35.95), door=False)),
+    {"eki": "中心", "byoin": "中心", "kita": "北"},
+    ServiceCalendar((1, 2, 3, 4, 5), without={HOLIDAY: "年末"}, extra=(date(2026, 11, 28),)),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("offered", [Offered(STOPS, BUSES), WHOLE])
+def test_the_validator_finds_no_fault_in_the_timetable(tmp_path: Path, offered: Offered) -> None:
+    (tmp_path / "feed.zip").write_bytes(gtfs(CITY, offered, DAY))
     command = [
         sys.executable,
         "-m",
@@ -57,7 +75,7 @@ def test_the_validator_finds_no_fault_in_the_timetable(tmp_path: Path, zones: di
 
 
 def test_people_are_fetched_anywhere_in_the_area_in_the_hours_of_all_buses_together() -> None:
-    feed = gtfs(CITY, STOPS, BUSES, {}, DAY)
+    feed = gtfs(CITY, Offered(STOPS, BUSES), DAY)
     assert [row["stop_id"] for row in table(feed, "location_group_stops.txt")] == ["eki", "byoin"]
     first, second = table(feed, "stop_times.txt")
     assert (first["start_pickup_drop_off_window"], first["end_pickup_drop_off_window"]) == ("07:30:00", "25:00:00")
@@ -65,7 +83,30 @@ def test_people_are_fetched_anywhere_in_the_area_in_the_hours_of_all_buses_toget
     assert (second["pickup_type"], second["drop_off_type"], second["drop_off_booking_rule_id"]) == ("1", "2", "book")
     assert table(feed, "booking_rules.txt")[0]["booking_type"] == "0"
     assert table(feed, "calendar.txt")[0]["end_date"] == "20270123"
-    assert feed == gtfs(CITY, STOPS, BUSES, {}, DAY)
+    assert feed == gtfs(CITY, Offered(STOPS, BUSES), DAY)
+
+
+def test_zones_with_service_to_the_door_are_locations_from_and_to_which_people_ride() -> None:
+    feed = gtfs(CITY, WHOLE, DAY)
+    with zipfile.ZipFile(io.BytesIO(feed)) as archive:
+        drawn = json.loads(archive.read("locations.geojson"))
+    assert [(f["id"], f["properties"]["stop_name"]) for f in drawn["features"]] == [
+        ("zone:kita", "北部"),
+        ("zone:minami", "南部"),
+    ]
+    assert drawn["features"][0]["geometry"]["coordinates"] == [[list(point) for point in square(136.20, 36.00)]]
+    calls = table(feed, "stop_times.txt")
+    ends = [row["location_group_id"] or row["location_id"] for row in calls]
+    assert ends == ["area", "zone:kita", "zone:minami"] * 2
+    assert [row["pickup_type"] for row in calls] == ["2"] * 3 + ["1"] * 3
+
+
+def test_days_without_service_are_in_the_calendar() -> None:
+    feed = gtfs(CITY, WHOLE, DAY)
+    (week,) = table(feed, "calendar.txt")
+    assert (week["friday"], week["saturday"]) == ("1", "0")
+    dates = {row["date"]: row["exception_type"] for row in table(feed, "calendar_dates.txt")}
+    assert dates == {"20261231": "2", "20261128": "1"}
 
 
 def test_positions_are_those_of_buses_that_run() -> None:

@@ -98,6 +98,13 @@ def test_parties(debit: str, credit: str, status: Status) -> None:
     assert do(books, wish(debit, credit, 5)) == [status]
 
 
+def test_a_closed_account_is_still_settled() -> None:
+    books = book(Account(id="closed", keeps_lots=False, closed=True, credits_posted=10))
+    payout = Transfer(id="p", code=Code.PAYOUT, debit="closed", credit="shop", amount=7)
+    owed = Transfer(id="o", code=Code.PAYOUT, debit="shop", credit="closed", amount=3)
+    assert do(books, payout, owed) == [Status.CREATED, Status.CREATED]
+
+
 def test_a_refused_id_stays_refused_with_its_reason() -> None:
     books = book()
     wanted = wish("a", "shop", 5)
