@@ -26,6 +26,7 @@ _SQL = load("broker.delivery", "personal")
 MATTERS: dict[str, tuple[str, str]] = {
     "tags": ("見守りタグ", "Watch tags"),
     "evacuation": ("避難の情報", "Evacuation notices"),
+    "points": ("ポイントの期限", "Points that expire soon"),
 }
 """What a person may want to be told of, by name: Japanese and English. A service that tells persons adds its own."""
 
@@ -103,6 +104,11 @@ async def listening(tx: Transaction, tenant: str, matter: str, persons: Sequence
     """Of `persons` those who asked to be told of the matter: by a way of theirs, or by a filter that names them under
     `label`. The others need not be told, and nothing about anybody is disclosed to them."""
     return [row["person"] for row in await tx.fetch(_SQL["listening"], tenant, matter, list(persons), label)]
+
+
+async def listeners(tx: Transaction, tenant: str, matter: str) -> list[str]:
+    """Everybody who asked to be told of the matter by a way of theirs."""
+    return [row["person"] for row in await tx.fetch(_SQL["listeners"], tenant, matter)]
 
 
 async def tell_persons(

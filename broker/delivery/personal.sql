@@ -82,6 +82,10 @@ where exists (select from person_subscriber p
             and s.filter -> 'about' -> $4 ? w.person)
 order by 1
 
+-- name: listeners
+select distinct p.person from person_subscriber p join tenant t on t.id = p.tenant_id
+where t.name = $1 and p.matter = $2 order by p.person
+
 -- name: tell_one
 insert into delivery (tenant_id, subscriber_id, notice_id, notice, created_at)
 select p.tenant_id, p.subscriber_id, $4, $5::jsonb, $6

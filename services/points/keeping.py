@@ -1,4 +1,4 @@
-"""What the books need done by the clock: time-outs, expiry, seals and the closing of each day."""
+"""What is done by the clock: time-outs, expiry and its announcement, seals and the closing of each day."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import timedelta
 from broker.errors import CityError
 from broker.ports import Database
 from schemas.clock import Clock, utc_now
+from services.points.announcing import announce
 from services.points.closing import SETTLING, SQL, close
 from services.points.ledger import Ledger
 from services.points.model import day_of
@@ -29,10 +30,11 @@ class Keeper:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Keep the books until `stop`. What fails for one tenant is tried again and holds up no other."""
-        sealing = 0.0
+        sealing = announcing = 0.0
         while not stop.is_set():
-            seals = sealing <= 0
+            seals, announces = sealing <= 0, announcing <= 0
             sealing = self._settings.seal_s if seals else sealing - self._settings.sweep_s
+            announcing = self._settings.announce_s if announces else announcing - self._settings.sweep_s
             try:
                 async with self._system.transaction() as tx:
                     tenants = [row["name"] for row in await tx.fetch(SQL["tenants"])]
@@ -40,19 +42,21 @@ class Keeper:
                 _log.warning("the points' books are kept later: %s", error)
                 tenants = []
             for tenant in tenants:
-                await self._keep(tenant, seals=seals)
+                await self._keep(tenant, seals=seals, announces=announces)
             try:
                 await asyncio.wait_for(stop.wait(), self._settings.sweep_s)
             except TimeoutError:
                 continue
 
-    async def _keep(self, tenant: str, *, seals: bool) -> None:
+    async def _keep(self, tenant: str, *, seals: bool, announces: bool) -> None:
         try:
             await self.sweep(tenant)
             if seals:
                 await seal(self._system, tenant, self._clock())
                 yesterday = day_of(self._clock() - SETTLING) - timedelta(days=1)
                 await close(self._system, tenant, yesterday, self._clock())
+            if announces and self._settings.announce_days:
+                await announce(self._system, tenant, self._clock(), self._settings.announce_days)
         except CityError as error:
             _log.warning("the points' books of %s are kept later: %s", tenant, error)
 

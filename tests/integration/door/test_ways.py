@@ -14,7 +14,11 @@ async def test_a_person_asks_to_be_told_here_by_mail_and_on_a_server(
     person = await browser.sign_up("hanako@example.jp")
     await browser.log_in("hanako@example.jp")
     offered = (await browser.get("/account/ways")).json()
-    assert (len(offered["key"]), offered["ways"], list(offered["matters"])) == (87, [], ["tags", "evacuation"])
+    assert (len(offered["key"]), offered["ways"], list(offered["matters"])) == (
+        87,
+        [],
+        ["tags", "evacuation", "points"],
+    )
 
     wish = {"endpoint": "https://push.example/send/secret-part", "keys": Phone().keys, "matters": ["tags"]}
     for wrong, field in (
