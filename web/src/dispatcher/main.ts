@@ -1,10 +1,11 @@
 /** The dispatcher's page: where the buses are, what is late, and what to do when one breaks down or a stop floods. */
 import { createApi } from "../shared/api/client";
-import { type BusPage, nameOf, openBusPage, path, rideText } from "../shared/bus/page";
+import { type BusPage, isPlace, nameOf, openBusPage, path, rideText } from "../shared/bus/page";
 import { clock } from "../shared/bus/time";
 import type { Board, BoardVehicle, Booking, Task } from "../shared/bus/types";
 import { h } from "../shared/dom/h";
 import { attempt, renderButton, renderForm, say } from "../shared/form/form";
+import { keepTyped } from "../shared/form/typed";
 import { renderTable } from "../shared/table/table";
 import { gantt } from "./gantt";
 import type { BusMap } from "./map";
@@ -100,7 +101,7 @@ function broken({ words, code }: BusPage, board: Board): HTMLElement {
   return lines.length > 0 ? h("ul", { class: "lines" }, ...lines) : h("p", {}, words.noCalls);
 }
 
-/** Breaking down and closing ask for a reason: it is what the riders are told. Drawn once, so that typing survives. */
+/** Breaking down and closing ask for a reason: it is what the riders are told. What is typed survives a reload too. */
 function trouble({ words }: BusPage, board: Board, send: Close): HTMLElement {
   const bus = renderForm(
     [
@@ -112,16 +113,25 @@ function trouble({ words }: BusPage, board: Board, send: Close): HTMLElement {
       { name: "because", label: words.because, required: true },
     ],
     words.breakdown,
-    ({ vehicle, because }) => send(path("vehicles", vehicle ?? "", "breakdown"), because),
+    async ({ vehicle, because }) => {
+      await send(path("vehicles", vehicle ?? "", "breakdown"), because);
+      forgetBus();
+    },
   );
+  const stops = board.stops.filter((one) => !isPlace(one.id));
   const stop = renderForm(
     [
-      { name: "stop", label: words.stops, options: board.stops.map(({ id, name }) => [id, name] as const) },
+      { name: "stop", label: words.stops, options: stops.map(({ id, name }) => [id, name] as const) },
       { name: "because", label: words.because, required: true },
     ],
     words.close,
-    ({ stop: id, because }) => send(path("stops", id ?? "", "closure"), because),
+    async ({ stop: id, because }) => {
+      await send(path("stops", id ?? "", "closure"), because);
+      forgetStop();
+    },
   );
+  const forgetBus = keepTyped(bus, "bus-breakdown");
+  const forgetStop = keepTyped(stop, "bus-closure");
   bus.id = "breakdown";
   stop.id = "closure";
   return h("div", { class: "stack" }, bus, stop);

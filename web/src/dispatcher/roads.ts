@@ -5,6 +5,7 @@ import type { Board, Road } from "../shared/bus/types";
 import type { BusWords } from "../shared/bus/words";
 import { h } from "../shared/dom/h";
 import { renderButton, renderForm } from "../shared/form/form";
+import { keepTyped } from "../shared/form/typed";
 
 export type Close = (address: string, because: string | undefined) => Promise<void>;
 
@@ -60,7 +61,7 @@ export interface RoadForms {
   readonly pick: (longitude: number, latitude: number) => void;
 }
 
-/** Closing a known road, and drawing a new one. Drawn once, so that typing survives. */
+/** Closing a known road, and drawing a new one. What is typed survives drawing them anew. */
 export function roadForms({ account, words }: BusPage, board: Board, close: Close): RoadForms {
   const known = renderForm(
     [
@@ -68,9 +69,13 @@ export function roadForms({ account, words }: BusPage, board: Board, close: Clos
       { name: "because", label: words.because, required: true },
     ],
     words.closeRoad,
-    ({ road, because }) => close(path("roads", road ?? "", "closure"), because),
+    async ({ road, because }) => {
+      await close(path("roads", road ?? "", "closure"), because);
+      forgetKnown();
+    },
   );
   known.id = "road-closure";
+  const forgetKnown = keepTyped(known, "bus-road-closure");
   const drawn = renderForm(
     [
       { name: "name", label: words.roadName, required: true },
@@ -90,16 +95,19 @@ export function roadForms({ account, words }: BusPage, board: Board, close: Clos
       const id = crypto.randomUUID();
       const geometry = geometryOf(points ?? "", kind === "area", words);
       await account.api("PUT", path("roads", id), { name, geometry });
+      // The road exists now: closing it again is the other form's, which is drawn anew with it.
+      forgetDrawn();
       await close(path("roads", id, "closure"), because);
-      drawn.reset();
     },
   );
+  const forgetDrawn = keepTyped(drawn, "bus-road");
   const drawing = h("details", { id: "draw-road" }, h("summary", {}, words.drawRoad), drawn);
   const typed = drawn.querySelector("textarea");
   const pick = (longitude: number, latitude: number) => {
     if (!drawing.open || typed === null) return;
     const before = typed.value.trimEnd();
     typed.value = `${before}${before === "" ? "" : "\n"}${latitude.toFixed(5)}, ${longitude.toFixed(5)}`;
+    typed.dispatchEvent(new Event("input", { bubbles: true }));
   };
   return { node: h("div", { class: "stack" }, board.roads.length > 0 ? known : "", drawing), pick };
 }

@@ -1,6 +1,6 @@
 /** Member shops: taking one in, and registering who works at its till. */
 import { h } from "../shared/dom/h";
-import { renderForm, say } from "../shared/form/form";
+import { renderButton, renderForm, say } from "../shared/form/form";
 import { type Section, section, table } from "../shared/form/section";
 import { type PointsPage, path } from "../shared/points/page";
 
@@ -12,6 +12,8 @@ interface Shop {
   readonly monthly_fee: number;
   readonly fee_per_point: number;
   readonly tills: number;
+  readonly leaving_at: string | null;
+  readonly closed_at: string | null;
 }
 
 export function shops(page: PointsPage): Section {
@@ -25,9 +27,19 @@ export function shops(page: PointsPage): Section {
       words.yen(shop.monthly_fee),
       words.yen(shop.fee_per_point),
       String(shop.tills),
+      membership(page, shop, redraw),
     ]);
-    const heads = [words.shopName, words.area, words.category, words.fee, words.feePer, words.tills];
+    const heads = [
+      words.shopName,
+      words.area,
+      words.category,
+      words.fee,
+      words.feePer,
+      words.tills,
+      words.membership,
+    ];
     return [
+      h("p", { class: "quiet" }, words.letLeaveHelp),
       table(words.shops, heads, rows, words.none),
       h("details", { id: "new-shop" }, h("summary", {}, words.takeIn), takeIn(page, redraw)),
       h(
@@ -35,10 +47,26 @@ export function shops(page: PointsPage): Section {
         { id: "new-till" },
         h("summary", {}, words.staffOf),
         h("p", { class: "quiet" }, words.staffNote),
-        staffOf(page, found, redraw),
+        staffOf(
+          page,
+          found.filter((shop) => shop.closed_at === null),
+          redraw,
+        ),
       ),
     ];
   });
+}
+
+/** Whether the shop takes points, and the button that ends this, or takes that back. */
+function membership({ account, words }: PointsPage, shop: Shop, redraw: () => Promise<void>): Node | string {
+  if (shop.closed_at !== null) return words.hasLeft;
+  const leaving = shop.leaving_at !== null;
+  const button = renderButton(leaving ? words.letStay : words.letLeave, async () => {
+    await account.api(leaving ? "DELETE" : "PUT", path("staff", "shops", shop.id, "leaving"));
+    await redraw();
+    say(words.done);
+  });
+  return h("div", { class: "row" }, leaving ? words.leaving : words.takes, button);
 }
 
 function takeIn({ account, words }: PointsPage, redraw: () => Promise<void>): HTMLElement {

@@ -113,12 +113,17 @@ function profile(
 
 openBusPage("pageRider", "buses:ride", async (page) => {
   const { account, words, main } = page;
-  const stops = await stopsOf(account);
+  const [stops, { closed }] = await Promise.all([
+    stopsOf(account),
+    account.api<{ closed: Readonly<Record<string, string>> }>("GET", path("calendar")),
+  ]);
   let booking = false;
   const rides = h("ul", { class: "lines", id: "rides" });
   const steps = (rider: Rider, instead: Booking | null) => {
     booking = true;
-    main.replaceChildren(drawSteps({ page, stops, rider, instead, leave: () => void attempt(redraw) }));
+    main.replaceChildren(
+      drawSteps({ page, stops, closed, rider, instead, leave: () => void attempt(redraw) }),
+    );
   };
   const showRides = (me: Me) => {
     const change = (old: Booking) => {

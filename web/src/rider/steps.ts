@@ -11,6 +11,8 @@ export interface Steps {
   readonly stops: readonly Stop[];
   readonly rider: Rider;
   readonly leave: () => void;
+  /** Days without service, and why. */
+  readonly closed: Readonly<Record<string, string>>;
   /** The booking that the new ride takes the place of: its stops stay, the time is asked. */
   readonly instead: Booking | null;
 }
@@ -133,7 +135,7 @@ function pickStop(
   );
 }
 
-function pickTime({ page }: Steps, wish: Wish, then: () => void): HTMLElement {
+function pickTime({ page, closed }: Steps, wish: Wish, then: () => void): HTMLElement {
   const { words, code } = page;
   const today = dayOf(new Date());
   const days = Array.from({ length: DAYS }, (_, index) => daysAfter(today, index));
@@ -141,9 +143,14 @@ function pickTime({ page }: Steps, wish: Wish, then: () => void): HTMLElement {
   const day = h(
     "select",
     { name: "day" },
-    ...days.map((one, index) => h("option", { value: one }, named(one, index))),
+    ...days.map((one, index) => {
+      const why = closed[one];
+      const text = why === undefined ? named(one, index) : `${named(one, index)}（${words.noService(why)}）`;
+      return h("option", { value: one, disabled: why !== undefined }, text);
+    }),
   );
-  day.value = wish.day;
+  day.value =
+    closed[wish.day] === undefined ? wish.day : (days.find((one) => closed[one] === undefined) ?? "");
   const time = h("input", { type: "time", name: "time", value: wish.time, required: true });
   return small(
     [h("label", {}, h("span", {}, words.day), day), h("label", {}, h("span", {}, words.time), time)],

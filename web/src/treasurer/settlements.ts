@@ -16,6 +16,8 @@ interface Settlement {
 interface Shop {
   readonly id: string;
   readonly name: string;
+  readonly leaving_at: string | null;
+  readonly closed_at: string | null;
 }
 
 /** The month before today's in Japan, as 2026-07. */
@@ -37,17 +39,25 @@ export function settlements(page: PointsPage): Section {
       await account.api("POST", path("staff", "settlements", shop, month));
     };
     const known = new Map(found.settlements.map((one) => [one.shop, one]));
-    const rows = shops.map((shop) => {
+    const members = shops.filter((shop) => shop.closed_at === null || known.has(shop.id));
+    const rows = members.map((shop) => {
       const made = known.get(shop.id);
-      if (made !== undefined) return settled(page, shop, month, made);
+      if (made !== undefined) return settled(page, shop, month, made, redraw);
       const button = renderButton(words.settle, async () => {
         await settle(shop.id);
         await redraw();
       });
-      return [shop.name, words.notSettled, "", "", "", button];
+      return [
+        shop.name,
+        words.notSettled,
+        "",
+        "",
+        "",
+        h("div", { class: "row" }, button, ...last(page, shop, redraw)),
+      ];
     });
     const all = renderButton(words.settleAll, async () => {
-      for (const shop of shops) if (!known.has(shop.id)) await settle(shop.id);
+      for (const shop of members) if (!known.has(shop.id)) await settle(shop.id);
       await redraw();
       say(words.done);
     });
@@ -71,7 +81,28 @@ export function settlements(page: PointsPage): Section {
   });
 }
 
-function settled(page: PointsPage, shop: Shop, month: string, made: Settlement): (Node | string)[] {
+/** For a shop that leaves: asks once more, as its account is closed for good. */
+function last({ account, words }: PointsPage, shop: Shop, redraw: () => Promise<void>): HTMLElement[] {
+  if (shop.leaving_at === null || shop.closed_at !== null) return [];
+  const sure = renderButton(words.settleLastSure, async () => {
+    await account.api("POST", path("staff", "shops", shop.id, "last-settlement"));
+    await redraw();
+    say(words.done);
+  });
+  const first = renderButton(words.settleLast, async () => {
+    first.replaceWith(sure);
+    sure.focus();
+  });
+  return [first];
+}
+
+function settled(
+  page: PointsPage,
+  shop: Shop,
+  month: string,
+  made: Settlement,
+  redraw: () => Promise<void>,
+): (Node | string)[] {
   const { words } = page;
   const forms = ["csv", "pdf"].map((form) =>
     renderButton(form.toUpperCase(), () => save(page, shop.id, month, form)),
@@ -82,7 +113,7 @@ function settled(page: PointsPage, shop: Shop, month: string, made: Settlement):
     words.yen(made.fees),
     words.yen(made.payout),
     words.yen(made.invoiced),
-    h("div", { class: "row" }, ...forms),
+    h("div", { class: "row" }, ...forms, ...last(page, shop, redraw)),
   ];
 }
 

@@ -5,6 +5,7 @@ import { attempt, renderButton, renderForm, say } from "../shared/form/form";
 import { table } from "../shared/form/section";
 import { dateText, newId, openPointsPage, type PointsPage, path } from "../shared/points/page";
 import { drawCode } from "../shared/points/qr";
+import { waysSection } from "../shared/ways/ways";
 import { history } from "./history";
 import { payShop } from "./paying";
 
@@ -169,6 +170,8 @@ async function checkIn({ account, words }: PointsPage): Promise<void> {
 
 openPointsPage("pageWallet", "points:own", async (page) => {
   const { account, words, main } = page;
+  const told = waysSection(account, "points", page.code, { title: words.toldTitle, note: words.toldNote });
+  await told.redraw();
   const redraw = async (): Promise<void> => {
     const wallet = await account.api<Wallet>("GET", path("me"));
     if (wallet.resident === null) {
@@ -187,6 +190,7 @@ openPointsPage("pageWallet", "points:own", async (page) => {
       lots(page, wallet),
       await history(page),
       giving(page, redraw),
+      told.node,
       h(
         "section",
         { class: "card" },

@@ -64,8 +64,11 @@ export async function quote(
   }
 }
 
-export function nameOf(stops: readonly Stop[], id: string): string {
-  return stops.find((stop) => stop.id === id)?.name ?? id;
+/** Whether this is a place of a rider's own in a zone, and no stop for everybody. */
+export const isPlace = (id: string) => id.startsWith("place-");
+
+export function nameOf(stops: readonly Stop[], id: string, ownPlace = id): string {
+  return stops.find((stop) => stop.id === id)?.name ?? (isPlace(id) ? ownPlace : id);
 }
 
 /** 11月24日(火) 9:00〜9:15 駅 → 病院 */
@@ -78,7 +81,8 @@ export function rideText(
   const { pickupFrom, pickupUntil } = booking.promise;
   const day = dayText(dayOf(new Date(pickupFrom)), code);
   const when = words.window(clock(pickupFrom), clock(pickupUntil));
-  return `${day} ${when} ${nameOf(stops, booking.origin)} → ${nameOf(stops, booking.destination)}`;
+  const [from, to] = [booking.origin, booking.destination].map((id) => nameOf(stops, id, words.ownPlace));
+  return `${day} ${when} ${from} → ${to}`;
 }
 
 /** A button that asks once more before it cancels. */
