@@ -13,15 +13,13 @@ from typing import NamedTuple
 import msgspec
 
 from services.points.book import Book
+from services.points.lots import Refused, give, release, restore, take, takeable, terms_of
 from services.points.model import (
     MOST,
     TRANSIENT,
     Account,
     Code,
     Entry,
-    Lot,
-    LotTerms,
-    Move,
     Pending,
     PendingState,
     Phase,
@@ -35,14 +33,6 @@ MAX_ID = 200
 """Characters of a transfer's id at most."""
 TIME_OUT = "time-out:"
 """How the ids of the ledger's own entries begin that end pending transfers whose time is over."""
-
-
-class Refused(Exception):
-    """A transfer that the rules refuse, with the reason."""
-
-    def __init__(self, status: Status) -> None:
-        super().__init__(status.value)
-        self.status = status
 
 
 class _Parties(NamedTuple):
@@ -146,13 +136,13 @@ def _start(book: Book, transfer: Transfer, now: datetime) -> Entry:
     amount = _amount(book, transfer, parties, now)
     pending = transfer.phase == Phase.PENDING
     if transfer.refund_of:
-        moves = _refund(book, transfer, parties, amount)
+        moves = restore(book, transfer, parties.debit, amount)
     else:
-        moves = _take(book, transfer, parties.debit, amount, now, hold=pending)
+        moves = take(book, transfer, parties.debit, amount, now, hold=pending)
         if pending:
             _check_terms(transfer, parties, now)
         else:
-            moves += _give(book, transfer, parties.credit, moves, amount, now)
+            moves += give(book, transfer, parties.credit, moves, amount, now)
     _book_start(book, parties, amount, pending=pending)
     for key, points in _counts(transfer, parties.debit, amount, now):
         book.count(key, points)
@@ -183,7 +173,7 @@ def _amount(book: Book, transfer: Transfer, parties: _Parties, now: datetime) ->
         raise Refused(Status.CREDIT_ACCOUNT_CLOSED)
     bounds = [(debit.available, Status.EXCEEDS_CREDITS)]
     if debit.keeps_lots:
-        spendable = sum(lot.free for lot in _takeable(book, transfer, now))
+        spendable = sum(lot.free for lot in takeable(book, transfer, now))
         bounds.append((spendable, Status.EXCEEDS_ALLOWED))
     if debit.max_transfer is not None and transfer.from_lot is None:
         bounds.append((debit.max_transfer, Status.EXCEEDS_TRANSFER_LIMIT))
@@ -210,84 +200,10 @@ def _counts(transfer: Transfer, debit: Account, amount: int, at: datetime) -> li
     return [(key, amount) for key, _ in _quotas(transfer, debit, at)]
 
 
-def _takeable(book: Book, transfer: Transfer, now: datetime) -> list[Lot]:
-    """The lots that the transfer may take from, in order. A lot that is named may be expired and of any purpose."""
-    if transfer.from_lot is None:
-        return [lot for lot in book.lots_of(transfer.debit) if lot.spendable(now, transfer.purpose)]
-    lot = book.lot(transfer.from_lot)
-    if lot is None or lot.account != transfer.debit:
-        raise Refused(Status.LOT_NOT_FOUND)
-    return [lot]
-
-
-def _take(book: Book, transfer: Transfer, debit: Account, amount: int, now: datetime, *, hold: bool) -> list[Move]:
-    """Take `amount` out of the debit account's lots (to be held, or for good)."""
-    if not debit.keeps_lots:
-        return []
-    moves = []
-    for lot in _takeable(book, transfer, now):
-        points = min(lot.free, amount)
-        if points:
-            moves.append(Move(lot.id, -points, points if hold else 0))
-            book.move(moves[-1])
-            amount -= points
-    return moves
-
-
-def _give(
-    book: Book, transfer: Transfer, credit: Account, taken: Sequence[Move], amount: int, now: datetime
-) -> list[Move]:
-    """Open lots in the credit account: one of the terms given, or one for each lot taken, on that lot's terms."""
-    if not credit.keeps_lots:
-        return []
-    if not taken:
-        terms = _terms(transfer, now)
-        return [book.open_lot(credit.id, transfer.id, terms, now, amount)]
-    opened = []
-    for move in taken:
-        points, lot = -(move.free + move.held), book.lot(move.lot)
-        if points and lot is not None:
-            opened.append(book.open_lot(credit.id, transfer.id, lot.terms, now, points))
-    return opened
-
-
-def _terms(transfer: Transfer, now: datetime) -> LotTerms:
-    if transfer.lot is None:
-        raise Refused(Status.LOT_TERMS_MISSING)
-    if transfer.lot.expires_at is not None and transfer.lot.expires_at <= now:
-        raise Refused(Status.LOT_ALREADY_EXPIRED)
-    return transfer.lot
-
-
 def _check_terms(transfer: Transfer, parties: _Parties, now: datetime) -> None:
     """Refuse a pending transfer that could never be posted."""
     if parties.credit.keeps_lots and not parties.debit.keeps_lots:
-        _terms(transfer, now)
-
-
-def _refund(book: Book, transfer: Transfer, parties: _Parties, amount: int) -> list[Move]:
-    """Restore the very lots that the original took: the last taken, which live longest, first."""
-    original = book.entry(transfer.refund_of or "")
-    if original is None or original.transfer.phase not in (Phase.SINGLE, Phase.POST) or original.transfer.refund_of:
-        raise Refused(Status.ORIGINAL_NOT_FOUND)
-    turned = (original.debit, original.credit) == (transfer.credit, transfer.debit)
-    if not turned or parties.debit.keeps_lots:
-        raise Refused(Status.ORIGINAL_DIFFERENT)
-    done = book.refunded(original.transfer.id)
-    if amount > original.amount - sum(done.values()):
-        raise Refused(Status.EXCEEDS_ORIGINAL)
-    moves, restored, left = [], {}, amount
-    for move in reversed(original.moves):
-        points = min(left, -(move.free + move.held) - done.get(move.lot, 0))
-        if points > 0:
-            moves.append(Move(move.lot, points, 0))
-            book.move(moves[-1])
-            restored[move.lot] = points
-            left -= points
-    if left:
-        restored[0] = left
-    book.add_refund(original.transfer.id, restored)
-    return moves
+        terms_of(transfer, now)
 
 
 def _book_start(book: Book, parties: _Parties, amount: int, *, pending: bool) -> None:
@@ -316,9 +232,9 @@ def _settle(book: Book, transfer: Transfer, now: datetime) -> Entry:
     parties = _parties(book, pending.debit, pending.credit)
     if not void and parties.credit.closed:
         raise Refused(Status.CREDIT_ACCOUNT_CLOSED)
-    moves = _release(book, pending, posted)
+    moves = release(book, pending, posted)
     if posted:
-        moves += _give(book, _with_id(pending.transfer, transfer.id), parties.credit, moves, posted, now)
+        moves += give(book, _with_id(pending.transfer, transfer.id), parties.credit, moves, posted, now)
     _book_settled(book, parties, reserved, posted)
     for key, points in _counts(pending.transfer, parties.debit, reserved - posted, pending.at):
         book.count(key, -points)
@@ -360,17 +276,6 @@ def _pending(book: Book, transfer: Transfer, now: datetime) -> Entry:
     return entry
 
 
-def _release(book: Book, pending: Entry, posted: int) -> list[Move]:
-    """Settle what the pending transfer holds: `posted` is gone, the soonest to expire first; the rest is free again."""
-    moves = []
-    for move in pending.moves:
-        gone = min(posted, move.held)
-        posted -= gone
-        moves.append(Move(move.lot, move.held - gone, -move.held))
-        book.move(moves[-1])
-    return moves
-
-
 def _book_settled(book: Book, parties: _Parties, reserved: int, posted: int) -> None:
     debit, credit = parties
     book.put_account(
@@ -392,7 +297,7 @@ def time_out(book: Book, id: str, now: datetime) -> bool:
         return False
     if state.expires_at is None or state.expires_at > now:
         return False
-    moves = _release(book, entry, 0)
+    moves = release(book, entry, 0)
     _book_settled(book, _parties(book, entry.debit, entry.credit), entry.amount, 0)
     for key, points in _counts(entry.transfer, _parties(book, entry.debit, entry.credit).debit, entry.amount, entry.at):
         book.count(key, -points)
