@@ -242,6 +242,8 @@ def test_the_night_is_reviewed_and_rules_are_tried(browser: Browser, whole_city:
     table = page.get_by_role("group", name="地区と警戒レベルごとの結果")
     expect(table).to_contain_text("江波（見本の地区）")
     expect(table).to_contain_text("見逃し（発令なし）")
+    gauges = page.get_by_role("group", name="水位計ごとの結果")
+    expect(gauges.get_by_role("row").filter(has_text="江波").first).to_contain_text("見逃し（発令なし）")
     expect(page.locator(".area-map .area-label")).to_have_count(7)
     slider = page.get_by_label("時刻")
     slider.focus()
@@ -264,6 +266,9 @@ def test_the_night_is_reviewed_and_rules_are_tried(browser: Browser, whole_city:
     with page.expect_download() as download:
         page.get_by_role("button", name="CSVで保存").click()
     assert "見逃し" in Path(download.value.path()).read_text("utf-8-sig")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="水位計ごとの表を保存（CSV）").click()
+    assert download.value.suggested_filename == "review-gauges.csv"
     desk.leave()
 
 

@@ -63,6 +63,7 @@ function outcome(review: Review, words: ReviewWords): Node {
       review.lines.map((line) => row(line, [line.name, String(line.level), line.gaugeName || "—"], words)),
       words.none,
     ),
+    h("h3", {}, words.byGauge),
     table(
       words.byGauge,
       words.gaugeHeads,

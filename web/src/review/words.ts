@@ -8,7 +8,7 @@ const ja = {
   to: "まで",
   show: "振り返る",
   csv: "CSVで保存",
-  csvGauges: "水位計ごとをCSVで保存",
+  csvGauges: "水位計ごとの表を保存（CSV）",
   table: "地区と警戒レベルごとの結果",
   byGauge: "水位計ごとの結果",
   gaugeHeads: ["水位計", "地区", "警戒レベル", "到達", "提案", "発令", "先行", "結果"],
