@@ -49,6 +49,7 @@ from api_gateway.routes import (
     buses,
     cameras,
     catalogue,
+    certificates,
     chargers,
     city,
     data,
@@ -213,6 +214,7 @@ def _furnish(app: FastAPI, services: Gateway, meter: Meter) -> None:
 def _routers(services: Gateway) -> list[APIRouter]:
     routers = [events.router, city.router, data.router, oauth.router, account.router, staff.router, health.router]
     routers += [catalogue.router, usage.router, delegations.router, device_desk.router, device_desk.claims]
+    routers.append(certificates.router)
     routers += [passwords.router, outside.router]
     routers += [personal.router, personal_staff.router, ways.router, policies.router]
     if services.flood is not None:

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -34,6 +35,7 @@ from broker.log.postgres import PostgresLog, PostgresOutlet
 from broker.ports import CHANGES, OBSERVATIONS
 from broker.store.devices import DeviceRegistry, known_to_brokers
 from broker.store.entities import EntityWriter
+from cityos.authority import found_authority, issue
 from schemas.clock import utc_now
 from tests.integration.door.conftest import Browser
 from tests.integration.gateway.conftest import City
@@ -153,6 +155,43 @@ async def test_a_command_goes_down_and_its_answer_comes_up(
     assert number in lines[0]["detail"]
     assert datetime.now(UTC) - seen < timedelta(minutes=5)
     device.drop()
+
+
+async def test_certificates_are_bound_and_revoked_by_staff(
+    api: httpx.AsyncClient, officer: dict[str, str], door: Door, tmp_path: Path
+) -> None:
+    device = await registered(api, officer)
+    now, where = datetime.now(UTC), "/api/v1/devices/gate-1/certificates"
+    found_authority(tmp_path / "ca", "fukui", now)
+    good, others = (issue(tmp_path / "ca", f"fukui/{name}", now, 30) for name in ("gate-1", "gate-2"))
+    old = issue(tmp_path / "ca", "fukui/gate-1", now - timedelta(days=9), 3)
+
+    async def bind(pem: bytes, place: str = where) -> httpx.Response:
+        return await api.post(place, headers=officer, json={"certificate": pem.decode()})
+
+    for wrong, why in [
+        (b"gate-1", "no certificate in PEM"),
+        (good.key or b"", "no certificate in PEM"),
+        (good.certificate + others.certificate, "there are 2 certificates"),
+        (others.certificate, "knows this device by fukui/gate-1"),
+        (old.certificate, "it was good until"),
+    ]:
+        answer = await bind(wrong)
+        assert (answer.status_code, answer.json()["field"]) == (400, "certificate")
+        assert why in answer.json()["detail"]
+    await door.connect(device)
+    made = await bind(good.certificate)
+    assert (made.status_code, made.json()["fingerprint"]) == (201, good.fingerprint.hex())
+    assert await door.refuses(device), "by its password no more"
+    again = await bind(good.certificate)
+    assert (again.status_code, "already" in again.json()["detail"]) == (409, True)
+    assert (await bind(others.certificate, "/api/v1/devices/gate-2/certificates")).status_code == 404
+    gone = await api.delete(f"{where}/{good.serial}", headers=officer)
+    assert gone.status_code == 204
+    assert (await api.delete(f"{where}/{good.serial}", headers=officer)).status_code == 404
+    (line,) = (await api.get(where, headers=officer)).json()["certificates"]
+    assert (line["serial"], line["revokedAt"] is not None) == (good.serial, True)
+    assert (await api.get(where)).status_code == 401
 
 
 def silenced(**more: Any) -> dict[str, Any]:

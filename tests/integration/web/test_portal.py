@@ -7,6 +7,8 @@ import hashlib
 import re
 import secrets
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
@@ -14,6 +16,7 @@ import pyotp
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from cityos.authority import found_authority, issue
 from tests.city import WholeCity
 from tests.integration.web.flood_server import DIST
 from tests.integration.web.visitor import PHONE, overflow, shoot, violations
@@ -120,7 +123,7 @@ def test_the_login_page_leads_to_no_other_site(page: Page, whole_city: WholeCity
         expect(page).to_have_url(f"{whole_city.url}/developer.html")
 
 
-def test_staff_log_in_with_two_factors_and_decide(page: Page, whole_city: WholeCity) -> None:
+def test_staff_log_in_with_two_factors_and_decide(page: Page, whole_city: WholeCity, tmp_path: Path) -> None:
     made = whole_city.command("user", "add", "chief@city.example", "--role", "administrator")
     password = re.findall(r"password: (\S+)", made.stdout)[0]
     stranger = {"client_name": "統計アプリ", "grant_types": ["client_credentials"], "scope": "entities:read"}
@@ -139,6 +142,17 @@ def test_staff_log_in_with_two_factors_and_decide(page: Page, whole_city: WholeC
     expect(page.locator("#secret")).to_contain_text("fukui/gauge-9")
     page.locator("#devices").get_by_role("button", name="詳しく").click()
     device = page.locator("#device")
+    found_authority(tmp_path / "ca", "fukui", datetime.now(UTC))
+    issued = issue(tmp_path / "ca", "fukui/gauge-9", datetime.now(UTC), 30)
+    (tmp_path / "gauge-9.pem").write_bytes(issued.certificate)
+    device.get_by_label(re.compile("証明書のファイル")).set_input_files(tmp_path / "gauge-9.pem")
+    device.get_by_role("button", name="証明書を結び付ける").click()
+    bound = device.get_by_role("row").filter(has_text=issued.fingerprint.hex()[:4])
+    expect(bound).to_contain_text("有効")
+    fits_and_is_accessible(page)
+    bound.get_by_text("失効させる…").click()
+    bound.get_by_role("button", name="この証明書を失効させる").click()
+    expect(bound.get_by_role("cell", name=re.compile("^失効"))).to_be_visible()
     device.get_by_label("指示の名前").fill("open-gate")
     device.get_by_role("button", name="指示を送る").click()
     expect(device.get_by_role("row").filter(has_text="open-gate")).to_contain_text("待っている")

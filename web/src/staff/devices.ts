@@ -3,6 +3,7 @@ import type { Account } from "../shared/account/session";
 import type { Words } from "../shared/account/words";
 import { h } from "../shared/dom/h";
 import { renderButton, renderForm, say } from "../shared/form/form";
+import { certificates } from "./certificates";
 import { path, section, table, time } from "./parts";
 
 interface Device {
@@ -123,6 +124,8 @@ async function open(
     h("h3", { tabindex: -1 }, device.id),
     account.may("devices:write") ? secrets(account, words, device, shown, redraw) : "",
     shown,
+    h("h4", {}, words.certificates),
+    await certificates(account, words, device.id),
     h("h4", {}, words.commands),
     listed,
     renderButton(words.reread, read),
