@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,9 +12,12 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client import CollectorRegistry
 
 from access.defaults import DEFAULT_POLICY
 from access.evidence import sign_statement
+from access.policy import Action, Policy, Rule
+from api_gateway.app import create_app
 from api_gateway.ngsi_ld.fetching import fetcher
 from api_gateway.ngsi_ld.owners import CurrentOwners
 from api_gateway.oauth.clients import register_client
@@ -141,6 +145,40 @@ async def test_with_consent_exactly_that_persons_and_until_withdrawn(rides: Ride
     for path in ("/ngsi-ld/v1/entities/", "/ngsi-ld/v1/temporal/entities/"):
         assert (await rides.client.get(path + mine, headers=PURPOSE)).status_code == 404
     assert (await rides.booked())[:4] == [(mine, True)] * 4
+
+
+SEATS_HIDDEN = Rule(
+    name="seats",
+    explanation="how many ride along is for the buses alone",
+    allow=False,
+    actions=frozenset({Action.READ}),
+    types=frozenset({"RideBooking"}),
+    attributes=frozenset({"seats"}),
+)
+
+
+async def test_nobody_finds_persons_by_what_is_hidden(city: City) -> None:
+    policy = Policy(version="narrow", rules=(SEATS_HIDDEN, *DEFAULT_POLICY.rules))
+    services = dataclasses.replace(city.services, policy=policy, metrics=CollectorRegistry())
+    async with open_rides(City(create_app(services), services, city.log, city.database)) as rides:
+        await rides.consent()
+        (mine,) = await page(rides)
+        past = {"timerel": "after", "timeAt": "2026-10-01T00:00:00Z"}
+        for path, params in [
+            ("/ngsi-ld/v1/entities", {"q": "seats>0"}),
+            ("/ngsi-ld/v1/entities", {"orderBy": "seats"}),
+            ("/ngsi-ld/v1/entities", {"attrs": "seats"}),
+            ("/ngsi-ld/v1/entities", {"pick": "seats"}),
+            ("/ngsi-ld/v1/temporal/entities", {"q": "seats>0", **past}),
+        ]:
+            asked = {"type": "RideBooking", **params}
+            refused = await rides.client.get(path, params=asked, headers=PURPOSE)
+            assert refused.status_code == 403, (path, params)
+            assert "for the buses alone (rule seats of policy narrow)" in refused.json()["detail"]
+        shown = (await rides.client.get(f"/ngsi-ld/v1/entities/{mine}", headers=PURPOSE)).json()
+        assert ("seats" in shown, "person" in shown) == (False, True)
+        older = await rides.client.get("/v2/entities", params={"type": "RideBooking", "q": "seats>0"}, headers=PURPOSE)
+        assert older.status_code == 403, "no personal entity at all by NGSIv2"
 
 
 async def test_the_purpose_must_be_stated_and_is_the_one_consented_to(rides: Rides) -> None:
