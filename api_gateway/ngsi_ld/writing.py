@@ -216,11 +216,8 @@ def only(request: Request, *known: str) -> None:
 
 
 def created(path: str) -> Response:
-    """201 with where the new resource is. The header's name is written as the standard has it: not every client finds
-    it in small letters, as it ought to."""
-    answer = Response(status_code=201)
-    answer.raw_headers.append((b"Location", path.encode("latin-1")))
-    return answer
+    """201 with where the new resource is."""
+    return Response(status_code=201, headers={"Location": path})
 
 
 def no_content() -> Response:
