@@ -112,7 +112,7 @@ async def notices(client: httpx.AsyncClient, receivers: list[HttpReceiver]) -> t
     for number in range(ROUNDS):
         desk = (await client.get(f"{PREFIX}/desk")).raise_for_status().json()
         revision = next(one["standing"]["revision"] for one in desk["districts"] if one["id"] == "d0")
-        body: dict[str, Any] = {"id": uuid.uuid4().hex, "reason": "計測", "seen": {"d0": revision}}
+        body: dict[str, Any] = {"id": uuid.uuid4().hex, "reason": "計測のため", "seen": {"d0": revision}}
         body |= {"kind": "lift"} if number % 2 else {"kind": "issue", "level": 4}
         began = time.time()
         (await client.post(f"{PREFIX}/orders", json=body)).raise_for_status()
