@@ -38,39 +38,40 @@ from points_counter
 where tenant_id = current_setting('cityos.tenant_id')::int
     and (account, key) in (select * from unnest($1::text[], $2::text[]))
 
--- name: write_transfers
-insert into points_transfer (tenant_id, id, code, phase, debit, credit, amount, requested, pending_id, refund_of,
-    purpose, terms, lots, freed, held, details, by, event_at, at)
-select current_setting('cityos.tenant_id')::int, id, code, phase, debit, credit, amount, requested, pending_id,
-    refund_of, purpose, terms::jsonb, lots::bigint[], freed::bigint[], held::bigint[], details::jsonb, by, event_at, $1
-from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], $9::text[],
-    $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[],
-    $18::timestamptz[]) with ordinality
-    as t (id, code, phase, debit, credit, amount, requested, pending_id, refund_of, purpose, terms, lots, freed, held,
-        details, by, event_at, place)
-order by place
-
--- name: write_accounts
-update points_account a
-set debits_pending = w.debits_pending, debits_posted = w.debits_posted,
-    credits_pending = w.credits_pending, credits_posted = w.credits_posted
-from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
-    as w (id, debits_pending, debits_posted, credits_pending, credits_posted)
-where a.tenant_id = current_setting('cityos.tenant_id')::int and a.id = w.id
-
--- name: write_new_lots
-insert into points_lot (tenant_id, id, account, granted_by, kind, issuer, programme, spend_on, granted_at, expires_at,
-    amount, free, held, moves)
-select current_setting('cityos.tenant_id')::int, id, account, granted_by, kind, issuer, programme, spend_on::text[],
-    $1, expires_at, amount, free, held, moves
-from unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[],
-    $10::bigint[], $11::bigint[], $12::bigint[], $13::int[])
-    as l (id, account, granted_by, kind, issuer, programme, spend_on, expires_at, amount, free, held, moves)
-
--- name: write_lots
+-- name: write_books
+-- One statement for what nearly every transfer changes: a single client waits for each round trip. A seal waits for
+-- transfers under way, so the lock is held before the first number of the journal is drawn.
+with sealing as materialized (select pg_advisory_xact_lock_shared(7, current_setting('cityos.tenant_id')::int)),
+journal as (
+    insert into points_transfer (tenant_id, id, code, phase, debit, credit, amount, requested, pending_id, refund_of,
+        purpose, terms, lots, freed, held, details, by, event_at, at)
+    select current_setting('cityos.tenant_id')::int, id, code, phase, debit, credit, amount, requested, pending_id,
+        refund_of, purpose, terms::jsonb, lots::bigint[], freed::bigint[], held::bigint[], details::jsonb, by, event_at, $1
+    from sealing, unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], $9::text[],
+        $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[],
+        $18::timestamptz[]) with ordinality
+        as t (id, code, phase, debit, credit, amount, requested, pending_id, refund_of, purpose, terms, lots, freed, held,
+            details, by, event_at, place)
+    order by place
+), accounts as (
+    update points_account a
+    set debits_pending = w.debits_pending, debits_posted = w.debits_posted,
+        credits_pending = w.credits_pending, credits_posted = w.credits_posted
+    from unnest($19::text[], $20::bigint[], $21::bigint[], $22::bigint[], $23::bigint[])
+        as w (id, debits_pending, debits_posted, credits_pending, credits_posted)
+    where a.tenant_id = current_setting('cityos.tenant_id')::int and a.id = w.id
+), opened as (
+    insert into points_lot (tenant_id, id, account, granted_by, kind, issuer, programme, spend_on, granted_at, expires_at,
+        amount, free, held, moves)
+    select current_setting('cityos.tenant_id')::int, id, account, granted_by, kind, issuer, programme, spend_on::text[],
+        $1, expires_at, amount, free, held, moves
+    from unnest($24::bigint[], $25::text[], $26::text[], $27::text[], $28::text[], $29::text[], $30::text[],
+        $31::timestamptz[], $32::bigint[], $33::bigint[], $34::bigint[], $35::int[])
+        as l (id, account, granted_by, kind, issuer, programme, spend_on, expires_at, amount, free, held, moves)
+)
 update points_lot l
 set free = w.free, held = w.held, moves = w.moves
-from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::int[]) as w (id, free, held, moves)
+from unnest($36::bigint[], $37::bigint[], $38::bigint[], $39::int[]) as w (id, free, held, moves)
 where l.tenant_id = current_setting('cityos.tenant_id')::int and l.id = w.id
 
 -- name: write_pendings
@@ -89,9 +90,6 @@ on conflict (tenant_id, account, key) do update set value = excluded.value
 insert into points_refusal (tenant_id, id, reason, at)
 select current_setting('cityos.tenant_id')::int, id, reason, $1 from unnest($2::text[], $3::text[]) as r (id, reason)
 on conflict do nothing
-
--- name: share_journal
-select pg_advisory_xact_lock_shared(7, current_setting('cityos.tenant_id')::int)
 
 -- name: lot_block
 select nextval('points_lot_block')

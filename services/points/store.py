@@ -166,29 +166,30 @@ async def _counters(tx: Transaction, keys: Iterable[CounterKey]) -> dict[Counter
 async def store_batch(tx: Transaction, changes: Changes, now: datetime) -> None:
     """Store what a batch did. Raises `Conflict` where another process used one of its ids meanwhile."""
     if changes.entries:
-        await tx.execute(SQL["share_journal"])
-        await tx.execute(SQL["write_transfers"], now, *_columns(_entry_row(entry) for entry in changes.entries))
-    if changes.accounts:
         accounts = [
             (a.id, a.debits_pending, a.debits_posted, a.credits_pending, a.credits_posted) for a in changes.accounts
         ]
-        await tx.execute(SQL["write_accounts"], *_columns(accounts))
-    if changes.new_lots:
-        await tx.execute(SQL["write_new_lots"], now, *_columns(_lot_row(lot) for lot in changes.new_lots))
-    if changes.changed_lots:
-        await tx.execute(SQL["write_lots"], *_columns((x.id, x.free, x.held, x.moves) for x in changes.changed_lots))
+        await tx.execute(
+            SQL["write_books"],
+            now,
+            *_columns(map(_entry_row, changes.entries), 17),
+            *_columns(accounts, 5),
+            *_columns(map(_lot_row, changes.new_lots), 12),
+            *_columns(((x.id, x.free, x.held, x.moves) for x in changes.changed_lots), 4),
+        )
     if changes.pendings:
         pendings = [(id, pending.state, pending.expires_at) for id, pending in changes.pendings.items()]
-        await tx.execute(SQL["write_pendings"], *_columns(pendings))
+        await tx.execute(SQL["write_pendings"], *_columns(pendings, 3))
     if changes.counters:
         counters = [(account, key, value) for (account, key), value in sorted(changes.counters.items())]
-        await tx.execute(SQL["write_counters"], *_columns(counters))
+        await tx.execute(SQL["write_counters"], *_columns(counters, 3))
     if changes.refusals:
-        await tx.execute(SQL["write_refusals"], now, *_columns(changes.refusals.items()))
+        await tx.execute(SQL["write_refusals"], now, *_columns(changes.refusals.items(), 2))
 
 
-def _columns(rows: Iterable[Sequence[object]]) -> list[list[object]]:
-    return [list(column) for column in zip(*rows, strict=True)]
+def _columns(rows: Iterable[Sequence[object]], width: int) -> list[list[object]]:
+    """The rows' columns, `width` of them, also where there is no row."""
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
 
 
 def _entry_row(entry: Entry) -> tuple[object, ...]:
