@@ -8,6 +8,7 @@ two ways an Apache Kafka in place of the log in PostgreSQL, or a mosquitto with 
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
@@ -214,7 +215,9 @@ async def measure(way: str, folder: Path) -> dict[str, Any]:
 
 def main() -> None:
     """Measure one way and print its figures."""
-    way = sys.argv[1] if len(sys.argv) > 1 else "one-machine"
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("way", nargs="?", default="one-machine", choices=("one-machine", "kafka", "mosquitto"))
+    way = parser.parse_args().way
     with tempfile.TemporaryDirectory(prefix="cityos-bench-", ignore_cleanup_errors=True) as folder:
         figures = asyncio.run(measure(way, Path(folder)))
     write(f"journey-{way}", figures)
