@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import compress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from schemas.geometry import shape_of
 
 if TYPE_CHECKING:
-    from shapely.geometry.base import BaseGeometry
+    from numpy.typing import NDArray
 
-Shapes = Mapping[str, "BaseGeometry"]
-"""Areas by name, prepared to be asked often."""
+
+class Shapes(NamedTuple):
+    """Areas with their names, prepared to be asked often and all at once."""
+
+    names: tuple[str, ...]
+    shapes: NDArray[Any]
+
 
 MOST_AREAS = 200
 MOST_POSITIONS = 20_000
@@ -36,12 +42,12 @@ class Box(NamedTuple):
 
 def shapes_of_areas(areas: Mapping[str, Any]) -> Shapes:
     """Areas as `check_areas` has found them good."""
+    import numpy
     import shapely
 
-    made = {name: shape_of(geometry) for name, geometry in areas.items()}
-    for shape in made.values():
-        shapely.prepare(shape)
-    return made
+    made = numpy.array([shape_of(geometry) for geometry in areas.values()], dtype=object)
+    shapely.prepare(made)
+    return Shapes(tuple(areas), made)
 
 
 def place_in(shapes: Shapes, location: Any) -> Place | None:
@@ -50,13 +56,17 @@ def place_in(shapes: Shapes, location: Any) -> Place | None:
     What has none lies in no area. None where it cannot be told: what another broker sent as a geometry may be none.
     """
     given = location if isinstance(location, list) else [] if location is None else [location]
+    if not given:
+        return Place(frozenset(), frozenset())
+    import shapely
+
     try:
         parts = [shape_of(one["value"]) for one in given]
-        inside = frozenset(name for name, area in shapes.items() if parts and all(area.covers(p) for p in parts))
-        touched = frozenset(name for name, area in shapes.items() if any(area.intersects(p) for p in parts))
+        inside = [frozenset(compress(shapes.names, shapely.covers(shapes.shapes, part))) for part in parts]
+        touched = [frozenset(compress(shapes.names, shapely.intersects(shapes.shapes, part))) for part in parts]
     except Exception:  # whatever GEOS makes of it: whoever asks treats it as lying anywhere
         return None
-    return Place(inside, touched)
+    return Place(frozenset.intersection(*inside), frozenset().union(*touched))
 
 
 def box_of(areas: Iterable[Any]) -> Box | None:

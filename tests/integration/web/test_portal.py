@@ -151,6 +151,8 @@ def test_staff_log_in_with_two_factors_and_decide(page: Page, whole_city: WholeC
     expect(bound).to_contain_text("有効")
     fits_and_is_accessible(page)
     bound.get_by_text("失効させる…").click()
+    bound.scroll_into_view_if_needed()
+    shoot(page, "staff-certificates")
     bound.get_by_role("button", name="この証明書を失効させる").click()
     expect(bound.get_by_role("cell", name=re.compile("^失効"))).to_be_visible()
     device.get_by_label("指示の名前").fill("open-gate")
