@@ -253,6 +253,10 @@ class SimulatedStation:
             self.limit_w = self.most_w
         elif action == "GetConfiguration":
             return {"configurationKey": [{"key": "HeartbeatInterval", "readonly": False, "value": "300"}]}
+        elif action == "GetDiagnostics":
+            return {"fileName": "diagnostics.txt"}
+        elif action == "UpdateFirmware" and self.version == "1.6":
+            return {}
         elif action == "UnlockConnector":
             return {"status": "Unlocked"}
         elif action == "GetVariables":

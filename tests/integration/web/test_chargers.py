@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from websockets.exceptions import InvalidStatus
 
 from cityos.simulated_station import SimulatedStation
 from tests.city import WholeCity, free_port
@@ -52,12 +53,13 @@ class Yard:
         future: Future[Any] = asyncio.run_coroutine_threadsafe(work, self._loop)
         return future.result(60)
 
-    def put(self, name: str, version: Any, password: str) -> SimulatedStation:
-        station = self.stations[name] = SimulatedStation(self._url, name, version, password=password)
+    def put(self, name: str, version: Any, password: str) -> None:
+        """A station that has connected and booted. Raises `InvalidStatus` where the door refuses it."""
+        station = SimulatedStation(self._url, name, version, password=password)
         self.do(station.connect())
-        self.do(station.boot())
+        self.stations[name] = station
+        assert self.do(station.boot()) == "Accepted"
         self.do(station.status("Available"))
-        return station
 
     def stop(self) -> None:
         for station in self.stations.values():
@@ -125,16 +127,15 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
 
 
 def _until_let_in(town: Town, name: str, version: str, password: str) -> None:
-    """The central system learns of a new device a moment after the gateway."""
-    for attempt in range(60):
+    """The central system learns of a new device a moment after the gateway: until then there is none of this name."""
+    for _ in range(60):
         try:
-            town.yard.put(name, version, password)
-        except Exception:
-            if attempt == 59:
+            return town.yard.put(name, version, password)
+        except InvalidStatus as refused:
+            if refused.response.status_code != 404:
                 raise
-            threading.Event().wait(0.5)
-        else:
-            return
+        threading.Event().wait(0.5)
+    pytest.fail(f"{name} was never let in")
 
 
 def fits_and_is_accessible(page: Page, name: str) -> None:
@@ -190,11 +191,87 @@ def test_staff_see_faults_in_words_and_steer_a_station_by_keyboard(town: Town, b
     fits_and_is_accessible(page, "chargers-console-command")
     page.keyboard.press("Enter")
     expect(page.locator("#said")).to_contain_text("充電器が応じました（外せます）")
+    page.locator("#upkeep summary").click()
+    page.locator("#upkeep [name=url]").last.fill("ftp://files.example.jp/logs")
+    page.get_by_role("button", name="動作の記録を送らせる").click()
+    expect(page.locator("#said")).to_contain_text("「動作の記録を送らせる」: 充電器が応じました")
     assert "UnlockConnector" in [action for action, _ in town.yard.stations["HALL-1"].asked]
     page.locator("#settings summary").click()
     page.locator("#settings [name=priority]").select_option("shelter")
     page.locator("#settings").get_by_role("button", name="保存する").click()
     expect(page.locator("tr[data-station=HALL-1]")).to_contain_text("避難所")
+    page.context.close()
+
+
+def test_staff_set_a_site_and_its_cards(town: Town, browser: Browser) -> None:
+    page = town.people.enter(browser, "charging-officer", "chargers-console.html")
+    page.set_default_timeout(PATIENT)
+    page.locator("[data-form=new] summary").click()
+    form = page.locator("[data-form=new] form")
+    form.locator("[name=id]").fill("feeder-1")
+    form.locator("[name=name]").fill("配電線1号")
+    form.locator("[name=limit]").fill("20")
+    form.get_by_role("button", name="この場所を加える").click()
+    expect(page.locator("[data-site=feeder-1]")).to_contain_text("上限 20.0 kW")
+
+    page.locator("[data-form=hall] summary").click()
+    form = page.locator("[data-form=hall] form")
+    expect(form.locator("[name=shelter]")).to_be_checked()
+    form.locator("[name=limit]").fill("8.5")
+    form.locator("[name=partOf]").select_option("feeder-1")
+    form.locator("[name=load]").fill("3")
+    form.get_by_role("button", name="時間帯を加える").click()
+    form.locator("[name=from]").fill("13:00")
+    form.locator("[name=until]").fill("13:00")
+    form.locator("[name=cut]").fill("6")
+    form.get_by_role("button", name="保存する").click()
+    expect(page.locator("#said")).to_contain_text("違う時刻")
+    form.locator("[name=until]").fill("16:00")
+    fits_and_is_accessible(page, "chargers-console-site")
+    form.get_by_role("button", name="保存する").click()
+    expect(page.locator("#said")).to_contain_text("保存しました")
+    kept = {site["id"]: site for site in town.ask("GET", "/api/v1/chargers/sites", None)["sites"]}["hall"]
+    assert kept["windows"] == [{"from": 780, "until": 960, "limitW": 6000}]
+    assert (kept["limitW"], kept["partOf"], kept["loadW"], kept["shelter"]) == (8500, "feeder-1", 3000, True)
+
+    page.locator("#cards-add summary").click()
+    form = page.locator("#cards-add form")
+    form.locator("[name=card]").fill("FLEET-07")
+    form.locator("[name=label]").fill("公用車7号")
+    form.locator("[name=until]").fill("2030-03-31")
+    form.get_by_role("button", name="登録する").click()
+    expect(page.locator("#said")).to_contain_text("保存しました")
+    page.locator("#cards-search [name=text]").fill("公用車")
+    page.get_by_role("button", name="一覧を見る").click()
+    row = page.locator("#cards-found tbody tr")
+    expect(row).to_have_count(1)
+    row.get_by_role("button", name="使えなくする").click()
+    row.get_by_role("button", name="本当に「使えなくする」を行いますか").click()
+    expect(row).to_contain_text("停止中")
+    expect(row).to_contain_text("2030年3月31日")
+    fits_and_is_accessible(page, "chargers-console-cards")
+    row.get_by_role("button", name="一覧から消す").click()
+    row.get_by_role("button", name="本当に「一覧から消す」を行いますか").click()
+    expect(page.locator("#cards-found")).to_contain_text("当てはまるカードがありません")
+    page.context.close()
+
+
+def test_on_a_phone_the_load_is_seen_at_its_newest_end_and_stays_where_it_is_moved(
+    town: Town, browser: Browser
+) -> None:
+    page = town.people.enter(browser, "charging-officer", "chargers-console.html")
+    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+    page.reload()
+    frame = page.locator("[data-site=hall] .scroll")
+    hidden = "(f) => f.scrollWidth - f.clientWidth - f.scrollLeft"
+    expect(frame.locator("path.limit")).to_have_count(1)
+    page.wait_for_function("() => document.querySelector('[data-site=hall] .scroll').scrollLeft > 0")
+    assert frame.evaluate(hidden) <= 1
+    first = frame.element_handle()
+    frame.evaluate("(f) => { f.scrollLeft = 10; }")
+    moved = frame.evaluate(hidden)
+    page.wait_for_function("(f) => !f.isConnected", arg=first)
+    assert frame.evaluate(hidden) == pytest.approx(moved, abs=1), "drawn anew, and where it was"
     page.context.close()
 
 

@@ -22,7 +22,11 @@ export function answerText(answer: string | null, words: ChargerWords): string {
   let status = text;
   try {
     const read: unknown = JSON.parse(text);
-    if (typeof read === "object" && read !== null && "status" in read) status = String(read.status);
+    if (typeof read === "object" && read !== null) {
+      if ("status" in read) status = String(read.status);
+      else if ("fileName" in read) return String(read.fileName);
+      else if (Object.keys(read).length === 0) status = "Accepted";
+    }
   } catch {
     // A status alone is no JSON.
   }
@@ -47,6 +51,26 @@ async function send(
     if (state.status === "failed") return say(words.refused(what, answerText(state.answer, words)), true);
     if (state.status === "expired") return say(words.silent(what), true);
   }
+}
+
+/** Its firmware and its logs: the station fetches the one and sends the other, and tells how far it came. */
+function upkeep(page: ChargersPage, station: Station): HTMLElement {
+  const { words } = page;
+  const firmware = renderForm(
+    [
+      { name: "url", label: words.firmwareUrl, type: "url", required: true },
+      { name: "at", label: words.firmwareAt, type: "datetime-local", required: true },
+    ],
+    words.updateFirmware,
+    ({ url, at }) => send(page, station.id, words.updateFirmware, "firmware", { url, at: `${at}:00+09:00` }),
+  );
+  const log = renderForm(
+    [{ name: "url", label: words.logUrl, type: "url", required: true }],
+    words.fetchLog,
+    ({ url }) => send(page, station.id, words.fetchLog, "diagnostics", { url }),
+  );
+  for (const form of [firmware, log]) form.classList.add("form--wide");
+  return h("details", { id: "upkeep" }, h("summary", {}, words.upkeep), firmware, log);
 }
 
 /** Everything that can be told from here; what concerns a connector or a session stands once for each. */
@@ -94,6 +118,7 @@ export function commands(page: ChargersPage, station: Station): HTMLElement {
       button(words.restartNow, "reset", { kind: "Hard" }),
     ),
     h("details", {}, h("summary", {}, words.startWith), start),
+    upkeep(page, station),
   );
 }
 

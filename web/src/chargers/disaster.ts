@@ -4,9 +4,10 @@ import { h } from "../shared/dom/h";
 import { renderButton, renderForm, say } from "../shared/form/form";
 import { type Section, section, table } from "../shared/form/section";
 import { renderSure } from "../shared/form/sure";
-import { type ChargersPage, path, timeText } from "./page";
+import { type ChargersPage, path, timeText, unsigned } from "./page";
 import { boxes, ticked } from "./settings";
-import { nameOf, readSites } from "./sites";
+import { nameOf } from "./site";
+import { readSites } from "./sites";
 import { readStations } from "./stations";
 
 const USUAL_CAP_KW = "2";
@@ -61,10 +62,7 @@ function opening(
     },
     h("div", { class: "stack" }, flooded, h("p", { class: "quiet" }, words.floodedNote), place),
   );
-  for (const input of form.querySelectorAll<HTMLInputElement>("input[type=number]")) {
-    input.min = "0";
-    input.step = "any";
-  }
+  unsigned(form);
   form.addEventListener("input", () => {
     const typed = new FormData(form);
     place.replaceChildren(effects(page, Number(typed.get("cap")) * 1000, Number(typed.get("floor")) * 1000));

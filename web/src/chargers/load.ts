@@ -27,6 +27,14 @@ export function runs(load: readonly Load[]): Load[][] {
   return found;
 }
 
+/** The limit at each minute that is known, over silences too: it holds while nobody is heard. Pure. */
+export function limits(load: readonly Load[]): { readonly at: number; readonly watts: number }[] {
+  const found: { at: number; watts: number }[] = [];
+  for (const one of load)
+    if (found.at(-1)?.watts !== one.limitW) found.push({ at: new Date(one.at).getTime(), watts: one.limitW });
+  return found;
+}
+
 function key(name: string, kind: string): HTMLElement {
   const sample = svg(
     "svg",
@@ -65,9 +73,11 @@ export function loadChart(
     return [
       svg("path", { class: "drawn", d: `${drawn.path}V${BOX.bottom}H${at(first)}Z` }),
       svg("path", { class: "given", d: steps(run, (one) => one.givenW).path }),
-      svg("path", { class: "limit", d: steps(run, (one) => one.limitW).path }),
     ];
   });
+  const limit = limits(load).map(({ at, watts }, n) =>
+    n === 0 ? `M${BOX.left} ${y(watts)}` : `H${Math.max(BOX.left, x(at)).toFixed(1)}V${y(watts)}`,
+  );
   const summary = words.loadSummary(
     words.kw(last.powerW),
     words.kw(last.limitW),
@@ -92,6 +102,7 @@ export function loadChart(
       svg("text", { x: BOX.left - 4, y: y(kilowatts * 1000) + 4, "text-anchor": "end" }, `${kilowatts} kW`),
     ]),
     ...areas,
+    svg("path", { class: "limit", d: `${limit.join("")}H${BOX.right}` }),
     ...hourTicks(new Date(from), new Date(until), 1).map((tick) =>
       svg(
         "text",

@@ -2,6 +2,7 @@
 import { openFor } from "../shared/account/desk";
 import { chargerWords } from "../shared/chargers/words";
 import { say } from "../shared/form/form";
+import { cards } from "./cards";
 import { disaster } from "./disaster";
 import type { ChargersPage } from "./page";
 import { sessions } from "./sessions";
@@ -19,8 +20,9 @@ openFor("pageChargers", "chargers:read", async (main, account, code) => {
   const redraw = async () => {
     await Promise.all([load.redraw(), plugs.redraw()]);
   };
-  main.append(...parts.map((part) => part.node));
-  await Promise.all(parts.map((part) => part.redraw()));
+  const steady = account.may("chargers:write") ? [cards(page)] : [];
+  main.append(...[...parts, ...steady].map((part) => part.node));
+  await Promise.all([...parts, ...steady].map((part) => part.redraw()));
   let away = false;
   const timer = window.setInterval(() => {
     if (!main.contains(load.node)) return clearInterval(timer);

@@ -3,15 +3,10 @@ import { createApi } from "../shared/api/client";
 import type { Priority, Site, Station } from "../shared/chargers/types";
 import { h } from "../shared/dom/h";
 import { renderForm, say } from "../shared/form/form";
-import { type ChargersPage, path } from "./page";
-import { nameOf } from "./sites";
+import { type ChargersPage, chosenFirst, path, unsigned } from "./page";
+import { nameOf } from "./site";
 
 const PRIORITIES: readonly Priority[] = ["emergency", "shelter", "fleet", "public"];
-
-/** The first of `options` is what a form shows: the one chosen comes first. */
-function chosenFirst<T extends readonly [string, string]>(options: readonly T[], chosen: string): T[] {
-  return [...options].sort((a, b) => Number(b[0] === chosen) - Number(a[0] === chosen));
-}
 
 /** Choices with a box for each. */
 export function boxes(
@@ -96,9 +91,6 @@ export async function settings(
     },
     h("div", {}, floods, h("p", { class: "quiet" }, words.floodsHelp)),
   );
-  for (const input of form.querySelectorAll<HTMLInputElement>("input[type=number]")) {
-    input.min = "0";
-    input.step = "any";
-  }
+  unsigned(form);
   return h("details", { id: "settings" }, h("summary", {}, words.settings), form);
 }

@@ -5,7 +5,7 @@ import { h } from "../shared/dom/h";
 import { renderButton } from "../shared/form/form";
 import type { Section } from "../shared/form/section";
 import { commands } from "./commands";
-import { type ChargersPage, path } from "./page";
+import { type ChargersPage, path, timeText } from "./page";
 import { settings } from "./settings";
 import { readSites } from "./sites";
 
@@ -70,6 +70,7 @@ class Row {
             .join(" · "),
         ),
       ),
+      ...station.connectors.flatMap((plug) => this.wish(plug)),
     );
   }
 
@@ -97,6 +98,16 @@ class Row {
     if (plug.use !== "in-use") return "–";
     const limit = plug.limitW === null ? "" : ` / ${words.limitOf(plug.limitW)}`;
     return `${words.kw(plug.powerW ?? 0)}${limit}`;
+  }
+
+  /** What a vehicle itself has asked for, where it says so. */
+  private wish(plug: Connector): HTMLElement[] {
+    const { words, code } = this.page;
+    if (plug.asks === null) return [];
+    const { wh, departsAt } = plug.asks;
+    const energy = wh === null ? null : words.kwh(wh / 1000);
+    const text = words.asks(energy, departsAt === null ? null : timeText(departsAt, code));
+    return text === "" ? [] : [h("div", { class: "quiet" }, text)];
   }
 }
 
@@ -159,7 +170,15 @@ async function openOne(
       ?.querySelector("button")
       ?.focus();
   });
-  const about = [station.vendor, station.model, station.firmware, `OCPP ${station.protocol}`]
+  const { firmwareStatus, diagnosticsStatus } = station;
+  const about = [
+    station.vendor,
+    station.model,
+    station.firmware,
+    `OCPP ${station.protocol}`,
+    firmwareStatus === null ? "" : words.firmware(firmwareStatus),
+    diagnosticsStatus === null ? "" : words.log(diagnosticsStatus),
+  ]
     .filter(Boolean)
     .join(" · ");
   const again = async () => {

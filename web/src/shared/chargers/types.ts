@@ -31,6 +31,8 @@ export interface Connector {
   readonly powerW: number | null;
   readonly limitW: number | null;
   readonly mostW: number;
+  /** What the vehicle there asks for, where it says so. */
+  readonly asks: { readonly wh: number | null; readonly departsAt: string | null } | null;
 }
 
 export interface ChargingSession {
@@ -57,6 +59,8 @@ export interface Station {
   readonly vendor: string;
   readonly model: string;
   readonly firmware: string;
+  readonly firmwareStatus: string | null;
+  readonly diagnosticsStatus: string | null;
   readonly site: string | null;
   readonly priority: Priority;
   readonly flooded: boolean;
@@ -77,11 +81,26 @@ export interface Supply {
   readonly hours: number;
 }
 
+export type Sharing = "fair" | "need" | "departure";
+
+/** A peak cut of every day: minutes after midnight in Japan, and watts. */
+export interface Window {
+  readonly from: number;
+  readonly until: number;
+  readonly limitW: number;
+}
+
 export interface Site {
   readonly id: string;
   readonly name: string;
   readonly limitW: number;
   readonly limitNowW: number;
+  readonly sharing: Sharing;
+  readonly windows: readonly Window[];
+  readonly partOf: string | null;
+  readonly meter: string | null;
+  readonly meterAttribute: string;
+  readonly baseW: number;
   readonly shelter: boolean;
   readonly loadW: number;
   readonly powerW: number;
