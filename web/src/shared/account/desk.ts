@@ -46,9 +46,12 @@ export function openDesk(
 ): void {
   let code: LanguageCode = chooseLanguage(location.search, rememberedLanguage()).code;
   const main = byId("main", HTMLElement);
+  const waiting = h("p", { class: "loading" });
   const render = () =>
     attempt(async () => {
       const words = wordsOf(code);
+      setText(waiting, words.loading);
+      if (!main.hasChildNodes()) main.append(waiting);
       document.documentElement.lang = code;
       document.title = words[title];
       setText(byId("title", HTMLElement), words[title]);
@@ -66,9 +69,9 @@ export function openDesk(
         void attempt(async () => {
           location.assign(await account.logOut());
         });
-      main.replaceChildren();
+      main.replaceChildren(waiting);
       await draw(main, account, words);
-    });
+    }).finally(() => waiting.remove());
   byId("language", HTMLButtonElement).addEventListener("click", () => {
     code = code === "ja" ? "en" : "ja";
     rememberLanguage(code);

@@ -3,6 +3,7 @@ import type { LanguageCode } from "../language/language";
 
 const ja = {
   skip: "本文へ",
+  loading: "読み込んでいます…",
   other: "English",
   logout: "ログアウト",
   login: "ログイン",
@@ -176,6 +177,7 @@ const ja = {
 export type Words = typeof ja;
 
 const en: Words = {
+  loading: "Loading…",
   skip: "Skip to content",
   other: "日本語",
   logout: "Log out",
