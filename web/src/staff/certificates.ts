@@ -3,7 +3,7 @@ import type { Account } from "../shared/account/session";
 import type { Words } from "../shared/account/words";
 import { h } from "../shared/dom/h";
 import { renderButton, say } from "../shared/form/form";
-import { path, table, time } from "./parts";
+import { path, table } from "./parts";
 
 interface Certificate {
   readonly serial: string;
@@ -13,9 +13,12 @@ interface Certificate {
   readonly revokedAt: string | null;
 }
 
+const day = (text: string) => new Date(text).toLocaleDateString("ja-JP", { timeZone: "Asia/Tokyo" });
+
 function state(one: Certificate, words: Words): string {
-  if (one.revokedAt !== null) return `${words.revoked} ${time(one.revokedAt)}`;
-  return new Date(one.expiresAt) <= new Date() ? words.expired : words.valid;
+  if (one.revokedAt !== null) return `${words.revoked} ${day(one.revokedAt)}`;
+  const word = new Date(one.expiresAt) <= new Date() ? words.expired : words.valid;
+  return `${word} ${words.until(day(one.expiresAt))}`;
 }
 
 /** In fours, as other programs show it beside: whoever compares reads it aloud. */
@@ -43,11 +46,10 @@ export async function certificates(account: Account, words: Words, device: strin
     );
     const rows = found.certificates.map((one) => [
       h("code", {}, readable(one.fingerprint)),
-      time(one.expiresAt),
       state(one, words),
       may && one.revokedAt === null ? revoking(one) : "",
     ]);
-    const heads = [words.fingerprint, words.goodUntil, words.status, words.action];
+    const heads = [words.fingerprint, words.status, words.action];
     listed.replaceChildren(table(heads, rows, words.nothing));
   }
   await read();
