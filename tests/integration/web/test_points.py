@@ -258,6 +258,18 @@ def test_a_town_from_the_first_rule_to_the_statement(town: BusCity, browser: Bro
     with treasurer.expect_download() as download:
         treasurer.get_by_role("button", name="PDF").click()
     assert download.value.path().read_bytes().startswith(b"%PDF-")
+
+    # The shop leaves: no more payments, and its last settlement closes its account.
+    row = shops.locator("tbody tr", has_text="喫茶ひまわり")
+    row.get_by_role("button", name="取り扱いを終える").click()
+    expect(row).to_contain_text("終了（返金のみ）")
+    fits_and_is_accessible(manager, "points-leaving")
+    treasurer.reload()
+    treasurer.get_by_role("button", name="最後の精算をする").click()
+    treasurer.get_by_role("button", name="もう一度押すと実行します").click()
+    expect(treasurer.locator("#said")).to_contain_text("完了しました")
+    manager.reload()
+    expect(row).to_contain_text("退会済み")
     with treasurer.expect_download() as download:
         treasurer.get_by_role("button", name="CSV").click()
     assert "喫茶ひまわり" in download.value.path().read_text("utf-8-sig")

@@ -175,7 +175,7 @@ const ja = {
   membership: "取り扱い",
   takes: "取り扱い中",
   letLeave: "取り扱いを終える",
-  letLeaveHelp: "支払いは受けなくなります。返金は最後の精算（会計）までできます。",
+  letLeaveHelp: "取り扱いを終えると、支払いを受けなくなります。返金は最後の精算（会計）までできます。",
   leaving: "終了（返金のみ）",
   letStay: "取り扱いに戻す",
   hasLeft: "退会済み",
@@ -406,7 +406,8 @@ const en: PointsWords = {
   membership: "Membership",
   takes: "takes points",
   letLeave: "Let it leave",
-  letLeaveHelp: "It takes no more payments. Refunds go on until the last settlement (treasury).",
+  letLeaveHelp:
+    "A shop that leaves takes no more payments. Refunds go on until the last settlement (treasury).",
   leaving: "leaving (refunds only)",
   letStay: "Let it stay",
   hasLeft: "has left",
