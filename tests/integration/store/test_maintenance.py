@@ -244,7 +244,14 @@ async def test_several_keepers_do_each_thing_once(database: CityDatabase) -> Non
     stop = asyncio.Event()
     keepers = [keeper(database, round_seconds=0.05, month_rows=100) for _ in range(3)]
     running = [asyncio.create_task(one.run(stop)) for one in keepers]
-    await asyncio.sleep(1)
+    done = (
+        "select (select coalesce(sum(total), 0) from history_day) = 300"
+        " and exists (select from account where outcome = 'received')"
+    )
+    async with asyncio.timeout(60):
+        while not await ask(database, done):  # noqa: ASYNC110 - the keepers tell nobody
+            await asyncio.sleep(0.1)
+    await asyncio.sleep(0.5)  # several rounds more, in which none may do it again
     stop.set()
     await asyncio.gather(*running)
     assert await ask(database, "select count from account where outcome = 'received'") == 7
