@@ -16,12 +16,11 @@ from schemas.charging import FAMILY
 from schemas.clock import iso
 from schemas.river import Stage
 from services.charging.balancer import limit_at, lineage, trees
-from services.charging.disaster import Feed, feed, supply
-from services.charging.faults import explained
-from services.charging.plugs import Needs, asked
+from services.charging.disaster import Feed, feed
+from services.charging.forms import emergency_form, session_form, station_form, supplies
 from services.charging.posting import connector_of
 from services.charging.sessions import Session, parse
-from services.charging.stations import status_of, use_of, uses_of
+from services.charging.stations import status_of, uses_of
 
 _SQL = load("services.charging", "desk")
 _PROPOSED_FROM = frozenset({Stage.EVACUATION.value, Stage.DANGER.value, Stage.OVERFLOW.value})
@@ -86,7 +85,7 @@ async def stations(tx: Transaction) -> list[dict[str, Any]]:
     for row in await tx.fetch(_SQL["open_sessions"]):
         session = parse(json.loads(row["state"]))
         running[session.station].append(session)
-    return [_station(row, connectors[row["id"]], running[row["id"]]) for row in await tx.fetch(_SQL["stations"])]
+    return [station_form(row, connectors[row["id"]], running[row["id"]]) for row in await tx.fetch(_SQL["stations"])]
 
 
 async def public(tx: Transaction) -> list[dict[str, Any]]:
@@ -146,7 +145,7 @@ async def sites(tx: Transaction, now: datetime) -> list[dict[str, Any]]:
                 "powerW": round(sum(plug["powerW"] or 0.0 for plug in plugs), 1),
                 "givenW": round(sum(plug["limitW"] or 0.0 for plug in plugs if plug["use"] == "in-use"), 1),
                 "stations": [each["id"] for each in here],
-                "supply": _supplies([each for each in here if each["site"] == row["id"]], row["load_w"]),
+                "supply": supplies([each for each in here if each["site"] == row["id"]], row["load_w"]),
             }
         )
     return shown
@@ -244,7 +243,7 @@ async def delete_card(tx: Transaction, card: str) -> None:
 
 async def disaster(tx: Transaction) -> dict[str, Any]:
     """Whether the disaster mode is open, since when and by whom; what proposes it; and how it was before."""
-    kept = [_emergency(row) for row in await tx.fetch(_SQL["emergencies"])]
+    kept = [emergency_form(row) for row in await tx.fetch(_SQL["emergencies"])]
     proposals = [
         {"alert": row["id"], "headline": row["headline"], "headlineEn": row["headline_en"], "stage": row["stage"],
          "mode": row["status"], "stations": [each["id"] for each in await tx.fetch(_SQL["reached"], row["gauge"])]}
@@ -279,101 +278,3 @@ async def close_disaster(tx: Transaction, by: str, now: datetime) -> str:
         raise Conflict("the disaster mode is not open")
     await tx.execute(_SQL["end_floods"])
     return str(number)
-
-
-def session_form(session: Session) -> dict[str, Any]:
-    """A session as staff see it."""
-    return {
-        "station": session.station,
-        "transaction": session.transaction,
-        "connector": session.connector,
-        "startedAt": session.started_at and iso(session.started_at),
-        "endedAt": session.ended_at and iso(session.ended_at),
-        "kwh": round(session.energy_wh / 1000, 3),
-        "powerW": session.power_w,
-        "stateOfCharge": session.soc,
-        "authorized": session.authorized,
-        "reason": session.reason,
-        "flags": sorted(session.flags),
-    }
-
-
-def _station(row: Any, rows: Sequence[Any], running: Sequence[Session]) -> dict[str, Any]:
-    connected, doc = row["connected"], json.loads(row["doc"]) if row["doc"] else {}
-    shown = []
-    for each in rows:
-        connector = connector_of(each)
-        if connector.number == 0 and connector.error == "NoError":
-            continue
-        words = explained(connector.status, connector.error, connected=connected)
-        shown.append(
-            {
-                "connector": connector.number, "use": use_of(connector, connected=connected),
-                "status": connector.status,
-                "fault": words and {"ja": words.ja, "en": words.en}, "info": connector.info,
-                "powerW": connector.power_w, "limitW": each["watts"], "mostW": connector.most_w,
-                "asks": _asks(asked(each)),
-            }
-        )  # fmt: skip
-    return {
-        "id": row["id"],
-        "name": _value(doc, "name") or row["id"],
-        "location": _value(doc, "location"),
-        "status": status_of([connector_of(each) for each in rows], connected=connected),
-        "connected": connected,
-        "protocol": row["protocol"],
-        "vendor": row["vendor"],
-        "model": row["model"],
-        "firmware": row["firmware"],
-        "firmwareStatus": _value(doc, "firmwareStatus"),
-        "diagnosticsStatus": _value(doc, "diagnosticsStatus"),
-        "site": row["site"],
-        "priority": row["priority"],
-        "flooded": row["flooded"],
-        "refused": row["refused"],
-        "v2hW": row["v2h_w"],
-        "batteryKwh": row["battery_kwh"],
-        "floodsWith": list(row["floods_with"]),
-        "connectors": shown,
-        "sessions": [session_form(session) for session in running],
-    }
-
-
-def _asks(needs: Needs | None) -> dict[str, Any] | None:
-    """What the vehicle there asks for: energy still wanted, and by when."""
-    if needs is None:
-        return None
-    return {"wh": needs.energy_wh, "departsAt": needs.departs_at and iso(needs.departs_at)}
-
-
-def _supplies(here: Sequence[Mapping[str, Any]], load_w: float) -> list[dict[str, Any]]:
-    """What vehicles at stations with V2H could give; those whose charge is unknown stand at none."""
-    found = []
-    for station in here:
-        for session in station["sessions"] if station["v2hW"] else ():
-            soc = session["stateOfCharge"]
-            given = supply(station["batteryKwh"], soc or 0.0, station["v2hW"], load_w)
-            found.append(
-                {"station": station["id"], "stateOfCharge": soc, "kwh": given.kwh, "powerW": given.power_w,
-                 "hours": given.hours}
-            )  # fmt: skip
-    return found
-
-
-def _emergency(row: Any) -> dict[str, Any]:
-    return {
-        "id": row["id"],
-        "openedAt": iso(row["opened_at"]),
-        "openedBy": row["opened_by"],
-        "because": row["because"],
-        "alert": row["alert"],
-        "publicCapW": row["public_cap_w"],
-        "emergencyFloorW": row["emergency_floor_w"],
-        "closedAt": row["closed_at"] and iso(row["closed_at"]),
-        "closedBy": row["closed_by"],
-    }
-
-
-def _value(doc: Mapping[str, Any], name: str) -> Any:
-    attribute = doc.get(name)
-    return attribute.get("value") if isinstance(attribute, dict) else None

@@ -11,7 +11,7 @@ from broker.consent.register import references, unlink
 from broker.ports import Transaction
 from broker.sql import load
 from schemas.clock import iso
-from services.charging.desk import session_form
+from services.charging.forms import session_form
 from services.charging.posting import SERVICE, fingerprint
 from services.charging.sessions import parse
 
