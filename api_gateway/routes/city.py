@@ -26,8 +26,20 @@ _EXAMPLE = {
     "languages": ["ja", "en"],
     "center": [136.2, 35.95],
     "zoom": 8.5,
+    "services": ["buses", "points"],
     "version": "0.1.0",
 }
+
+
+def services_of(gateway: Gateway) -> list[str]:
+    """The building blocks with pages of their own for residents that this city runs."""
+    blocks = {
+        "buses": gateway.buses is not None,
+        "chargers": gateway.chargers,
+        "points": gateway.points is not None,
+        "tags": gateway.tags is not None,
+    }
+    return [name for name, runs in blocks.items() if runs]
 
 
 async def city_time(gateway: Gateway, tx: Transaction) -> str:
@@ -43,7 +55,7 @@ async def city_time(gateway: Gateway, tx: Transaction) -> str:
     responses={200: {"content": {"application/json": {"example": _EXAMPLE}}}},
 )
 async def config(request: Request) -> Response:
-    """`now` is the city's present; in `mode` replay it is the data's time."""
+    """`now` is the city's present; in `mode` replay it is the data's time. `services`: building blocks with pages."""
     gateway = gateway_of(request)
     caller = await gate_of(request).caller(request)
     shown = gateway.settings.map
@@ -63,6 +75,7 @@ async def config(request: Request) -> Response:
         "languages": shown.languages,
         "center": shown.center,
         "zoom": shown.zoom,
+        "services": services_of(gateway),
         "version": version("city-os"),
     }
     return answer(body)

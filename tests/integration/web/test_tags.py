@@ -15,7 +15,7 @@ from typing import Any
 
 import pyotp
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from pydantic import SecretStr
 
 from adapters.mqtt.publisher import Publisher, PublisherSettings
@@ -173,6 +173,15 @@ def test_a_family_sees_where_the_wearer_is_and_is_told_on_the_phone(
     context.add_init_script(f"({_SUBSCRIBED})({given})")
     page = town.enter(context, FAMILY_LOGIN, "tags.html")
     choose(page, GRANDFATHER)
+    held: list[Route] = []
+    page.route("**/account/personal", lambda route: held.append(route))
+    page.reload()
+    expect(page.locator("main")).to_have_text("読み込んでいます…")
+    wait_until_held(page, held)
+    page.unroute("**/account/personal")
+    held[0].continue_()
+    choose(page, GRANDFATHER)
+    expect(page.locator(".loading")).to_have_count(0)
     expect(page.locator("#standing")).to_contain_text("駅にいます")
     expect(page.locator("#now")).to_contain_text("半径およそ50m")
     expect(page.locator("#now .wearer-mark")).to_be_attached()
@@ -205,6 +214,15 @@ def test_a_family_sees_where_the_wearer_is_and_is_told_on_the_phone(
     ways.get_by_role("button", name=re.compile("^受け取るのをやめる|受け取るのをやめる$")).click()
     expect(ways).to_contain_text("まだ、どこにも届きません")
     context.close()
+
+
+def wait_until_held(page: Page, held: list[Route]) -> None:
+    """Let the browser's events come in until it has asked."""
+    for _ in range(300):
+        if held:
+            return
+        page.wait_for_timeout(100)
+    pytest.fail("the page never asked")
 
 
 def show_push(context: BrowserContext, page: Page, message: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ import { Feed } from "./feed";
 import { createList } from "./list";
 import { MapView } from "./mapview";
 import { createOrders } from "./orders";
+import { createPages } from "./pages";
 import { gaugeOfHash } from "./route";
 import { createShelters } from "./shelters";
 import { initialState, type State, Store } from "./state";
@@ -33,7 +34,10 @@ function goBack(): void {
 function createFoot(): (state: State) => void {
   const notice = byId("notice", HTMLElement);
   const sources = byId("sources", HTMLElement);
-  return ({ words, config }) => {
+  const pages = createPages();
+  return (state) => {
+    const { words, config } = state;
+    pages(state);
     setText(notice, words.notice);
     const map = config?.tileUrl ? (config.tileAttribution ?? "") : words.baseMap;
     const data = config?.dataAttribution ? words.dataSource(config.dataAttribution) : "";

@@ -16,6 +16,7 @@ const CONFIG: Config = {
   tileUrl: null,
   tileAttribution: null,
   dataAttribution: null,
+  services: [],
   center: [136.2, 35.9],
   zoom: 8.5,
 };

@@ -101,6 +101,7 @@ export function decodeConfig(value: unknown): Config {
     dataAttribution: textOrNull(from, "dataAttribution"),
     center: lonLat(from.center) ?? [137, 36.5],
     zoom: numberOrNull(from.zoom) ?? 5,
+    services: Array.isArray(from.services) ? from.services.map(String) : [],
   };
 }
 

@@ -47,6 +47,8 @@ export interface Config {
   readonly dataAttribution: string | null;
   readonly center: LonLat;
   readonly zoom: number;
+  /** The building blocks that this city runs, by name. */
+  readonly services: readonly string[];
 }
 
 export interface Gauge {

@@ -95,4 +95,6 @@ export interface Dictionary {
   readonly corrected: string;
   readonly retry: string;
   readonly notice: string;
+  /** The city's other pages for residents. */
+  readonly pages: Readonly<Record<"heading" | "buses" | "chargers" | "tags" | "points" | "person", string>>;
 }

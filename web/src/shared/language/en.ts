@@ -134,4 +134,12 @@ export const en: Dictionary = {
   retry: "Try again",
   notice:
     "This page shows measured river levels. Values are provisional and may be corrected later. For evacuation, always check your municipality's evacuation information. If you feel in danger, move to a safe place without waiting for an announcement.",
+  pages: {
+    heading: "The city's services",
+    buses: "Bus on demand",
+    chargers: "EV chargers",
+    tags: "Watch tags",
+    points: "Local points",
+    person: "My data",
+  },
 };
