@@ -74,7 +74,7 @@ def test_the_hydrograph_shows_stages_marks_and_a_table(visitor: Visitor, server:
     assert len(without_places) == 4, shapes
     expect(chart.locator(".chart__point--confirmed")).to_have_count(1)
     expect(chart).to_have_attribute("aria-label", re.compile(r"最高 2\.02 m（7月13日 07:20）"))
-    page.locator("#detail details summary").click()
+    page.locator("#detail details:has(table) summary").click()
     table = page.locator("#detail table")
     for text in ("要確認", "異常", "欠測", "確定", "訂正あり"):
         expect(table).to_contain_text(text)
