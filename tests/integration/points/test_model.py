@@ -8,6 +8,7 @@ import os
 from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -263,12 +264,13 @@ class Points(RuleBasedStateMachine):
 
 @pytest.mark.timeout(600)
 async def test_any_interleaving_agrees_with_the_simple_model(postgres: EmbeddedPostgres) -> None:
-    postgres.run_sql("postgres", "create database points_model")
-    owner = await open_database(postgres.url(database="points_model"), system=True, size=2)
+    name = f"points_model_{uuid4().hex[:8]}"
+    postgres.run_sql("postgres", f"create database {name}")
+    owner = await open_database(postgres.url(database=name), system=True, size=2)
     await migrate(owner, MIGRATED_PACKAGES, {r: postgres.password(r) for r in ("cityos_app", "cityos_system")})
     await owner.close()
-    Points.url = postgres.url("cityos_app", "points_model")
-    Points.system_url = postgres.url("cityos_system", "points_model")
+    Points.url = postgres.url("cityos_app", name)
+    Points.system_url = postgres.url("cityos_system", name)
     profile = settings(
         max_examples=int(os.environ.get("POINTS_EXAMPLES", "50")),
         stateful_step_count=40,
