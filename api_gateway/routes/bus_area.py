@@ -15,8 +15,7 @@ from api_gateway.body import read_body
 from api_gateway.openapi import PROBLEMS
 from api_gateway.routes.bus_forms import PREFIX, Body, Id, caller_of, service_of
 from broker.errors import Invalid
-from services.dispatch.area import told
-from services.dispatch.calendar import ServiceCalendar
+from services.dispatch.calendar import ServiceCalendar, told
 from services.dispatch.roads import read_geometry
 from services.dispatch.zones import Zone
 

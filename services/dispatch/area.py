@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
 
 import msgspec
 
@@ -86,10 +85,3 @@ class ServiceArea:
                 f"rides are promised on days that would be without service: {named}; cancel or move them first"
             )
         return calendar
-
-
-def told(calendar: ServiceCalendar, first: date, last: date) -> dict[date, str]:
-    """The days without service in a period of at most 400 days, with their reasons. Raises `Invalid`."""
-    if not 0 <= (last - first).days < 400:
-        raise Invalid("a period of 1 to 400 days is expected, the first day first", field="to")
-    return dict(calendar.closed(first, last))

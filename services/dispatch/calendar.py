@@ -116,3 +116,10 @@ def read_holidays(data: bytes) -> dict[date, str]:
     if not found:
         raise Invalid("there is no holiday in the file", field="holidays")
     return found
+
+
+def told(calendar: ServiceCalendar, first: date, last: date) -> dict[date, str]:
+    """The days without service in a period of at most 400 days, with their reasons. Raises `Invalid`."""
+    if not 0 <= (last - first).days < 400:
+        raise Invalid("a period of 1 to 400 days is expected, the first day first", field="to")
+    return dict(calendar.closed(first, last))
