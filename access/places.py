@@ -1,4 +1,4 @@
-"""Where something lies, as far as a policy asks: in which of its areas. Pure."""
+"""Where something lies, as far as a policy asks: in which of its areas (and scopes). Pure."""
 
 from __future__ import annotations
 
@@ -21,11 +21,15 @@ class Shapes(NamedTuple):
 
 MOST_AREAS = 200
 MOST_POSITIONS = 20_000
+LOCATION = "location"
+PLACES = frozenset({LOCATION, "scope"})
+"""The members of an entity that say where it lies."""
 _KINDS = ("Polygon", "MultiPolygon")
 
 
 class Place(NamedTuple):
-    """The areas that hold all of it, their edge included, and those that it touches."""
+    """The areas that hold all of it, their edge included, and those that it touches; in both also the scopes that it
+    has, as rules name them. No area is named as a scope is, with a / first."""
 
     inside: frozenset[str]
     touched: frozenset[str]
@@ -56,7 +60,7 @@ def place_in(shapes: Shapes, location: Any) -> Place | None:
     What has none lies in no area. None where it cannot be told: what another broker sent as a geometry may be none.
     """
     given = location if isinstance(location, list) else [] if location is None else [location]
-    if not given:
+    if not given or not shapes.names:
         return Place(frozenset(), frozenset())
     import shapely
 
@@ -83,6 +87,8 @@ def check_areas(areas: Mapping[str, Any]) -> None:
     if len(areas) > MOST_AREAS:
         raise ValueError(f"areas: at most {MOST_AREAS}, not {len(areas)}")
     for name, geometry in areas.items():
+        if name.startswith("/"):
+            raise ValueError(f"areas: {name} is named like a scope; leave out the / in front")
         if fault := _fault(geometry):
             raise ValueError(f"areas.{name}: {fault}")
 

@@ -7,7 +7,7 @@ and whatever a rule marks as concealed, of which a stranger is not even told tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -15,7 +15,9 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from access.delegation import view_of
+from access.personal import PURPOSES
 from access.places import Place, Shapes, place_in, shapes_of_areas
+from access.topics import matches
 
 
 class Action(StrEnum):
@@ -29,7 +31,8 @@ class Action(StrEnum):
 class Subject(NamedTuple):
     """Who asks: anyone, an app, a person or a device, bound to at most one tenant, with what was granted to it.
 
-    `client` is the app that speaks: the subject itself, or the app that a person uses.
+    `client` is the app that speaks: the subject itself, or the app that a person uses. `purpose` is what it says that
+    it asks for, a name; empty where it says nothing.
     """
 
     kind: Literal["anyone", "app", "person", "device"] = "anyone"
@@ -38,6 +41,12 @@ class Subject(NamedTuple):
     scopes: frozenset[str] = frozenset()
     roles: frozenset[str] = frozenset()
     client: str = ""
+    purpose: str = ""
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """As rules name it, and the app that it speaks by."""
+        return f"{self.kind}:{self.id}", f"app:{self.client}"
 
 
 READINGS = "service:readings"
@@ -57,8 +66,9 @@ class Device(NamedTuple):
 class Resource(NamedTuple):
     """What is asked for: an entity type of a tenant, or one attribute of it, or a service (``service:devices``).
 
-    `place` is where the entity lies. Without one the question is about all of the type, wherever it lies: a rule that
-    allows something in an area does not answer that, and one that refuses something in an area does. `device` is the
+    `place` is where the entity lies, and in which scopes. Without one the question is about all of the type, wherever
+    it lies: a rule that allows something in an area does not answer that, and one that refuses something in an area
+    does. `device` is the
     device that a command is for, or that a reading comes from; without one it is about all of them, in the same way.
     """
 
@@ -69,12 +79,17 @@ class Resource(NamedTuple):
     device: Device | None = None
 
 
-class Rule(msgspec.Struct, frozen=True, kw_only=True):
+class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One line of a policy.
 
     `types` are entity types, or services as ``service:NAME``; ``*`` is every entity type and no service. An
     empty `attributes` speaks of whole entities and all attributes; otherwise only of those named. An empty
-    `scopes` and `roles` speaks of everybody; otherwise of who holds at least one of them.
+    `scopes` and `roles` speaks of everybody; otherwise of who holds at least one of them. `subjects` narrows that to
+    single ones: ``app:ID`` is an app by itself or as a person uses it, ``person:ID`` a person. `purposes` narrows it to
+    who says that it asks for one of these.
+
+    `entity_scopes` are scopes of entities (ETSI GS CIM 009, 4.18), not of tokens: ``/Fukui/River``, ``/Fukui/+`` for
+    one level, ``/Fukui/#`` for that scope and all below it. As in a query (4.19) one of an entity's scopes is enough.
     """
 
     name: str
@@ -87,7 +102,10 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     roles: frozenset[str] = frozenset()
     conceal: bool = False
     areas: frozenset[str] = frozenset()
+    entity_scopes: frozenset[str] = frozenset()
     devices: frozenset[str] = frozenset()
+    subjects: frozenset[str] = frozenset()
+    purposes: frozenset[str] = frozenset()
 
     def matches(self, subject: Subject, action: Action, resource: Resource) -> bool:
         """Whether this rule decides the question."""
@@ -96,14 +114,22 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
             and (resource.type in self.types or ("*" in self.types and not resource.type.startswith("service:")))
             and (not self.attributes or resource.attribute in self.attributes)
             and (not (self.scopes or self.roles) or bool(self.scopes & subject.scopes or self.roles & subject.roles))
-            and (not self.areas or self._there(resource.place))
+            and (not self.subjects or not self.subjects.isdisjoint(subject.names))
+            and (not self.purposes or subject.purpose in self.purposes)
+            and (not self.areas or self._there(self.areas, resource.place))
+            and (not self.entity_scopes or self._there(self.entity_scopes, resource.place))
             and (not self.devices or self._about(resource.device))
         )
 
-    def _there(self, place: Place | None) -> bool:
+    @property
+    def placed(self) -> bool:
+        """Whether it makes a difference to this rule where an entity lies, or in which scope."""
+        return bool(self.areas or self.entity_scopes)
+
+    def _there(self, names: frozenset[str], place: Place | None) -> bool:
         if place is None:
             return not self.allow
-        return not self.areas.isdisjoint(place.inside if self.allow else place.touched)
+        return not names.isdisjoint(place.inside if self.allow else place.touched)
 
     def _about(self, device: Device | None) -> bool:
         if device is None:
@@ -114,17 +140,32 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class Policy(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """A versioned list of rules. `areas` are the places that they name: polygons in GeoJSON."""
+class Policy(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknown_fields=True):
+    """A versioned list of rules. `areas` are the places that they name: polygons in GeoJSON. `purposes` are those that
+    they name beside the purposes of personal data: what each is, in words."""
 
     version: str
     rules: tuple[Rule, ...]
     areas: dict[str, dict[str, Any]] = {}
+    purposes: dict[str, str] = {}
 
     @cached_property
     def somewhere(self) -> Place:
         """The place of which something is allowed as soon as it is allowed anywhere."""
-        return Place(frozenset(self.areas), frozenset())
+        return Place(self._scopes.union(self.areas), frozenset())
+
+    @cached_property
+    def _scopes(self) -> frozenset[str]:
+        return frozenset().union(*(rule.entity_scopes for rule in self.rules))
+
+    def knows_purpose(self, name: str) -> bool:
+        """Whether there is a purpose of this name: one of the policy's own, or one of personal data."""
+        return name in self.purposes or name in PURPOSES
+
+    @cached_property
+    def opening(self) -> frozenset[str]:
+        """The purposes that open something to who states them."""
+        return frozenset().union(*(rule.purposes for rule in self.rules))
 
     @cached_property
     def _shapes(self) -> Shapes:
@@ -133,7 +174,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def _placed(self) -> dict[Action, frozenset[str]]:
         return {
-            action: frozenset().union(*(rule.types for rule in self.rules if rule.areas and action in rule.actions))
+            action: frozenset().union(*(rule.types for rule in self.rules if rule.placed and action in rule.actions))
             for action in Action
         }
 
@@ -142,9 +183,24 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         placed = self._placed[action]
         return "*" in placed or not placed.isdisjoint(types)
 
-    def place_of(self, location: Any) -> Place | None:
-        """Where an entity with this ``location`` lies; None for what is no location: that could be anywhere."""
-        return place_in(self._shapes, location)
+    def named(self, action: Action, type_: str) -> frozenset[str]:
+        """The attributes about which rules on this action on this type say something of their own."""
+        return self._attributes.get((action, type_ if (action, type_) in self._named else "*"), frozenset())
+
+    @cached_property
+    def _attributes(self) -> dict[tuple[Action, str], frozenset[str]]:
+        return {asked: frozenset().union(*(rule.attributes for rule in rules)) for asked, rules in self._named.items()}
+
+    def place_of(self, entity: Mapping[str, Any]) -> Place | None:
+        """Where an entity lies by its ``location``, and in which scopes by its ``scope``; None for what is no location:
+        that could be anywhere."""
+        place = place_in(self._shapes, entity.get("location"))
+        if place is None or not self._scopes:
+            return place
+        said = entity.get("scope") or ()
+        scopes = [said] if isinstance(said, str) else said
+        held = frozenset(name for name in self._scopes if any(matches(name, scope) for scope in scopes))
+        return Place(place.inside | held, place.touched | held)
 
     @cached_property
     def entity_types(self) -> frozenset[str]:
@@ -180,13 +236,6 @@ class Decision(NamedTuple):
     conceal: bool = False
 
 
-class Readable(NamedTuple):
-    """The entity types a subject may read: all but `never`, or, where `only` is set, none but those."""
-
-    only: frozenset[str] | None
-    never: frozenset[str]
-
-
 def _of_entities(name: str) -> bool:
     return name != "*" and not name.startswith("service:")
 
@@ -219,83 +268,27 @@ def may_publish(policy: Policy, tenant: str, device: Device) -> Decision:
 
 
 def _what_would_help(policy: Policy, subject: Subject, action: Action, resource: Resource) -> str:
+    """Of all that would turn the answer one thing: another place, a stated purpose, or else a scope of the token."""
+    what, rules = f"{action} {resource.type}", [rule for rule in policy.about(action, resource.type) if rule.allow]
     elsewhere = resource._replace(place=policy.somewhere)
-    if areas := sorted(
-        area
-        for rule in policy.about(action, resource.type)
-        if rule.allow and rule.areas and rule.matches(subject, action, elsewhere)
-        for area in rule.areas
-    ):
-        return f"this caller may {action} {resource.type} only where it lies in {' or '.join(areas)}"
+    there = [rule for rule in rules if rule.placed and rule.matches(subject, action, elsewhere)]
+    if places := sorted({_where(rule) for rule in there}):
+        return f"this caller may {what} only {', or '.join(places)}"
+    stated = [(rule, purpose) for rule in rules for purpose in rule.purposes]
+    if wanted := sorted({p for rule, p in stated if rule.matches(subject._replace(purpose=p), action, elsewhere)}):
+        return f"this caller may {what} only for a stated purpose: CityOS-Purpose is {' or '.join(wanted)}"
     scopes = sorted(
         scope
-        for rule in policy.about(action, resource.type)
-        if rule.allow
+        for rule in rules
         for scope in rule.scopes
-        if rule.matches(Subject(scopes=frozenset({scope})), action, resource)
+        if rule.matches(Subject(scopes=frozenset({scope}), purpose=min(rule.purposes, default="")), action, elsewhere)
     )
-    if not scopes:
-        return f"no rule allows anybody to {action} {resource.type}"
-    return f"to {action} {resource.type} a token needs the scope {' or '.join(scopes)}"
+    if scopes:
+        return f"to {what} a token needs the scope {' or '.join(scopes)}"
+    return f"no rule allows {'this caller' if rules else 'anybody'} to {what}"
 
 
-def readable(policy: Policy, subject: Subject, tenant: str, place: Place | None = None) -> Readable:
-    """The entity types that `subject` may read in `tenant`, for filtering a query before it runs: wherever they lie, or
-    at `place`."""
-    named = policy.entity_types
-    allowed = {
-        name for name in named if decide(policy, subject, Action.READ, Resource(tenant, name, place=place)).allowed
-    }
-    if decide(policy, subject, Action.READ, Resource(tenant, "*", place=place)).allowed:
-        return Readable(None, frozenset(named - allowed))
-    return Readable(frozenset(allowed), frozenset())
-
-
-class Asks(NamedTuple):
-    """The attributes that a query is about: `every` one of these, and of each set in `some` at least one."""
-
-    every: frozenset[str] = frozenset()
-    some: tuple[frozenset[str], ...] = ()
-
-    def touches(self, hidden: frozenset[str]) -> bool:
-        """Whether an answer would tell of `hidden` attributes."""
-        return not self.every.isdisjoint(hidden) or any(names and names <= hidden for names in self.some)
-
-
-def askable(policy: Policy, subject: Subject, tenant: str, asks: Asks) -> Readable:
-    """The types of which `subject` may find entities by what the query asks: what is hidden finds nothing.
-
-    Of some of them only those that lie in certain places: `access.reach.reaches` says which and where.
-    """
-    seen = readable(policy, subject, tenant, policy.somewhere)
-    hidden = hidden_by_type(policy, subject, tenant)
-    barred = frozenset(name for name, unseen in hidden.items() if asks.touches(unseen))
-    if seen.only is not None:
-        return Readable(seen.only - barred, frozenset())
-    if "*" in barred:
-        return Readable(frozenset(hidden) - barred - seen.never, frozenset())
-    return Readable(None, seen.never | barred)
-
-
-def hidden_by_type(policy: Policy, subject: Subject, tenant: str) -> dict[str, frozenset[str]]:
-    """`hidden_attributes` of every type that the policy names, and under ``*`` of all others: to be taken along."""
-    return {name: hidden_attributes(policy, subject, tenant, name) for name in sorted(policy.entity_types | {"*"})}
-
-
-def hidden_attributes(policy: Policy, subject: Subject, tenant: str, type_: str) -> frozenset[str]:
-    """The attributes of `type_` that `subject` may not read though it may read the entity, wherever that lies."""
-    named = {name for rule in policy.about(Action.READ, type_) for name in rule.attributes}
-    questions = {name: Resource(tenant, type_, name) for name in named}
-    return frozenset(
-        n for n, question in questions.items() if not decide(policy, subject, Action.READ, question).allowed
-    )
-
-
-def access_in(policy: Policy, subject: Subject, tenant: str) -> dict[str, Any]:
-    """What `subject` may see of `tenant`, as a subscription carries it; where, is asked when it fires."""
-    visible = readable(policy, subject, tenant, policy.somewhere)
-    return {
-        "only": None if visible.only is None else sorted(visible.only),
-        "never": sorted(visible.never),
-        "hidden": {name: sorted(unseen) for name, unseen in hidden_by_type(policy, subject, tenant).items() if unseen},
-    }
+def _where(rule: Rule) -> str:
+    """What a rule says of places, in words."""
+    said = [("where it lies in", rule.areas), ("in the scope", rule.entity_scopes)]
+    return " and ".join(f"{words} {' or '.join(sorted(names))}" for words, names in said if names)

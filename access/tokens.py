@@ -20,10 +20,11 @@ _MAX_TOKEN = 8192
 _CACHED = 10_000
 
 
-class Claims(msgspec.Struct, frozen=True, kw_only=True):
+class Claims(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a token says (RFC 9068, 2.2). `tenant` is ours: the one municipality that the token is good for.
 
-    `grant`, ours too, names what the token came from (a person's consent, a session): revoking that ends the token.
+    `roles` are those that the person holds there (2.2.3.1). `grant`, ours too, names what the token came from (a
+    person's consent, a session): revoking that ends the token.
     Times are seconds since 1970 (NumericDate).
     """
 
@@ -37,11 +38,13 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
     tenant: str
     scope: str = ""
     grant: str = ""
+    roles: tuple[str, ...] = ()
 
     def subject(self) -> Subject:
         """Whom the policy sees."""
         kind = "app" if self.sub == self.client_id else "person"
-        return Subject(kind, self.sub, self.tenant, frozenset(self.scope.split()), client=self.client_id)  # type: ignore[arg-type]
+        scopes, roles = frozenset(self.scope.split()), frozenset(self.roles)
+        return Subject(kind, self.sub, self.tenant, scopes, roles, self.client_id)  # type: ignore[arg-type]
 
 
 class Why(StrEnum):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -11,6 +12,8 @@ from schemas.observation import Reason, Rejection
 
 _decode = msgspec.json.Decoder().decode
 _SHOWN = 60
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
+"""How JSON spells one half of a character beyond U+FFFF."""
 
 FAULT_MARKS = frozenset({"", "*", "-", "欠測"})
 """What gauges and their recorders write where the sensor gave no value."""
@@ -20,7 +23,8 @@ def read_json(payload: bytes, device: str | None = None) -> Any:
     """The JSON value in `payload` (RFC 8259, UTF-8, a byte order mark is overlooked), or a `Rejection`.
 
     ``NaN``, ``Infinity`` and numbers too large for a float are no JSON, but many firmwares send them: they become
-    non-finite floats, so that the caller can reject that one value and keep what stands beside it.
+    non-finite floats, so that the caller can reject that one value and keep what stands beside it. A half of a
+    character (a lone ``\\ud800`` to ``\\udfff``), which JSON can spell, is in no text that UTF-8 or a store can hold.
     """
     try:
         return _decode(payload)
@@ -32,9 +36,15 @@ def read_json(payload: bytes, device: str | None = None) -> Any:
 
 def _read_leniently(payload: bytes, device: str | None) -> Any:
     try:
-        return json.loads(payload.decode().removeprefix("\ufeff"))
+        value = json.loads(payload.decode().removeprefix("\ufeff"))
+        if _HALF.search(payload):
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
     except UnicodeDecodeError as error:
         return _not_utf8(error, device)
+    except UnicodeEncodeError:
+        detail = "a text holds half a character (a lone \\ud800 to \\udfff): send both halves, or the character itself"
+        return Rejection(reason=Reason.NOT_UTF8, detail=detail, device=device)
     except json.JSONDecodeError as error:
         detail = f"not JSON: {error.msg} at character {error.pos}; the payload starts {shown(payload[:40])}"
     except (ValueError, RecursionError):

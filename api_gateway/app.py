@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
@@ -23,7 +25,7 @@ from api_gateway.edge import Edge, EdgeMetrics
 from api_gateway.errors import on_city_error, on_http_exception, on_validation_error
 from api_gateway.events.fanout import Fanout
 from api_gateway.federation.client import SourceClient, keep_tallies
-from api_gateway.hot import HotReads
+from api_gateway.hot import HotReads, Read
 from api_gateway.ngsi_ld import operations as ngsi_ld
 from api_gateway.ngsi_ld.fetching import fetcher
 from api_gateway.ngsi_ld.reader import DocumentReader
@@ -93,7 +95,9 @@ from broker.federation.book import SourceBook
 from broker.jsonld.library import ContextLibrary
 from broker.models.book import ModelBook
 from broker.store.entities import EntityWriter
+from broker.waiting import lasting
 
+_log = logging.getLogger(__name__)
 OPERATIONS = [*ngsi_ld.OPERATIONS, *ngsi_v2.OPERATIONS]
 _EXPOSED = [
     "Link",
@@ -136,12 +140,12 @@ def create_app(services: Gateway) -> FastAPI:
                 proxies=settings.trusted_proxies,
             ),
             Middleware(Metering, meter=meter),
-            Middleware(HotReads),
+            Middleware(HotReads, reads=_hot(services)),
             Middleware(
                 CORSMiddleware,
                 allow_origins=["*"],
                 allow_methods=["GET", "HEAD"],
-                allow_headers=["NGSILD-Tenant", "Authorization", "Link", "Last-Event-ID"],
+                allow_headers=["NGSILD-Tenant", "Authorization", "CityOS-Purpose", "Link", "Last-Event-ID"],
                 expose_headers=_EXPOSED,
                 max_age=3600,
             ),
@@ -159,6 +163,17 @@ def create_app(services: Gateway) -> FastAPI:
         app.mount("/", pages.Pages(settings.web_folder, settings.map.tile_url), name="pages")
     app.openapi = lambda: document(app, OPERATIONS)  # type: ignore[method-assign]
     return app
+
+
+def _hot(services: Gateway) -> dict[str, Read]:
+    """What every resident's page asks for, by path: in a flood thousands at a time."""
+    reads: dict[str, Read] = {"/api/v1/public/snapshot": snapshot.snapshot}
+    if services.flood is not None:
+        reads["/api/v1/flood/gauges"] = flood.gauges
+    if services.evacuation is not None:
+        reads["/api/v1/evacuation/public"] = evacuation.public
+        reads["/api/v1/evacuation/shelters"] = shelters.shelters
+    return reads
 
 
 def _furnish(app: FastAPI, services: Gateway, meter: Meter) -> None:
@@ -206,7 +221,7 @@ def _furnish(app: FastAPI, services: Gateway, meter: Meter) -> None:
     app.state.fanout = fanout
     app.state.shared = SharedAnswers()
     app.state.catalogues = SharedAnswers(30.0)
-    app.state.snapshots = Snapshots(snapshot.maker(services))
+    app.state.snapshots = Snapshots(snapshot.maker(services, app.state.gate))
     streams = Gauge("cityos_event_streams", "event streams open", registry=services.metrics)
     streams.set_function(lambda: fanout.open_streams)
 
@@ -243,13 +258,19 @@ def _routers(services: Gateway) -> list[APIRouter]:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Gateway = app.state.gateway
     tenant = services.settings.default_tenant
-    following = follow_revocations(services.database, tenant, app.state.verifier, services.clock)
-    keepers = [asyncio.create_task(services.keys.keep_fresh()), asyncio.create_task(following)]
-    keepers.append(asyncio.create_task(app.state.meter.keep(services.database, tenant)))
-    keepers.append(asyncio.create_task(app.state.meter.rates.keep(services.database)))
-    keepers.append(asyncio.create_task(app.state.policies.follow()))
-    keepers.append(asyncio.create_task(app.state.sources.follow()))
-    keepers.append(asyncio.create_task(keep_tallies(app.state.source_client, services.database)))
+    database = services.database
+    works: dict[str, Callable[[], Awaitable[None]]] = {
+        "following the keys": services.keys.keep_fresh,
+        "following what is called back": partial(
+            follow_revocations, database, tenant, app.state.verifier, services.clock
+        ),
+        "counting what is asked": partial(app.state.meter.keep, database, tenant),
+        "sharing the rates": partial(app.state.meter.rates.keep, database),
+        "following the policies": app.state.policies.follow,
+        "following the context sources": app.state.sources.follow,
+        "counting what sources answer": partial(keep_tallies, app.state.source_client, database),
+    }
+    keepers = [asyncio.create_task(lasting(work, log=_log, name=name)) for name, work in works.items()]
     try:
         yield
     finally:

@@ -33,7 +33,7 @@ async def demanded(request: Request, action: Action, service: str, device: Devic
     try:
         gate.demand(caller, action, f"service:{service}", device)
     except Forbidden as error:
-        subject, purpose = caller.subject, request.headers.get("cityos-purpose", "")
+        subject, purpose = caller.subject, audit.purpose_of(request)
         about = device.id if device is not None else ""
         line = audit.Line(f"{service}.{action}", about, subject.id, subject.client, purpose, False, str(error))
         await audit.note_alone(request, caller.city, line)
@@ -43,6 +43,7 @@ async def demanded(request: Request, action: Action, service: str, device: Devic
 
 async def note(tx: Transaction, request: Request, caller: Caller, action: str, object_: str, detail: str = "") -> None:
     """A line about what this request did."""
-    purpose = request.headers.get("cityos-purpose", "")
-    line = audit.Line(action, object_, caller.subject.id, caller.subject.client, purpose, True, detail)
+    line = audit.Line(
+        action, object_, caller.subject.id, caller.subject.client, audit.purpose_of(request), True, detail
+    )
     await audit.note(tx, request, line)

@@ -16,6 +16,7 @@ from broker.sql import load
 
 _SQL = load("api_gateway.oauth", "audit")
 _LONGEST = 500
+PURPOSE_HEADER = "cityos-purpose"
 
 
 class Line(NamedTuple):
@@ -32,7 +33,7 @@ class Line(NamedTuple):
 
 def purpose_of(request: Request) -> str:
     """What the caller says it wants the data for, empty where it does not say."""
-    return request.headers.get("cityos-purpose", "")
+    return request.headers.get(PURPOSE_HEADER, "")
 
 
 async def note(tx: Transaction, request: Request, line: Line) -> None:

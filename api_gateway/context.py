@@ -18,13 +18,14 @@ from api_gateway.settings import GatewaySettings
 from broker.consent.holdings import Holding
 from broker.ports import Database, Log, Outlet, Transaction
 from schemas.clock import Clock, utc_now
-from services.evacuation.desk import EvacuationDesk
-from services.points.town import Town
-from services.presence.desk import FamilyDesk
-from services.presence.searching import SearchDesk
 
 if TYPE_CHECKING:
+    # Who needs the gateway's context need not have what every service brings: the notifier asks sources with it.
     from services.dispatch.service import BusService
+    from services.evacuation.desk import EvacuationDesk
+    from services.points.town import Town
+    from services.presence.desk import FamilyDesk
+    from services.presence.searching import SearchDesk
 
 CityNow = Callable[[Transaction], Awaitable[datetime | None]]
 """The city's present as the data sees it: the newest observation's time, or None where there is none."""

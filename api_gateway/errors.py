@@ -142,6 +142,8 @@ def problem(error: CityError, path: str, **more: Any) -> dict[str, Any]:
     }
     if isinstance(error, Invalid) and error.field is not None:
         document["field"] = error.field
+    if isinstance(error, Conflict) and error.existing is not None:
+        document["existing"] = error.existing
     return {**document, **more}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Iterator
 
 import uvicorn
@@ -12,7 +13,9 @@ from fastapi import FastAPI
 
 from api_gateway.patience import PatientProtocol
 from api_gateway.settings import GatewaySettings
+from api_gateway.spelling import Spelling
 from broker.errors import Invalid
+from broker.renewal import follow, take_chain
 
 _BACKLOG = 2048
 
@@ -49,9 +52,12 @@ class _Server(uvicorn.Server):
 async def serve(
     app: FastAPI, settings: GatewaySettings, stop: asyncio.Event, sock: socket.socket | None = None
 ) -> None:
-    """Serve until `stop` is set: then event streams end, requests under way finish, the port closes."""
+    """Serve until `stop` is set: then event streams end, requests under way finish, the port closes.
+
+    Raises `Invalid` where the certificate or its key is no good.
+    """
     config = uvicorn.Config(
-        app,
+        Spelling(app),
         http=PatientProtocol,
         loop="none",
         log_config=None,
@@ -63,11 +69,25 @@ async def serve(
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
     )
+    try:
+        config.load()
+    except OSError as error:
+        why = f"{settings.tls_certificate} and {settings.tls_key}: {error}"
+        raise Invalid(why, field="tls_certificate") from error
     server = _Server(config)
     running = asyncio.create_task(server.serve([sock or listen(settings)]))
     stopping = asyncio.create_task(stop.wait())
+    renewing = asyncio.create_task(_follow_certificate(config.ssl, settings))
     await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    renewing.cancel()
     stopping.cancel()
     app.state.fanout.close()
     server.should_exit = True
     await running
+
+
+async def _follow_certificate(context: ssl.SSLContext | None, settings: GatewaySettings) -> None:
+    """Use a renewed certificate for the connections to come."""
+    certificate, key = settings.tls_certificate, settings.tls_key
+    if context is not None and certificate is not None and key is not None:
+        await follow((certificate, key), lambda: take_chain(context, certificate, key))

@@ -49,7 +49,9 @@ class GatewaySettings(BaseModel):
         default="http://127.0.0.1:8080",
         description="the address people use; issuer and audience of tokens. https unless on loopback",
     )
-    default_tenant: str = Field(default="fukui", description="the tenant of requests without NGSILD-Tenant")
+    default_tenant: str = Field(
+        default="fukui", exclude=True, description="the tenant of requests without NGSILD-Tenant: the city's"
+    )
     mode: Literal["live", "replay"] = Field(
         default="live", description="replay: the city's clock is the data's, not ours"
     )

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import hashlib
 import time
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from typing import NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+_WORTH_PACKING = 1000
+
 
 class Answer(NamedTuple):
-    """A JSON body and its (weak) entity tag."""
+    """A JSON body and its (weak) entity tag; the same packed with gzip, empty where it is too short to be worth it."""
 
     body: bytes
     etag: str
+    packed: bytes = b""
 
 
 class _Made(NamedTuple):
@@ -47,10 +51,15 @@ class SharedAnswers:
 
     async def _make(self, key: Hashable, make: Callable[[], Awaitable[Answer]]) -> Answer:
         try:
-            return await make()
+            return packed(await make())
         except BaseException:
             del self._made[key]
             raise
+
+
+def packed(answer: Answer) -> Answer:
+    """The answer with its packed form: once for all who get it."""
+    return answer if len(answer.body) < _WORTH_PACKING else answer._replace(packed=gzip.compress(answer.body, 6))
 
 
 def tag_of(*parts: bytes) -> str:
@@ -69,7 +78,15 @@ def has_it(request: Request, etag: str) -> bool:
 
 def conditional(request: Request, answer: Answer) -> Response:
     """The answer, or 304 to who has it (RFC 9110, 13.1.2)."""
-    headers = {"Cache-Control": "private, no-cache", "ETag": answer.etag, "Vary": "Authorization, NGSILD-Tenant"}
+    vary = "Authorization, NGSILD-Tenant, CityOS-Purpose, Accept-Encoding"
+    return respond(request, answer, {"Cache-Control": "private, no-cache", "Vary": vary})
+
+
+def respond(request: Request, answer: Answer, headers: Mapping[str, str]) -> Response:
+    """The answer in the form that the caller reads, with `headers`, or 304 to who has it."""
+    headers = {**headers, "ETag": answer.etag}
     if has_it(request, answer.etag):
         return Response(status_code=304, headers=headers)
+    if answer.packed and "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(answer.packed, media_type="application/json", headers={**headers, "Content-Encoding": "gzip"})
     return Response(answer.body, media_type="application/json", headers=headers)

@@ -39,6 +39,7 @@ from tests.integration.notify.receivers import HttpReceiver
 POINTS = 10_000
 SUBSCRIPTIONS = 10_000
 UPDATES_PER_SECOND = 500
+FEW_PER_SECOND = 50
 SETTINGS = {
     "CITYOS_GATEWAY_AUTH": "off",
     "CITYOS_GATEWAY_PRIVATE_HOSTS": "true",
@@ -155,7 +156,7 @@ async def declared(base: str, database: Database, seconds: int, entities: int) -
         await tx.execute("analyze entity_value")
     path = f"{ROOT}/entities/urn:ngsi-ld:{TYPE}:"
     patch = _EACH.format(entities=entities, method="PATCH", path=path, rest="/attrs/occupancy", body=_ATTRIBUTE)
-    asked = {
+    asked: dict[str, dict[str, Any]] = {
         "q that 20 match": {"path": f"{of_type}&q=occupancy%3E={entities - 20}"},
         "q that none match, counted": {"path": f"{of_type}&q=status==%22no%22&count=true"},
         "q that a fifth match": {"path": f"{of_type}&q=status==%22occupied%22"},
@@ -181,8 +182,12 @@ def writes(base: str, seconds: int, entities: int) -> dict[str, Any]:
     }
 
 
-async def notifications(base: str, seconds: int) -> dict[str, Any]:
-    """From an update's request to its notification, at 500 updates a second in batches of ten."""
+async def notifications(
+    base: str, seconds: int, notifier: Sequence[int] = (), rate: int = UPDATES_PER_SECOND
+) -> dict[str, Any]:
+    """From an update's request to its notification, at so many updates a second in batches of ten; what the processes
+    `notifier` spend on each."""
+    used = cpu_seconds(notifier)
     async with HttpReceiver() as receiver, httpx.AsyncClient(base_url=base, timeout=30) as client:
         wanted = {
             "type": "Subscription",
@@ -195,8 +200,8 @@ async def notifications(base: str, seconds: int) -> dict[str, Any]:
             batch = [probe(sent + n) for n in range(10)]
             (await client.post(f"{ROOT}/entityOperations/upsert", json=batch)).raise_for_status()
             sent += len(batch)
-            await asyncio.sleep(max(0.0, began + sent / UPDATES_PER_SECOND - time.monotonic()))
-        rate = sent / (time.monotonic() - began)
+            await asyncio.sleep(max(0.0, began + sent / rate - time.monotonic()))
+        reached = sent / (time.monotonic() - began)
         seen = -1
         while len(receiver.got) != seen:
             seen = len(receiver.got)
@@ -205,9 +210,11 @@ async def notifications(base: str, seconds: int) -> dict[str, Any]:
     delays = [(at - one["sent"]["value"]) * 1000 for (_, body), at in zip(receiver.got, receiver.times, strict=True)
               for one in json.loads(body)["data"]]  # fmt: skip
     return {
-        "updates_per_second": round(rate),
+        "updates_per_second": round(reached),
         "sent": sent,
         "told": len(delays),
+        "in_notifications": len(receiver.got),
+        "notifier_us": round((cpu_seconds(notifier) - used) / len(delays) * 1e6) if delays and notifier else None,
         "mean_ms": round(statistics.fmean(delays), 1) if delays else None,
         "p50_ms": round(percentile(delays, 0.5), 1),
         "p99_ms": round(percentile(delays, 0.99), 1),
@@ -220,7 +227,7 @@ def probe(number: int) -> dict[str, Any]:
     return {"id": f"urn:ngsi-ld:Probe:{number % 1000}", "type": "Probe", "sent": value}
 
 
-async def matching(base: str, database: Database, seconds: int) -> dict[str, Any]:
+async def matching(base: str, database: Database, seconds: int, notifier: Sequence[int] = ()) -> dict[str, Any]:
     """What an update costs the notifier with 10,000 subscriptions to other entities of other types, and of its type."""
     doc = {"id": "urn:x", "type": "Subscription", "watchedAttributes": ["other"],
            "notification": {"endpoint": {"uri": "http://127.0.0.1:9/", "accept": "application/json"}}}  # fmt: skip
@@ -234,7 +241,7 @@ async def matching(base: str, database: Database, seconds: int) -> dict[str, Any
             SUBSCRIPTIONS,
         )
     try:
-        return await notifications(base, seconds)
+        return await notifications(base, seconds, notifier)
     finally:
         async with database.transaction() as tx:
             await tx.execute("delete from subscription where id like 'urn:ngsi-ld:Subscription:bench-%'")
@@ -254,9 +261,11 @@ async def measure(folder: Path, seconds: int, entities: int) -> dict[str, Any]:
         results |= await declared(city.url, database, seconds, entities)
         results |= await asyncio.to_thread(writes, city.url, seconds, entities)
         await asyncio.sleep(5)
+        notifier = children(city.pid("notifier"))
         told = {
-            "alone": await notifications(city.url, seconds),
-            "beside 10,000 subscriptions": await matching(city.url, database, seconds),
+            "alone": await notifications(city.url, seconds, notifier),
+            "alone, few": await notifications(city.url, seconds, notifier, FEW_PER_SECOND),
+            "beside 10,000 subscriptions": await matching(city.url, database, seconds, notifier),
         }
         used = round(cpu_seconds(gateway) - used, 1)
     finally:

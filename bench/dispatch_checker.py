@@ -89,8 +89,9 @@ def faults(
         found.append(f"stops missing {sorted(due - set(visited))}, too many {sorted(set(visited) - due)} or twice")
     for number, tour in enumerate(tours):
         found += [f"vehicle {number}: {fault}" for fault in _tour_faults(file, tour)]
-        places = zip((0, *tour.stops), tour.stops, tour.starts, strict=False)
-        for before, node, start in places if known is not None else ():
+        if known is None:
+            continue
+        for before, node, start in zip((0, *tour.stops), tour.stops, tour.starts, strict=False):
             if node <= file.requests and start - file.apart(before, node) < known[node - 1] - TOLERANCE:
                 found.append(f"vehicle {number} sets out to {node} before anybody asked")
     return found

@@ -66,7 +66,9 @@ def measure(vehicles: int, requests: int) -> dict[str, Any]:
     """
     chance = random.Random(7)
     day = full_day(vehicles, requests, chance)
-    tours, first, took = day.tours(), [], []
+    tours = day.tours()
+    first: list[float] = []
+    took: list[float] = []
     for number in range(QUOTES):
         begin = time.perf_counter()
         if number % 10 == 0:

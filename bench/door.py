@@ -29,7 +29,9 @@ from bench.machine import machine, write
 from broker.log.postgres import PostgresLog, PostgresOutlet
 from broker.ports import CHANGES
 from broker.store.postgres import PostgresDatabase, open_database
+from broker.store.reading import Document
 from cityos.embedded import EmbeddedPostgres
+from schemas.clock import utc_now
 
 _ISSUER = "https://city.example"
 _SECONDS = 1.0
@@ -85,11 +87,12 @@ async def _measured(database: PostgresDatabase, client_id: str, secret: str) -> 
     async def read(number: int) -> None:
         await app(_scope(number, header), _nothing, send)
 
-    gate = app.state.gate
+    gate, now = app.state.gate, utc_now()
+    asked = Document("urn:x", ["WaterObserved"], "{}", now, now)
 
     async def door(number: int) -> None:
         caller = await gate.caller(Request(_scope(number, header)))
-        gate.demand_entity(caller, "urn:x", ["WaterObserved"])
+        gate.demand_entity(caller, asked)
         gate.hidden(caller, ["WaterObserved"])
 
     whole, part = await _microseconds(read), await _microseconds(door)

@@ -59,8 +59,9 @@ class Subject(NamedTuple):
     token: str
 
     def pids(self) -> dict[str, list[int]]:
-        """Each part's processes."""
-        return {path.stem: children(int(path.read_text())) for path in (self.city.folder / "run").glob("*.pid")}
+        """Each part's processes, and the one that holds them all."""
+        parts = {path.stem: children(int(path.read_text())) for path in (self.city.folder / "run").glob("*.pid")}
+        return {**parts, "supervisor": [self.city.supervisor]}
 
 
 async def register_devices(database: Database) -> str:
@@ -111,6 +112,16 @@ async def stored(database: Database) -> int:
         return int(await tx.fetchval("select coalesce(sum(count), 0) from accounting where outcome = 'stored'"))
 
 
+async def drained(database: Database) -> float:
+    """Wait until the writer has had nothing to consume for three seconds; when it consumed the last."""
+    seen, changed_at = -1, time.perf_counter()
+    while time.perf_counter() - changed_at < 3:
+        if (now := await consumed(database)) != seen:
+            seen, changed_at = now, time.perf_counter()
+        await asyncio.sleep(0.05)
+    return changed_at
+
+
 def load(subject: Subject, rate: float, seconds: float) -> subprocess.Popen[str]:
     """Start the load generator."""
     words = [subject.mqtt_port, f"fukui/{NETWORK}", subject.secret, rate, seconds, DEVICES, *subject.crowd]
@@ -127,17 +138,13 @@ async def result_of(generator: subprocess.Popen[str]) -> dict[str, Any]:
 
 async def sustained(subject: Subject) -> dict[str, Any]:
     """As many readings as acknowledgements allow for a while; the time counts until the last is queryable."""
+    await drained(subject.database)
     pids = subject.pids()
     used = {part: cpu_seconds(ids) for part, ids in pids.items()}
     before, began = await stored(subject.database), time.perf_counter()
     figures = await result_of(load(subject, 0, SECONDS))
     acknowledged_after = time.perf_counter() - began
-    seen, changed_at = -1, time.perf_counter()
-    while time.perf_counter() - changed_at < 3:
-        if (now := await consumed(subject.database)) != seen:
-            seen, changed_at = now, time.perf_counter()
-        await asyncio.sleep(0.05)
-    seconds = changed_at - began
+    seconds = await drained(subject.database) - began
     count = await stored(subject.database) - before
     return {
         **figures,

@@ -1,12 +1,16 @@
-"""On what machine, under what load, figures were measured; memory of processes; percentiles."""
+"""On what machine, how fast, under what load figures were measured; memory of processes; percentiles."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
+import statistics
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from multiprocessing import Pool
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +18,7 @@ OUT = Path(__file__).parent / "out"
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores, kernel, Python and the load before the measurement."""
+    """Processor, cores, kernel, Python, the load before the measurement, and the machine's `yardstick`."""
     model = next((line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "")
     return {
         "processor": model,
@@ -22,8 +26,40 @@ def machine() -> dict[str, Any]:
         "kernel": platform.release(),
         "python": platform.python_version(),
         "load_before": os.getloadavg()[0],
+        **yardstick(),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def yardstick() -> dict[str, float]:
+    """How long a fixed piece of work takes when every core does it at once, and how much of them others took meanwhile.
+
+    A rented machine gives more one hour than the next: figures of two runs compare by the ratio of their
+    `yardstick_ms`, not as they stand. `stolen` is the share of processor time that its host gave to others.
+    """
+    cores = os.cpu_count() or 1
+    before, busy = _stolen()
+    with Pool(cores) as pool:
+        times = pool.map(_fixed_work, [None] * cores * 4, chunksize=1)
+    after, busy_after = _stolen()
+    return {
+        "yardstick_ms": round(statistics.median(times) * 1000, 1),
+        "stolen": round((after - before) / max(busy_after - busy, 1), 3),
+    }
+
+
+def _fixed_work(_: None) -> float:
+    began = time.perf_counter()
+    for turn in range(4000):
+        kept = json.loads(json.dumps([{"id": f"urn:{turn}:{n}", "value": n / 7} for n in range(10)]))
+        hashlib.sha256(repr(sorted(one["value"] for one in kept)).encode()).digest()
+    return time.perf_counter() - began
+
+
+def _stolen() -> tuple[int, int]:
+    """Ticks stolen from this machine so far, and all ticks."""
+    ticks = [int(field) for field in _lines("/proc/stat")[0].split()[1:9]]
+    return ticks[7], sum(ticks)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

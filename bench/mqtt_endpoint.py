@@ -11,8 +11,6 @@ import argparse
 import asyncio
 import json
 import multiprocessing
-import os
-import platform
 import resource
 import socket
 import statistics
@@ -30,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from adapters.mqtt.endpoint import Endpoint
 from adapters.mqtt.packets.codec import CODECS
 from adapters.mqtt.settings import EndpointSettings
+from bench.machine import machine, write
 from broker.ingest.ports import Credentials, Done, Inbound, Principal
 
 BATCH_SECONDS = 0.002
@@ -134,18 +133,16 @@ def main() -> None:
     parser.add_argument("--window", type=int, default=100)
     parser.add_argument("--runs", type=int, default=3)
     args = parser.parse_args()
+    about = machine()
     rows = []
     for version in (5, 4):
         for name, intake in (("at once", AtOnce), ("2 ms batches", Batched)):
             runs = [uvloop.run(serve(intake(), version, args)) for _ in range(args.runs)]
-            row = {"version": "5.0" if version == 5 else "3.1.1", "intake": name}
+            row: dict[str, Any] = {"version": "5.0" if version == 5 else "3.1.1", "intake": name}
             row |= {key: statistics.median(run[key] for run in runs) for key in ("per_second", "cpu_us_each")}
             rows.append(row)
             print(f"MQTT {row['version']:6} {name:13} {row['per_second']:9,.0f}/s {row['cpu_us_each']:6.1f} µs each")
-    out = Path("bench/out")
-    out.mkdir(parents=True, exist_ok=True)
-    about = {"machine": platform.machine(), "cores": os.cpu_count(), "load": os.getloadavg(), "payload": len(PAYLOAD)}
-    (out / "mqtt_endpoint.json").write_text(json.dumps(about | {"results": rows}, indent=2))
+    write("mqtt_endpoint", {"machine": about, "payload": len(PAYLOAD), "results": rows})
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from broker import telemetry
 from broker.errors import Conflict, Fenced, Unavailable
 from broker.ports import Consumer, Database, Log, Record, Transaction
+from broker.store import parked
 from broker.store.positions import PostgresPositions, advance
 
 Handle = Callable[[Transaction, Sequence[Record]], Awaitable[None]]
@@ -18,7 +19,7 @@ Handle = Callable[[Transaction, Sequence[Record]], Awaitable[None]]
 
 _log = logging.getLogger(__name__)
 _LONGEST_PAUSE = 5.0
-_LAG_EVERY_SECONDS = 1.0
+_ROUND_SECONDS = 1.0
 
 
 class Subscription(NamedTuple):
@@ -34,7 +35,9 @@ class Consumption:
     """Feeds `handle` with a topic's records until told to stop.
 
     A record whose handling fails by a fault of ours (not by an unreachable or contended database, which is
-    retried) is set aside in `parked_record`, so that one poisonous record does not stop a city's stream.
+    retried) is set aside in `parked_record`, so that one poisonous record does not stop a city's stream. Those that a
+    person asks for again (`cityos parked replay`) are handled between two batches, each in a transaction of its own,
+    after what came later: as with any record that comes late.
     `committed` is called after each transaction of `handle` that was committed (for figures, not for effects).
     """
 
@@ -54,7 +57,7 @@ class Consumption:
         self._committed = committed
         self._labels = {"group": subscription.group, "topic": subscription.topic}
         self._next: dict[int, int] = {}
-        self._lag_asked = 0.0
+        self._last_round = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop` is set. Waits out an unreachable log or database with a growing pause."""
@@ -75,16 +78,18 @@ class Consumption:
                 records = await consumer.poll(max_records=self._subscription.max_records, wait=self._subscription.wait)
                 if records:
                     await self._process(consumer, records)
-                await self._tell_lag(consumer)
+                await self._now_and_then(consumer)
         finally:
             await consumer.close()
 
-    async def _tell_lag(self, consumer: Consumer) -> None:
-        """Asking costs a round trip to the log: once a second, not once a batch."""
+    async def _now_and_then(self, consumer: Consumer) -> None:
+        """What costs a round trip to the log or the database: once a second, not once a batch."""
         now = time.monotonic()
-        if now - self._lag_asked >= _LAG_EVERY_SECONDS:
-            self._lag_asked = now
+        if now - self._last_round >= _ROUND_SECONDS:
+            self._last_round = now
             telemetry.LAG.set(await consumer.lag(), self._labels)
+            while await self._handle_parked():
+                pass
 
     async def _process(self, consumer: Consumer, records: Sequence[Record]) -> None:
         try:
@@ -143,19 +148,35 @@ class Consumption:
     async def _park(self, record: Record, error: Exception) -> None:
         moves = await self._moves([record])
         async with self._database.transaction() as tx:
-            await tx.execute(
-                "insert into parked_record (consumer, topic, partition, log_offset, key, value, error)"
-                " values ($1, $2, $3, $4, $5, $6, $7)",
-                self._subscription.group,
-                record.topic,
-                record.partition,
-                record.offset,
-                record.key,
-                record.value,
-                repr(error)[:2000],
-            )
+            await parked.set_aside(tx, self._subscription.group, record, error)
             await advance(tx, self._subscription.group, self._subscription.topic, moves)
         self._next.update({partition: after for partition, (_, after) in moves.items()})
+
+    async def _handle_parked(self) -> bool:
+        """Handle again one that was set aside and asked for. False where there is none, or it has to wait a round."""
+        taken: parked.Parked | None = None
+        try:
+            async with self._database.transaction() as tx:
+                taken = await parked.take(tx, self._subscription.group, self._subscription.topic)
+                if taken is None:
+                    return False
+                await self._handle(tx, [taken.record])
+                await parked.handled(tx, taken.id)
+        except (Conflict, Fenced) as error:
+            _log.info("trying again: %s", error)
+            return False
+        except Unavailable:
+            raise
+        except Exception as error:
+            if taken is None:
+                raise
+            _log.exception("record %d failed again and stays set aside", taken.id)
+            async with self._database.transaction() as tx:
+                await parked.failed(tx, taken.id, error)
+        else:
+            if self._committed is not None:
+                self._committed()
+        return True
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

@@ -24,7 +24,11 @@ class UnknownTenant(NotFound):
 
 
 class Conflict(CityError):
-    """It exists already, or has changed since it was read."""
+    """It exists already, or has changed since it was read. `existing` is the id of what stands in the way, if known."""
+
+    def __init__(self, message: str, *, existing: str | None = None) -> None:
+        super().__init__(message)
+        self.existing = existing
 
 
 class Invalid(CityError):
@@ -37,3 +41,8 @@ class Invalid(CityError):
 
 class Forbidden(CityError):
     """The caller may not. The message explains which rule decided."""
+
+
+UNREADABLE = (CityError, ValueError, KeyError, TypeError, AttributeError)
+"""What reading a document may raise that was kept before its like were checked so closely: it is passed over, with a
+line in the log, for one must not silence the others."""

@@ -7,15 +7,14 @@ committed and not sealed yet. No transaction here lasts an hour, so lines that o
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from broker.errors import CityError
 from broker.ports import Database, Transaction
 from broker.seal import FIRST, digest_of
+from broker.waiting import again
 from schemas.clock import Clock
 
 _TENANTS = "select id, name from tenant order by id"
@@ -62,13 +61,11 @@ async def keep_sealed(
     system: Database, journals: Sequence[Journal], clock: Clock, stop: asyncio.Event, every: float = 60.0
 ) -> None:
     """Seal once a minute until `stop`. Several may run: each batch is sealed by one."""
-    while not stop.is_set():
-        try:
-            await seal_all(system, journals, clock())
-        except CityError as error:
-            _log.warning("the journals are sealed later: %s", error)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), every)
+
+    async def seal() -> None:
+        await seal_all(system, journals, clock())
+
+    await again(seal, stop=stop, every=every, log=_log, otherwise="the journals are sealed later")
 
 
 async def _seal(tx: Transaction, sql: Mapping[str, str], tenant_id: int, now: datetime) -> int:

@@ -30,6 +30,9 @@ QUEUE_DEPTH = _meter.create_gauge("cityos.queue.depth", "{message}", "messages t
 APPEND_TIME = _meter.create_histogram("cityos.log.append.time", "s", "from handing a batch to the log to durable")
 LAG = _meter.create_gauge("cityos.consumer.lag", "{record}", "records appended and not yet handled, by group and topic")
 BATCH_TIME = _meter.create_histogram("cityos.consumer.batch.time", "s", "one transaction of a consumer, by group")
+STALLED = _meter.create_gauge(
+    "cityos.consumer.stalled", "s", "how long a reader has not moved although records wait for it, by group and topic"
+)
 PARKED = _meter.create_gauge("cityos.parked.records", "{record}", "records set aside because their handling failed")
 STORE_LATENCY = _meter.create_histogram("cityos.latency.stored", "s", "from arrival to the store (a sample per batch)")
 EVENT_LATENCY = _meter.create_histogram(

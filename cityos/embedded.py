@@ -28,7 +28,7 @@ _START_SECONDS = 60.0
 
 SERVER_OPTIONS = {
     "listen_addresses": "127.0.0.1",
-    "max_connections": "60",
+    "max_connections": "100",
     "shared_buffers": "64MB",
     "work_mem": "8MB",
     "max_wal_size": "2GB",

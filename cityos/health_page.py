@@ -13,13 +13,15 @@ from threading import Thread
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from broker.errors import CityError
+from broker.waiting import rounds
 
 _BEAT_SECONDS = 1.0
 _STUCK_SECONDS = 30.0
 _CHECK_SECONDS = 3.0
 
-Check = Callable[[], Awaitable[None]]
-"""Raises `CityError` where what the role needs does not answer."""
+Check = Callable[[], Awaitable[str | None]]
+"""Raises `CityError` where what the role needs does not answer. Gives what does not keep the role from working and a
+person should look at all the same."""
 
 
 class Health:
@@ -29,6 +31,8 @@ class Health:
         self._monotonic = monotonic
         self._beat = monotonic()
         self._problem: str | None = "not started yet"
+        self.warning: str | None = None
+        """What a person should look at although the role works."""
 
     @property
     def alive(self) -> bool:
@@ -42,26 +46,23 @@ class Health:
 
     async def keep(self, stop: asyncio.Event, check: Check | None = None) -> None:
         """Beat every second and ask `check`, until `stop`."""
-        while not stop.is_set():
+        async for _ in rounds(stop=stop, every=_BEAT_SECONDS):
             self._beat = self._monotonic()
-            self._problem = await _problem(check)
-            try:
-                await asyncio.wait_for(stop.wait(), _BEAT_SECONDS)
-            except TimeoutError:
-                continue
+            self._problem, self.warning = await _asked(check)
         self._problem = "stopping"
 
 
-async def _problem(check: Check | None) -> str | None:
+async def _asked(check: Check | None) -> tuple[str | None, str | None]:
+    """The problem and the warning."""
     try:
         if check is not None:
             async with asyncio.timeout(_CHECK_SECONDS):
-                await check()
+                return None, await check()
     except TimeoutError:
-        return f"no answer within {_CHECK_SECONDS:g} s"
+        return f"no answer within {_CHECK_SECONDS:g} s", None
     except CityError as error:
-        return str(error)
-    return None
+        return str(error), None
+    return None, None
 
 
 class Page:
@@ -103,13 +104,15 @@ class _Handler(BaseHTTPRequestHandler):
         elif path == "/health/live":
             self._say(None if self.health.alive else "the process stands still")
         elif path == "/health/ready":
-            self._say(self.health.problem)
+            self._say(self.health.problem, self.health.warning)
         else:
             self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"/metrics, /health/live, /health/ready\n")
 
-    def _say(self, problem: str | None) -> None:
+    def _say(self, problem: str | None, warning: str | None = None) -> None:
         status = HTTPStatus.SERVICE_UNAVAILABLE if problem else HTTPStatus.OK
-        body = {"status": "fail", "output": problem} if problem else {"status": "pass"}
+        body = {"status": "fail" if problem else "warn" if warning else "pass"}
+        if output := problem or warning:
+            body["output"] = output
         self._answer(status, "application/health+json", json.dumps(body, ensure_ascii=False).encode())
 
     def _answer(self, status: HTTPStatus, kind: str, body: bytes) -> None:

@@ -14,9 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from cityos.files import write_whole
-
-METRICS_FOLDER = "metrics"
-"""Of the city's folder: where the processes of one machine announce their pages."""
+from cityos.liveness import announcement
 
 _SECONDS = 1.0
 _MOST_BYTES = 4 * 2**20
@@ -32,7 +30,7 @@ class Process(NamedTuple):
 
 def announce(folder: Path, role: str, port: int) -> Path:
     """Leave the port of this process's page where `scrape_all` finds it; the file to delete at the end."""
-    path = folder / f"{role}-{os.getpid()}.port"
+    path = announcement(folder, role, os.getpid())
     write_whole(path, str(port))
     return path
 

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 
 from broker.ports import CHANGES
+from broker.store.parked import any_parked
 from cityos.settings import Settings
 from cityos.wiring import Parts, open_parts
 
@@ -26,11 +27,12 @@ class Dependencies:
     ) -> None:
         await self._stack.aclose()
 
-    async def answer(self) -> None:
-        """Return when both have answered. Raises `Unavailable` where one does not."""
+    async def answer(self) -> str | None:
+        """What a person should look at, once both have answered. Raises `Unavailable` where one does not."""
         if self._parts is None:
             self._parts = await self._stack.enter_async_context(open_parts(self._settings, size=1))
         async with self._parts.database.transaction() as tx:
-            await tx.fetchval("select 1")
+            aside = await any_parked(tx)
         if self._settings.log.driver == "kafka":
             await self._parts.log.ends(CHANGES)
+        return "records are set aside because their handling failed: cityos parked list" if aside else None

@@ -15,11 +15,13 @@ from collections.abc import Sequence
 import uvloop
 
 from broker.errors import CityError
+from broker.waiting import Parts
+from cityos.liveness import METRICS_FOLDER
 from cityos.readiness import Dependencies
 from cityos.roles import Role, load_role
 from cityos.settings import Settings, load_settings
 from cityos.supervisor import stop_on_signals
-from cityos.telemetry import METRICS_FOLDER, start_telemetry
+from cityos.telemetry import start_telemetry
 
 _log = logging.getLogger(__name__)
 
@@ -60,9 +62,9 @@ def run_role(name: str, settings: Settings) -> None:
 async def run_together(roles: Sequence[Role], settings: Settings, stop: asyncio.Event) -> None:
     """Run all of them until `stop`. When one fails the others end too, and what is raised is its error."""
     try:
-        async with asyncio.TaskGroup() as group:
+        async with Parts() as group:
             for role in roles:
-                group.create_task(role(settings, stop))
+                group.add(role(settings, stop))
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from None
 

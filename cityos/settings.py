@@ -63,6 +63,9 @@ class TelemetrySettings(_Group):
     metrics_host: str = Field("127.0.0.1", description="address on which this role's /metrics and /health listen")
     metrics_port: int = Field(0, ge=0, description="port of this role's /metrics; 0 lets the system choose")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least severe line logged")
+    log_file_mb: int = Field(
+        10, gt=0, description="a role's log file is set aside at this size, in MB; four older ones are kept"
+    )
 
 
 class Settings(BaseModel):
@@ -93,10 +96,10 @@ class Settings(BaseModel):
 
 
 def variables() -> Iterable[tuple[str, Any]]:
-    """Every variable's name with its pydantic field, for the documentation and the deployment's test."""
+    """Every variable's name with its pydantic field; a field marked `exclude` follows from other settings."""
     for group, field in Settings.model_fields.items():
         for name, inner in _model_of(field).model_fields.items():
-            if not _is_group(inner):
+            if not (_is_group(inner) or inner.exclude):
                 yield f"{PREFIX}{group}_{name}".upper(), inner
 
 

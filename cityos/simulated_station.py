@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import itertools
 import json
 from collections.abc import Mapping
@@ -44,25 +45,32 @@ class SimulatedStation:
         most_w: float = 6000.0,
         clock: Clock = utc_now,
         ssl: Any = None,
+        local: str | None = None,
     ) -> None:
+        """`local` is the address of this machine that it comes from, where that matters."""
         self.name = name
         self.version = version
         self.limit_w = most_w
         self.most_w = most_w
         self.meter_wh = 1000.0
         self.transaction: str | None = None
+        self.configuration = [{"key": "HeartbeatInterval", "readonly": False, "value": "300"}]
+        """How it is set up (1.6)."""
         self.asked: list[tuple[str, Mapping[str, Any]]] = []
         """What the central system has asked of it, in order."""
         self._url = f"{url.rstrip('/')}/ocpp/{name}"
         self._password = password
         self._clock = clock
         self._ssl = ssl
+        self._local = None if local is None else (local, 0)
         self._socket: ClientConnection | None = None
         self._reading: asyncio.Task[None] | None = None
+        self._reporting: asyncio.Task[None] | None = None
         self._answers: dict[str, asyncio.Future[Any]] = {}
         self._numbers = itertools.count(1)
         self._sequence = itertools.count(0)
         self._one = asyncio.Lock()
+        self._default_w = most_w
         self._later: list[tuple[str, dict[str, Any]]] = []
         self._changed = asyncio.Event()
 
@@ -76,7 +84,7 @@ class SimulatedStation:
             headers["Authorization"] = f"Basic {pair}"
         self._socket = await connect(
             self._url, subprotocols=[Subprotocol(f"ocpp{self.version}")], additional_headers=headers,
-            compression=None, ssl=self._ssl, open_timeout=60, ping_interval=None,
+            compression=None, ssl=self._ssl, open_timeout=60, ping_interval=None, local_addr=self._local,
         )  # fmt: skip
         self._reading = asyncio.create_task(self._read(self._socket))
 
@@ -113,11 +121,6 @@ class SimulatedStation:
                 raise ConnectionError(str(error)) from error
             finally:
                 self._answers.pop(number, None)
-
-    async def send_text(self, frame: str) -> None:
-        """Send a frame as it is (for faults)."""
-        assert self._socket is not None
-        await self._socket.send(frame)
 
     # what a station does
 
@@ -175,7 +178,8 @@ class SimulatedStation:
         return str(answer["status"])
 
     async def stop(self, card: str | None = None, reason: str = "Local") -> None:
-        """End the transaction."""
+        """End the transaction, and with it the limit that was told for it."""
+        self.limit_w = self._default_w
         if self.version == "2.0.1":
             event = self._event("Ended", "StopAuthorized", card=card, reason=reason)
             self.transaction = None
@@ -232,6 +236,8 @@ class SimulatedStation:
                     answer = self._answer(message[2], message[3])
                     self.asked.append((message[2], message[3]))
                     await socket.send(json.dumps([3, message[1], answer]))
+                    if message[2] == "GetBaseReport":
+                        self._reporting = asyncio.create_task(self._report(message[3]["requestId"]))
                     self._changed.set()
                 elif waiting := self._answers.get(message[1]):
                     _settle(waiting, message)
@@ -242,6 +248,22 @@ class SimulatedStation:
                 if not waiting.done():
                     waiting.set_exception(ConnectionError("the connection ended"))
 
+    async def _report(self, number: int) -> None:
+        """Tell the device model (2.0.1, B07); where the line ends meanwhile, nobody waits for it."""
+        variables = (("OCPPCommCtrlr", "HeartbeatInterval", "300", "ReadWrite"),
+                     ("EVSE", "AvailabilityState", "Available", "ReadOnly"))  # fmt: skip
+        data = [
+            {
+                "component": {"name": component, **({"evse": {"id": 1}} if component == "EVSE" else {})},
+                "variable": {"name": name},
+                "variableAttribute": [{"value": value, "mutability": mutability}],
+            }
+            for component, name, value, mutability in variables
+        ]
+        told = {"requestId": number, "generatedAt": iso(self._clock()), "seqNo": 0, "reportData": data}
+        with contextlib.suppress(ConnectionError):
+            await self.call("NotifyReport", told)
+
     def _answer(self, action: str, payload: Mapping[str, Any]) -> dict[str, Any]:
         if action == "SetChargingProfile":
             profile = payload.get("csChargingProfiles") or payload["chargingProfile"]
@@ -249,16 +271,20 @@ class SimulatedStation:
             schedule = schedule[0] if isinstance(schedule, list) else schedule
             limit = schedule["chargingSchedulePeriod"][0]["limit"]
             self.limit_w = limit if schedule["chargingRateUnit"] == "W" else limit * 200
+            if profile["chargingProfilePurpose"] == "TxDefaultProfile":
+                self._default_w = self.limit_w
         elif action == "ClearChargingProfile":
-            self.limit_w = self.most_w
+            self.limit_w = self._default_w = self.most_w
         elif action == "GetConfiguration":
-            return {"configurationKey": [{"key": "HeartbeatInterval", "readonly": False, "value": "300"}]}
+            return {"configurationKey": self.configuration}
         elif action == "GetDiagnostics":
             return {"fileName": "diagnostics.txt"}
         elif action == "UpdateFirmware" and self.version == "1.6":
             return {}
         elif action == "UnlockConnector":
             return {"status": "Unlocked"}
+        elif action == "GetInstalledCertificateIds":
+            return {"status": "NotFound"}
         elif action == "GetVariables":
             return {
                 "getVariableResult": [

@@ -11,23 +11,34 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from broker.waiting import Parts
 from cityos.files import write_whole
+from cityos.liveness import METRICS_FOLDER, announcement, stood_still
 
 _log = logging.getLogger(__name__)
 _PR_SET_PDEATHSIG = 1
 _HEALTHY_SECONDS = 10.0
 _LONGEST_PAUSE = 10.0
 _STOP_SECONDS = 15.0
+_LOOK_SECONDS = 10.0
+_SILENT_LOOKS = 6
 
 
 class Supervised:
-    """One role's process: kept running until told to stop. A process that dies young is restarted more slowly."""
+    """One role's process: kept running until told to stop. A process that dies young is restarted more slowly.
 
-    def __init__(self, role: str, environment: Mapping[str, str], folder: Path) -> None:
+    One that lives and does not say so at six looks in a row, `look_seconds` apart, is killed and started again.
+    """
+
+    def __init__(
+        self, role: str, environment: Mapping[str, str], folder: Path, *, look_seconds: float = _LOOK_SECONDS
+    ) -> None:
         self.role = role
         self._environment = dict(environment)
         self._log_file = folder / "logs" / f"{role}.log"
         self._pid_file = folder / "run" / f"{role}.pid"
+        self._pages = folder / METRICS_FOLDER
+        self._look_seconds = look_seconds
         self._process: asyncio.subprocess.Process | None = None
         self.restarts = 0
 
@@ -41,15 +52,22 @@ class Supervised:
         pause = 0.2
         while not stop.is_set():
             started = time.monotonic()
-            await self._start()
-            await self._ended_or(stop)
+            why = await self._run(stop)
             if stop.is_set():
                 break
             pause = 0.2 if time.monotonic() - started > _HEALTHY_SECONDS else min(pause * 2, _LONGEST_PAUSE)
             self.restarts += 1
-            _log.warning("%s ended by itself (%s); starting it again in %.1f s", self.role, self._status(), pause)
+            _log.warning("%s %s; starting it again in %.1f s", self.role, why, pause)
             await _sleep_or(stop, pause)
         await self._end()
+
+    async def _run(self, stop: asyncio.Event) -> str:
+        """Start the role and wait until it ends or `stop`; what is to be said of its end."""
+        try:
+            await self._start()
+        except OSError as error:  # a full disk, or no process to be had: that passes
+            return f"could not be started ({error})"
+        return await self._ended_or(stop)
 
     async def _start(self) -> None:
         for path in (self._log_file, self._pid_file):
@@ -66,14 +84,25 @@ class Supervised:
                 stderr=log,
                 preexec_fn=end_with_parent,
             )
-        write_whole(self._pid_file, str(self._process.pid))
+        try:
+            write_whole(self._pid_file, str(self._process.pid))
+        except OSError as error:
+            _log.warning("%s runs, and its process id could not be noted: %s", self.role, error)
 
-    async def _ended_or(self, stop: asyncio.Event) -> None:
+    async def _ended_or(self, stop: asyncio.Event) -> str:
+        """Wait until the process ends, stands still (then it is killed) or `stop`; what is to be said of its end."""
         assert self._process is not None
-        waiters = [asyncio.ensure_future(self._process.wait()), asyncio.ensure_future(stop.wait())]
-        _, pending = await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
+        page = announcement(self._pages, self.role, self._process.pid)
+        still = asyncio.ensure_future(stood_still(page, every=self._look_seconds, times=_SILENT_LOOKS))
+        waiters = {asyncio.ensure_future(self._process.wait()), asyncio.ensure_future(stop.wait()), still}
+        done, pending = await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
         for waiter in pending:
             waiter.cancel()
+        if done != {still}:
+            return f"ended by itself ({self._status()})"
+        self._process.kill()
+        await self._process.wait()
+        return "stood still and was killed"
 
     async def _end(self) -> None:
         process = self._process
@@ -93,9 +122,9 @@ class Supervised:
 
 async def supervise(roles: Sequence[Supervised], stop: asyncio.Event) -> None:
     """Keep all `roles` running until `stop`; return when the last has ended."""
-    async with asyncio.TaskGroup() as group:
+    async with Parts() as group:
         for role in roles:
-            group.create_task(role.keep_running(stop))
+            group.add(role.keep_running(stop))
 
 
 def end_with_parent() -> None:

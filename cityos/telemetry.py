@@ -15,11 +15,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
 
 from cityos.health_page import Health, Page
-from cityos.metrics_page import METRICS_FOLDER, announce, scrape_all
+from cityos.metrics_page import announce, scrape_all
 from cityos.settings import TelemetrySettings
 from cityos.structured_logs import log_as_json
 
-__all__ = ["METRICS_FOLDER", "Telemetry", "scrape_all", "start_telemetry"]
+__all__ = ["Telemetry", "scrape_all", "start_telemetry"]
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
 _EVENT_SECONDS = (0.1, 0.3, 1.0, 3.0, 10.0, 60.0, 300.0, 600.0, 3600.0, 86400.0, 604800.0)
@@ -67,7 +67,7 @@ def start_telemetry(role: str, settings: TelemetrySettings, folder: Path | None 
     `folder` is where the port is announced for `scrape_all` (``<city folder>/metrics``); None announces nothing
     (containers, which a collector finds by name). Raises OSError when the port is taken.
     """
-    log_as_json(role, settings.log_level)
+    log_as_json(role, settings.log_level, most_bytes=settings.log_file_mb * 1_000_000)
     resource = Resource.create(
         {"service.namespace": "cityos", "service.name": role, "service.instance.id": os.getpid()}
     )

@@ -18,6 +18,7 @@ from adapters.river_gauge.routes import ROUTES as RIVER_GAUGE_ROUTES
 from adapters.watch_tag.routes import ROUTES as WATCH_TAG_ROUTES
 from api_gateway.settings import GatewaySettings
 from broker.errors import Invalid
+from broker.ingest.doorkeeper import MayPublish, anything
 from broker.ingest.intake import LogIntake
 from broker.ingest.judge import Judge
 from broker.ingest.personal import Curtain
@@ -27,8 +28,10 @@ from broker.ports import CHANGES, OBSERVATIONS, Database, Log, Outlet
 from broker.store.devices import DeviceRegistry
 from broker.store.postgres import open_database
 from broker.veil import Veil, parse_key
+from cityos.publishing import Publishing
 from cityos.settings import Settings, naming_the_variable
 from schemas.river import Mode
+from services.alerting.settings import AlertingSettings
 
 _STREAM_POLL_ON_KAFKA = 0.05
 _BUILT_PAGES = Path(__file__).resolve().parent.parent / "web" / "dist"
@@ -69,6 +72,12 @@ def evacuation_mode(settings: Settings) -> Mode:
     )
 
 
+def alerting_settings(settings: Settings) -> AlertingSettings:
+    """The alerting's settings; a city whose documents have no address of their own has them where its people look."""
+    public_url = settings.alerting.public_url or settings.gateway.public_url
+    return settings.alerting.model_copy(update={"public_url": public_url})
+
+
 @asynccontextmanager
 async def open_parts(settings: Settings, *, size: int = 6) -> AsyncIterator[Parts]:
     """Open database and log as the system (writer, services)."""
@@ -98,20 +107,37 @@ async def open_registry(database: Database) -> DeviceRegistry:
     return registry
 
 
-async def open_intake(parts: Parts, settings: Settings) -> tuple[DeviceRegistry, LogIntake]:
-    """The registry as it stands, and the entrance that every way in shares."""
+class Entrance(NamedTuple):
+    """What every way in shares; whoever opened it keeps registry and policies fresh."""
+
+    registry: DeviceRegistry
+    publishing: Publishing
+    intake: LogIntake
+
+
+async def open_intake(parts: Parts, settings: Settings, *, personal: bool = True) -> Entrance:
+    """The registry and the policies as they stand, and the entrance that asks them.
+
+    `personal`: whether what is about persons may come this way; who takes none needs no key to hide it.
+    """
     registry = await open_registry(parts.database)
+    publishing = Publishing(settings, parts.database, registry)
+    await publishing.learn()
 
     def is_network(tenant: str, device_id: str) -> bool:
         device = registry.find(tenant, device_id)
         return device is not None and device.kind == "network"
 
-    return registry, LogIntake(parts.log, judge_of(registry, settings), is_network, settings.intake)
+    judge = judge_of(registry, settings, publishing.may, personal=personal)
+    return Entrance(registry, publishing, LogIntake(parts.log, judge, is_network, settings.intake))
 
 
-def judge_of(registry: DeviceRegistry, settings: Settings) -> Judge:
+def judge_of(
+    registry: DeviceRegistry, settings: Settings, may_publish: MayPublish = anything, *, personal: bool = True
+) -> Judge:
     """What decides about messages; those of personal families only where the city runs them."""
-    return Judge(ROUTES, registry, Curtain(veil_of(settings)) if settings.tags.enabled else None)
+    curtain = Curtain(veil_of(settings)) if personal and settings.tags.enabled else None
+    return Judge(ROUTES, registry, curtain, may_publish)
 
 
 def veil_of(settings: Settings) -> Veil:

@@ -12,13 +12,14 @@ import msgspec
 class Sample(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One value that history gained. Late values are samples too, though they do not change the current state.
 
-    `version` above 0 is a correction: the same device and time, another value.
+    `version` above 0 is a correction: the same device and time, another value. `by_hand`: a person made it.
     """
 
     attribute: str
     value: Any
     observed_at: datetime
     version: int = 0
+    by_hand: bool = False
 
 
 class State(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

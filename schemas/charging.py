@@ -93,7 +93,45 @@ class NeedsSaid(msgspec.Struct, frozen=True, kw_only=True):
     most_w: float | None = None
 
 
-StationSaid = Booted | StatusSaid | SessionSaid | ConnectionSaid | NeedsSaid
+class Variable(NamedTuple):
+    """A key of 1.6's configuration or a variable of 2.0.1's device model; `value` None where it is not told.
+
+    In 2.0.1 it is named ``Component[instance]@evse:connector.Variable[instance]``, each part where it has one.
+    """
+
+    name: str
+    value: str | None
+    writable: bool
+    unit: str = ""
+
+
+class VariablesSaid(msgspec.Struct, frozen=True, kw_only=True):
+    """How a station is set up, or a part of it (GetConfiguration, GetVariables, NotifyReport)."""
+
+    station: str
+    at: datetime
+    variables: tuple[Variable, ...]
+
+
+class CertificateAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """A station asks for a certificate over its own key (SignCertificate): a request in PEM (PKCS #10).
+
+    None: what it asked for before `at` it has got.
+    """
+
+    station: str
+    at: datetime
+    request: str | None
+
+
+StationSaid = Booted | StatusSaid | SessionSaid | ConnectionSaid | NeedsSaid | VariablesSaid | CertificateAsked
+
+
+class Verdict(NamedTuple):
+    """Whether a card may charge, and until when: a station that keeps cards must not let it in later."""
+
+    status: TokenStatus = "Accepted"
+    until: datetime | None = None
 
 
 class Booked(NamedTuple):
@@ -103,7 +141,7 @@ class Booked(NamedTuple):
     """
 
     transaction: str = ""
-    card: TokenStatus = "Accepted"
+    card: Verdict = Verdict()
     registration: Registration = "Accepted"
     held: bool = False
 

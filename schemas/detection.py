@@ -12,6 +12,8 @@ CLOCK_AHEAD = "clock-ahead"
 """The detector's clock was a little ahead; the time is that of arrival."""
 SENT_LATE = "sent-late"
 """The message took more than a minute: the detector was out of reach, or its clock is slow."""
+ROTATING = "eddystone-eid:"
+"""How the names begin of tags that send another one every few minutes."""
 
 
 class Sighting(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +44,8 @@ class Detection(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A sighting as the log carries it: the tag is a pseudonym of one city and one `epoch` (`broker.veil`).
 
     `place` is where the detector was, `accuracy` how far around it the tag may have been, in metres. `flags` say what
-    was amiss and mended or is in doubt.
+    was amiss and mended or is in doubt. `rotating`: the tag sends another name every few minutes, so that one tag is
+    several pseudonyms within an hour.
     """
 
     device: str
@@ -54,3 +57,4 @@ class Detection(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     accuracy: float
     battery: float | None = None
     flags: tuple[str, ...] = ()
+    rotating: bool = False

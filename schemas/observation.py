@@ -27,6 +27,7 @@ class Reason(StrEnum):
     UNKNOWN_DEVICE = "unknown-device"
     QUARANTINED = "quarantined"
     SUSPENDED = "suspended"
+    FORBIDDEN = "forbidden"
     NOT_YOURS = "not-yours"
     TOO_LARGE = "too-large"
     RATE_LIMITED = "rate-limited"

@@ -71,6 +71,12 @@ class WholeCity:
             self._process.wait(60)
         self._process = None
 
+    @property
+    def supervisor(self) -> int:
+        """The process id of `cityos up` itself."""
+        assert self._process is not None
+        return self._process.pid
+
     def pid(self, part: str) -> int:
         """The id of the process that runs a role, alone or among others, or of `postgres`."""
         [file] = [file for file in (self.folder / "run").glob("*.pid") if part in file.stem.split("+")]

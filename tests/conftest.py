@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+import pytest_rerunfailures  # type: ignore[import-untyped]
 from hypothesis import HealthCheck, settings
 
 from broker.store.migrate import ROLES, migrate
@@ -95,3 +97,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "integration" in item.path.parts and item.get_closest_marker("faults") is None:
             item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A second try gets a city of its own, too: in the module's the first has left its people, bookings and zones.
+
+    The plugin for second tries keeps a module's fixtures over them; here they are ended first, but the session's.
+    """
+    if getattr(item, "execution_count", 1) > 1 and item.get_closest_marker("in_order") is None:
+        pytest_rerunfailures._restore_suspended_finalizers(item)
+        down_to_the_session: Any = item.session
+        item.session._setupstate.teardown_exact(down_to_the_session)

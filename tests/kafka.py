@@ -12,6 +12,7 @@ import subprocess
 import time
 import uuid
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -101,8 +102,13 @@ def _fetch(library: Path) -> None:
 class KafkaBroker:
     """One broker and controller in `folder`; its address stays the same across `kill` and `restart`."""
 
-    def __init__(self, folder: Path, library: Path) -> None:
-        """`library` is what `installed()` returned; `folder` is made, and holds the log and the broker's output."""
+    def __init__(
+        self, folder: Path, library: Path, *, protocol: str = "PLAINTEXT", settings: Mapping[str, str] | None = None
+    ) -> None:
+        """`library` is what `installed()` returned; `folder` is made, and holds the log and the broker's output.
+        Clients speak `protocol`; `settings` are the broker's further ones."""
+        self._protocol = protocol
+        self._further = dict(settings or {})
         self._folder = folder.resolve()
         self._library = library
         self._port, self._controller_port = free_ports(2)
@@ -165,7 +171,9 @@ class KafkaBroker:
         self._folder.mkdir(parents=True, exist_ok=True)
         settings = self._folder / "server.properties"
         if not settings.exists():  # a test may have put its own there
-            settings.write_text("".join(f"{name}={value}\n" for name, value in (_SETTINGS | self._addresses()).items()))
+            settings.write_text(
+                "".join(f"{name}={value}\n" for name, value in (_SETTINGS | self._addresses() | self._further).items())
+            )
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         command = self._java("kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(settings))
         result = subprocess.run(
@@ -176,8 +184,8 @@ class KafkaBroker:
 
     def _addresses(self) -> dict[str, str]:
         return {
-            "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://127.0.0.1:{self._controller_port}",
-            "advertised.listeners": f"PLAINTEXT://{self.bootstrap}",
+            "listeners": f"{self._protocol}://{self.bootstrap},CONTROLLER://127.0.0.1:{self._controller_port}",
+            "advertised.listeners": f"{self._protocol}://{self.bootstrap}",
             "controller.quorum.voters": f"1@127.0.0.1:{self._controller_port}",
             "log.dirs": str(self._folder / "log"),
         }

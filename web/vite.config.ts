@@ -24,6 +24,7 @@ const PAGES = [
   "bus-operator",
   "bus-driver",
   "bus-dispatch",
+  "bus-area",
   "bus-report",
   "catalogue",
   "usage",

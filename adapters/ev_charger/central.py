@@ -17,7 +17,7 @@ from adapters.ev_charger.frames import VERSIONS
 from adapters.ev_charger.ports import Books
 from adapters.ev_charger.settings import ChargersSettings
 from adapters.ev_charger.station import Station
-from adapters.mqtt.tls import server_context
+from adapters.mqtt.tls import renew, server_context
 from broker.errors import Invalid, Unavailable
 from broker.ingest.ports import Intake, Principal
 from schemas.charging import ConnectionSaid
@@ -51,6 +51,7 @@ class CentralSystem:
         self._clock = clock
         self._stations: dict[tuple[str, str], Station] = {}
         self._servers: list[Server] = []
+        self._tls: ssl.SSLContext | None = None
         self._sockets = 0
         self._burials: set[asyncio.Task[None]] = set()
         self.arrived = asyncio.Event()
@@ -66,7 +67,8 @@ class CentralSystem:
         if settings.port is not None:
             self.port = await self._listen(settings.port, None, "port")
         if settings.tls_port is not None:
-            self.tls_port = await self._listen(settings.tls_port, server_context(settings), "tls_port")
+            self._tls = server_context(settings)
+            self.tls_port = await self._listen(settings.tls_port, self._tls, "tls_port")
 
     async def stop(self) -> None:
         """Accept no more; requests under way are answered, then every connection is closed."""
@@ -74,6 +76,11 @@ class CentralSystem:
             server.close(code=_GOING_AWAY, reason="the central system is stopping; connect again")
         for server in self._servers:
             await server.wait_closed()
+
+    def reload_certificates(self) -> None:
+        """Use renewed certificate files for the connections to come. Raises `Invalid` and keeps the old ones."""
+        if self._tls is not None:
+            renew(self._tls, self._settings)
 
     def station(self, tenant: str, name: str) -> Station | None:
         """The station, where it is connected here."""

@@ -5,9 +5,12 @@
 `set-configuration` {key, value}, `limit` {connector, watts, transaction}, `clear-limit` {connector}, `schedule`
 {connector, seconds, unit}, `reserve` {connector, token, number, until}, `cancel-reservation` {number}, `local-list`
 {version, tokens, whole}, `local-list-version`, `clear-cache`, `diagnostics` {url}, `log` {url, kind, since, until},
-`firmware` {url, at, install, certificate, signature}, `data-transfer` {vendor, message, data}. Variables of 2.0.1 are
-named `Component.Variable`. Firmware with a certificate and a signature is one that the station checks before it
-installs it (in 1.6 the security extension's SignedUpdateFirmware); `log` is the security extension's GetLog there.
+`firmware` {url, at, install, certificate, signature}, `data-transfer` {vendor, message, data}, `certificate` {chain}
+(that the station asked for), `trust` {certificate, kind}, `trusted` {kind}, `distrust` {algorithm, issuerName,
+issuerKey, serial}. Without keys `get-configuration` asks a station of 2.0.1 for its whole device model (or the part
+that `report` names), which it tells in NotifyReport; its variables are named as `schemas.charging.Variable` says.
+Firmware with a certificate and a signature is one that the station checks before it installs it (in 1.6 the security
+extension's SignedUpdateFirmware); `log` is the security extension's GetLog there.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from adapters.ev_charger.frames import Version
+from adapters.ev_charger.variables import address
 from broker.errors import Invalid
 from schemas.charging import VOLTS
 
@@ -29,7 +33,6 @@ _DONE = frozenset({"Accepted", "Unlocked", "RebootRequired", "AcceptedCanceled",
 _NOTHING_TO_CLEAR = "Unknown"
 _Arguments = Mapping[str, Any]
 _Maker = Callable[[_Arguments, int], tuple[str, dict[str, Any]]]
-_SHOWN = 300
 
 
 class Asked(NamedTuple):
@@ -54,13 +57,13 @@ def request_of(version: Version, name: str, arguments: _Arguments, number: int) 
 
 
 def outcome_of(name: str, answer: Mapping[str, Any]) -> tuple[bool, str]:
-    """Whether the station has done it or will, and its answer in few words."""
+    """Whether the station has done it or will, and its answer: the status where it says no more, else all as JSON."""
     status = answer.get("status")
     if name == "set-configuration" and "setVariableResult" in answer:
         status = answer["setVariableResult"][0].get("attributeStatus")
     done = status is None or status in _DONE or (name == "clear-limit" and status == _NOTHING_TO_CLEAR)
     said = str(status) if status and len(answer) == 1 else json.dumps(answer, ensure_ascii=False)
-    return done, said[:_SHOWN]
+    return done, said
 
 
 def _limit_16(a: _Arguments, _: int) -> tuple[str, dict[str, Any]]:
@@ -113,15 +116,31 @@ def _token(text: Any) -> dict[str, Any]:
     return {"idToken": str(text), "type": "ISO14443"}
 
 
-def _variable(key: Any) -> dict[str, Any]:
-    component, dot, variable = str(key).partition(".")
-    if not dot or not component or not variable:
-        raise Invalid(f"{key!r}: in 2.0.1 a variable is named Component.Variable", field="key")
-    return {"component": {"name": component}, "variable": {"name": variable}}
+def _read_201(a: _Arguments, number: int) -> tuple[str, dict[str, Any]]:
+    """GetVariables, or where none is named GetBaseReport (2.0.1, B07)."""
+    if not a.get("keys"):
+        return "GetBaseReport", {"requestId": number, "reportBase": str(a.get("report", "FullInventory"))}
+    return "GetVariables", {"getVariableData": [address(str(key)) for key in a["keys"]]}
 
 
 def _trigger_16(a: _Arguments, _: int) -> tuple[str, dict[str, Any]]:
-    return "TriggerMessage", {"requestedMessage": str(a["message"]), "connectorId": a.get("connector")}
+    """What the security extension (5.2) added to be triggered has a request of its own."""
+    action = "ExtendedTriggerMessage" if a["message"] in _TRIGGERED_SINCE else "TriggerMessage"
+    return action, {"requestedMessage": str(a["message"]), "connectorId": a.get("connector")}
+
+
+def _distrust(a: _Arguments, _: int) -> tuple[str, dict[str, Any]]:
+    return "DeleteCertificate", {
+        "certificateHashData": {
+            "hashAlgorithm": str(a.get("algorithm", "SHA256")), "issuerNameHash": str(a["issuerName"]),
+            "issuerKeyHash": str(a["issuerKey"]), "serialNumber": str(a["serial"]),
+        }
+    }  # fmt: skip
+
+
+def _trust(a: _Arguments, _: int) -> tuple[str, dict[str, Any]]:
+    kind = str(a.get("kind", _AUTHORITY))
+    return "InstallCertificate", {"certificateType": kind, "certificate": str(a["certificate"])}
 
 
 def _trigger_201(a: _Arguments, _: int) -> tuple[str, dict[str, Any]]:
@@ -178,6 +197,9 @@ def _given(members: _Arguments) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None}
 
 
+_AUTHORITY = "CentralSystemRootCertificate"
+_AUTHORITY_201 = "CSMSRootCertificate"
+_TRIGGERED_SINCE = frozenset({"LogStatusNotification", "SignChargePointCertificate"})
 _LOGS = {"diagnostics": "DiagnosticsLog", "security": "SecurityLog"}
 _RESETS_201 = {"Soft": "OnIdle", "Hard": "Immediate", "OnIdle": "OnIdle", "Immediate": "Immediate"}
 
@@ -209,6 +231,10 @@ _IN_16: Mapping[str, _Maker] = {
     "diagnostics": lambda a, _: ("GetDiagnostics", {"location": str(a["url"])}),
     "log": _log,
     "firmware": _firmware_16,
+    "certificate": lambda a, _: ("CertificateSigned", {"certificateChain": str(a["chain"])}),
+    "trust": _trust,
+    "trusted": lambda a, _: ("GetInstalledCertificateIds", {"certificateType": str(a.get("kind", _AUTHORITY))}),
+    "distrust": _distrust,
     "data-transfer": lambda a, _: ("DataTransfer", {
         "vendorId": str(a["vendor"]), "messageId": a.get("message"), "data": a.get("data")}),
 }  # fmt: skip
@@ -225,9 +251,9 @@ _IN_201: Mapping[str, _Maker] = {
     "availability": lambda a, _: ("ChangeAvailability", {
         "operationalStatus": "Operative" if a["operative"] else "Inoperative",
         "evse": {"id": int(a["connector"])} if a.get("connector") else None}),
-    "get-configuration": lambda a, _: ("GetVariables", {"getVariableData": [_variable(k) for k in a["keys"]]}),
+    "get-configuration": _read_201,
     "set-configuration": lambda a, _: ("SetVariables", {
-        "setVariableData": [{**_variable(a["key"]), "attributeValue": str(a["value"])}]}),
+        "setVariableData": [{**address(str(a["key"])), "attributeValue": str(a["value"])}]}),
     "limit": _limit_201,
     "clear-limit": lambda a, _: ("ClearChargingProfile", {"chargingProfileId": LIMIT_PROFILE + int(a["connector"])}),
     "schedule": lambda a, _: ("GetCompositeSchedule", {
@@ -242,6 +268,12 @@ _IN_201: Mapping[str, _Maker] = {
     "diagnostics": lambda a, n: _log({"url": a["url"]}, n),
     "log": _log,
     "firmware": _firmware_201,
+    "certificate": lambda a, _: ("CertificateSigned", {
+        "certificateChain": str(a["chain"]), "certificateType": "ChargingStationCertificate"}),
+    "trust": lambda a, n: _trust({"kind": _AUTHORITY_201, **a}, n),
+    "trusted": lambda a, _: ("GetInstalledCertificateIds", {
+        "certificateType": [str(a.get("kind", _AUTHORITY_201))]}),
+    "distrust": _distrust,
     "data-transfer": lambda a, _: ("DataTransfer", {
         "vendorId": str(a["vendor"]), "messageId": a.get("message"), "data": a.get("data")}),
 }  # fmt: skip

@@ -13,17 +13,30 @@ import zlib
 from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
+from typing import Any, NamedTuple
 
 from adapters.ev_charger.central import CentralSystem
 from adapters.ev_charger.commands import outcome_of, request_of
 from adapters.ev_charger.station import Refused, Station
-from broker.errors import Invalid, Unavailable
+from adapters.ev_charger.variables import told_of
+from broker.errors import Invalid, NotFound, Unavailable
 from broker.ports import Database
-from broker.store.commands import CHANNEL, Command, came, open_commands
+from broker.store.commands import CHANNEL, Command, came, keep_answer, open_commands
+from broker.waiting import rounds
 from schemas.clock import Clock, iso, utc_now
 
 _EVERY = 2.0
+_SHOWN = 300
+"""Characters of an answer that stand with the command and on the log; one that says more is kept whole beside it."""
 _log = logging.getLogger(__name__)
+
+
+class _Outcome(NamedTuple):
+    """What became of a command: whether it is done, in words, and all that the station answered."""
+
+    done: bool
+    text: str
+    whole: Mapping[str, Any] | None = None
 
 
 class StationCourier:
@@ -39,17 +52,11 @@ class StationCourier:
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver until `stop`: at once when a command is new, and whenever a station has connected."""
         async with self._database.notices(CHANNEL) as noticed:
-            while not stop.is_set():
-                noticed.clear()
-                self._central.arrived.clear()
+            async for _ in rounds(noticed, self._central.arrived, stop=stop, every=_EVERY):
                 try:
                     await self._look()
                 except Unavailable as error:
                     _log.warning("commands to stations wait: %s", error)
-                waiters = [asyncio.ensure_future(event.wait()) for event in (noticed, self._central.arrived, stop)]
-                await asyncio.wait(waiters, timeout=_EVERY, return_when=asyncio.FIRST_COMPLETED)
-                for waiter in waiters:
-                    waiter.cancel()
         for errand in self._errands.values():
             errand.cancel()
         await asyncio.gather(*self._errands.values(), return_exceptions=True)
@@ -79,22 +86,34 @@ class StationCourier:
             try:
                 async with self._database.transaction() as tx:
                     await came(tx, command.tenant, command.id, "acknowledged", self._clock())
-                done, text = await self._ask(station, command)
-                await self._answer(station, command, done, text)
+                await self._answer(station, command, await self._ask(station, command))
             except Unavailable as error:
                 _log.warning("command %s: %s", command.id, error)
 
-    async def _ask(self, station: Station, command: Command) -> tuple[bool, str]:
+    async def _ask(self, station: Station, command: Command) -> _Outcome:
         arguments: Mapping[str, object] = command.arguments if isinstance(command.arguments, dict) else {}
         try:
             number = zlib.crc32(command.id.encode()) & 0x7FFFFFFF
             asked = request_of(station.version, command.name, arguments, number)
-            return outcome_of(command.name, await station.ask(asked.action, asked.payload))
-        except (Invalid, Refused) as error:
-            return False, str(error)
+            begun = self._clock()
+            answer = await station.ask(asked.action, asked.payload)
+            if told := told_of(command.name, answer):
+                await station.note(told)
+            outcome = _Outcome(*outcome_of(command.name, answer), answer)
+            if command.name == "certificate" and outcome.done:
+                await station.certified(begun)
+            return outcome
+        except Refused as error:
+            return _Outcome(False, str(error), error.whole)
+        except (Invalid, NotFound) as error:
+            return _Outcome(False, str(error))
 
-    async def _answer(self, station: Station, command: Command, done: bool, text: str) -> None:
-        now = self._clock()
-        body = {"t": iso(now), "outcome": "done" if done else "failed", "detail": text[:300]}
+    async def _answer(self, station: Station, command: Command, outcome: _Outcome) -> None:
+        now, text = self._clock(), outcome.text
+        if len(text) > _SHOWN or (outcome.whole and not outcome.done):
+            async with self._database.transaction() as tx:
+                await keep_answer(tx, command.tenant, command.id, outcome.whole or text)
+            text = text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+        body = {"t": iso(now), "outcome": "done" if outcome.done else "failed", "detail": text}
         topic = f"city/device/{command.device}/reply/{command.id}"
         await station.publish(topic, json.dumps(body, ensure_ascii=False).encode(), now)

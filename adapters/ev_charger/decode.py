@@ -24,6 +24,7 @@ from schemas.observation import Observation, Reason, Rejection
 _TOPIC = re.compile(r"city/ev/([A-Za-z0-9][A-Za-z0-9._:-]{0,99})/up")
 _WORDS = re.compile(r"[\x00-\x1f]")
 _MOST_TEXT = 300
+_LONGEST_NAME = 100
 _PROGRESS = {
     "FirmwareStatusNotification": "firmwareStatus",
     "SignedFirmwareStatusNotification": "firmwareStatus",
@@ -102,6 +103,9 @@ def _measured(station: str, connector: int, found: Reading | Unread) -> Observat
         reason = Reason.BAD_TIME if found.field == "timestamp" else Reason.OUT_OF_RANGE
         return Rejection(reason=reason, detail=found.why, field=found.field[:100], device=station)
     property_ = f"connector{connector}{named(found.measurand, found.phase, found.place)}"
+    if len(property_) > _LONGEST_NAME:
+        detail = f"measurand, phase and location make a name of {len(property_)} characters; OCPP has none so long"
+        return Rejection(reason=Reason.WRONG_SHAPE, detail=detail, field="measurand", device=station)
     return Observation(device=station, property=property_, value=found.value, observed_at=found.at, unit=found.unit)
 
 

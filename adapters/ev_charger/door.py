@@ -19,6 +19,8 @@ from broker.store.devices import Device
 from schemas.charging import FAMILY
 
 _AT_ONCE = 10
+_FROM_ANYWHERE = 10
+"""So many times as fast as one address may a station be guessed at by all addresses together."""
 _OPEN = b"open"
 """The key of a station that was let in without a secret: no hash is so short."""
 
@@ -57,23 +59,30 @@ class Door:
         self._default_tenant = default_tenant
         self._open = settings.allow_open
         self._wrong = RateLimiter(settings.wrong_per_minute / 60, _AT_ONCE)
+        self._everywhere = RateLimiter(_FROM_ANYWHERE * settings.wrong_per_minute / 60, _FROM_ANYWHERE * _AT_ONCE)
+        self._homes: dict[tuple[str, str], str] = {}
+        """Where each station last came from, of those that were let in."""
         self._monotonic = monotonic
 
     async def admit(
         self, path: str, authorization: str | None, peer: ssl.SSLObject | None, address: str
     ) -> Principal | Refusal:
-        """Whom the connection speaks as, or why it may not. Wrong guesses are counted by address and by station.
+        """Whom the connection speaks as, or why it may not. Wrong guesses are counted.
 
-        A station that is guessed at is closed to everybody for a while. An address is not: behind a carrier's one may
-        stand all the city's stations, and one that was set up wrong must not keep the others out.
+        A station that is guessed at is closed for a while to the address that guesses: not to others, or whoever knows
+        a station's name could keep it out, and not the address to other stations: behind a carrier's one may stand all
+        of the city's. Guessed at from everywhere, it is open only to the address that it came from last.
         """
         named = _station_of(path)
         if named is None:
             return Refusal(HTTPStatus.NOT_FOUND, "connect to /ocpp/STATION")
         tenant, station = named[0] or self._default_tenant, named[1]
         now = self._monotonic()
-        guessed, guesser = ("station", tenant, station), ("address", address)
+        name, guesser = (tenant, station), ("address", address)
+        guessed = (*name, address)
         if self._wrong.left(guessed, now) < 1:
+            return _TOO_MANY
+        if self._homes.get(name) != address and self._everywhere.left(name, now) < 1:
             return _TOO_MANY
         device = self._registry.find(tenant, station)
         if device is None or device.family != FAMILY or device.status == "suspended":
@@ -81,8 +90,10 @@ class Door:
             return Refusal(HTTPStatus.NOT_FOUND, "no such station is registered") if first else _TOO_MANY
         principal = await self._believe(device, authorization, peer)
         if principal is not None:
+            self._homes[name] = address
             return principal
         self._wrong.allow(guessed, now)
+        self._everywhere.allow(name, now)
         if not self._wrong.allow(guesser, now):
             return _TOO_MANY
         challenge = ("WWW-Authenticate", 'Basic realm="ocpp", charset="UTF-8"')

@@ -15,6 +15,8 @@ from ocpp.messages import Call, CallError, CallResult, get_validator
 from ocpp.v16.enums import Action as Action16
 from ocpp.v201.enums import Action as Action201
 
+from schemas.text import keepable
+
 messages.ASYNC_VALIDATION = False
 
 Version = Literal["1.6", "2.0.1"]
@@ -64,6 +66,9 @@ def read(version: Version, text: str) -> Call | CallResult | CallError:
         raise Fault(version, NOBODY, "RpcFrameworkError", f"a message id is a text of 1 to {_MOST_ID} characters")
     if isinstance(message, Call):
         _check(version, message)
+        if "\\u" in text and not keepable(message.payload):
+            why = "a text holds U+0000 or half a surrogate pair, which are no characters"
+            raise Fault(version, message.unique_id, "PropertyConstraintViolation", why)
     return message
 
 

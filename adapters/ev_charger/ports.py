@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from schemas.charging import Booked, StationSaid, TokenStatus
+from schemas.charging import Booked, StationSaid, Verdict
 
 
 class Books(Protocol):
@@ -13,5 +13,5 @@ class Books(Protocol):
     async def book(self, tenant: str, said: StationSaid) -> Booked:
         """Return once it is durable; the same again has the same outcome. Raises `Unavailable`, then say nothing."""
 
-    async def authorize(self, tenant: str, token: str) -> TokenStatus:
+    async def authorize(self, tenant: str, token: str) -> Verdict:
         """Whether a card may charge."""

@@ -22,6 +22,7 @@ _UNITS = {
 }  # fmt: skip
 """UN/CEFACT common code and factor. `Celcius` is how OCPP 1.6 spells it."""
 _UNIT_OF = {"SoC": "Percent", "Temperature": "Celsius", "Voltage": "V", "Frequency": "Hertz", "RPM": ""}
+_MOST = 1e15
 _WORD = re.compile(r"[^A-Za-z0-9]+")
 
 
@@ -42,21 +43,27 @@ class Reading(NamedTuple):
 
 
 class Unread(NamedTuple):
-    """A sample that cannot be used, in which field, and why."""
+    """A sample that cannot be used, in which field, and why; of a register below zero also its value and time."""
 
     field: str
     why: str
+    value: float | None = None
+    at: datetime | None = None
 
 
 def readings(meter_values: Any) -> Iterator[Reading | Unread]:
-    """What a list of MeterValue says, in order. The payload has the shape of its schema."""
+    """What a list of MeterValue says, in order."""
     for block in meter_values or ():
         try:
             at = parse_time(block.get("timestamp"))
         except ValueError as error:
             yield Unread("timestamp", f"timestamp {error}")
             continue
-        for sample in block.get("sampledValue", ()):
+        samples = block.get("sampledValue", ())
+        if not isinstance(samples, list | tuple) or not all(isinstance(sample, Mapping) for sample in samples):
+            yield Unread("sampledValue", "sampledValue is a list of objects, each with a value")
+            continue
+        for sample in samples:
             yield _reading(sample, at)
 
 
@@ -70,6 +77,11 @@ def latest(found: Iterable[Reading | Unread], measurand: str) -> Reading | None:
     """The newest reading of a measurand over all phases at the outlet, or None."""
     fitting = [r for r in found if isinstance(r, Reading) and r.measurand == measurand and r.whole]
     return max(fitting, key=lambda reading: reading.at, default=None)
+
+
+def below_zero(found: Iterable[Reading | Unread]) -> Unread | None:
+    """A register of energy that reads less than nothing, if there is one."""
+    return next((each for each in found if isinstance(each, Unread) and each.field == ENERGY and each.value), None)
 
 
 def power(found: Iterable[Reading | Unread]) -> float | None:
@@ -104,6 +116,9 @@ def _reading(sample: Mapping[str, Any], at: datetime) -> Reading | Unread:
         default = "A"
     code, factor = _UNITS.get(str(unit or default), (None, 1.0))
     value *= factor * 10.0 ** (multiplier if isinstance(multiplier, int) and -9 <= multiplier <= 9 else 0)
+    if abs(value) > _MOST:
+        return Unread(measurand, f"{str(raw)[:40]} is more than anything here can measure")
     if measurand.startswith("Energy") and measurand.endswith("Register") and value < 0:
-        return Unread(measurand, f"the register reads {value:g} Wh: a register of energy is never below zero")
+        why = f"the register reads {value:g} Wh: a register of energy is never below zero"
+        return Unread(measurand, why, value, at)
     return Reading(measurand, at, value, code, str(sample.get("phase", "")), str(sample.get("location", "Outlet")))

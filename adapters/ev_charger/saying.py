@@ -11,9 +11,20 @@ from datetime import datetime
 from typing import Any
 
 from adapters.ev_charger.frames import Version
-from adapters.ev_charger.readings import CHARGE, ENERGY, latest, power, readings
+from adapters.ev_charger.readings import CHARGE, ENERGY, Reading, below_zero, latest, power, readings
+from adapters.ev_charger.variables import reported
 from adapters.times import parse_time
-from schemas.charging import Booked, Booted, NeedsSaid, SessionSaid, StationSaid, StatusSaid, TokenStatus
+from schemas.charging import (
+    Booked,
+    Booted,
+    CertificateAsked,
+    NeedsSaid,
+    SessionSaid,
+    StationSaid,
+    StatusSaid,
+    VariablesSaid,
+    Verdict,
+)
 from schemas.clock import iso
 
 HEARD: dict[Version, frozenset[str]] = {
@@ -25,10 +36,11 @@ HEARD: dict[Version, frozenset[str]] = {
     ),
     "2.0.1": frozenset(
         {
-            *("MeterValues", "StatusNotification", "NotifyReport", "NotifyEvent", "NotifyMonitoringReport"),
+            *("MeterValues", "StatusNotification", "NotifyEvent", "NotifyMonitoringReport", "NotifyReport"),
             *("SecurityEventNotification", "LogStatusNotification", "FirmwareStatusNotification"),
             *("NotifyChargingLimit", "ClearedChargingLimit", "ReportChargingProfiles", "ReservationStatusUpdate"),
             *("NotifyDisplayMessages", "NotifyCustomerInformation", "PublishFirmwareStatusNotification"),
+            "NotifyEVChargingSchedule",
         }
     ),
 }
@@ -38,9 +50,16 @@ _Said = Callable[[str, Mapping[str, Any], datetime], StationSaid | None]
 def said_by(
     version: Version, action: str, station: str, payload: Mapping[str, Any], heard: datetime
 ) -> StationSaid | None:
-    """What a request says for the books; None where it says nothing. Raises ValueError for a time that is none."""
+    """What a request says for the books; None where it says nothing. Raises ValueError for a time, a connector or a
+    register that is none."""
     teller = _TELLERS.get((version, action))
-    return teller(station, payload, heard) if teller else None
+    said = teller(station, payload, heard) if teller else None
+    if isinstance(said, StatusSaid | SessionSaid):
+        if said.connector is not None and not 0 <= said.connector < 1000:
+            raise ValueError(f"{said.connector} is no connector of a station (0 to 999)")
+        if isinstance(said, SessionSaid) and said.transaction == "":
+            raise ValueError("transactionId: an empty text names no transaction")
+    return said
 
 
 def boot_answer(booked: Booked, now: datetime, heartbeat: int, pending: int) -> dict[str, Any]:
@@ -51,11 +70,8 @@ def boot_answer(booked: Booked, now: datetime, heartbeat: int, pending: int) -> 
 
 def transaction_answer(version: Version, action: str, said: SessionSaid, booked: Booked) -> dict[str, Any]:
     """The answer to StartTransaction, StopTransaction or TransactionEvent."""
-    if version == "2.0.1":
-        return {"idTokenInfo": {"status": booked.card}} if said.token else {}
-    if action == "StartTransaction":
-        return {"transactionId": int(booked.transaction), "idTagInfo": {"status": booked.card}}
-    return {"idTagInfo": {"status": booked.card}} if said.token else {}
+    card = token_answer(version, booked.card) if said.token is not None else {}
+    return {"transactionId": int(booked.transaction), **card} if action == "StartTransaction" else card
 
 
 def needs_answer(booked: Booked) -> dict[str, Any]:
@@ -68,9 +84,11 @@ def token_of(version: Version, payload: Mapping[str, Any]) -> str:
     return str(payload["idTag"] if version == "1.6" else payload["idToken"]["idToken"])
 
 
-def token_answer(version: Version, status: TokenStatus) -> dict[str, Any]:
-    """The answer to Authorize."""
-    return {"idTagInfo" if version == "1.6" else "idTokenInfo": {"status": status}}
+def token_answer(version: Version, card: Verdict) -> dict[str, Any]:
+    """The answer to Authorize, with the time after which a station that keeps the card must not believe it any more."""
+    until = "expiryDate" if version == "1.6" else "cacheExpiryDateTime"
+    told = {"status": card.status} | ({until: iso(card.until)} if card.until is not None else {})
+    return {"idTagInfo" if version == "1.6" else "idTokenInfo": told}
 
 
 def _boot_16(station: str, payload: Mapping[str, Any], heard: datetime) -> Booted:
@@ -126,7 +144,7 @@ def _start_16(station: str, payload: Mapping[str, Any], heard: datetime) -> Sess
         at=at,
         connector=payload["connectorId"],
         token=payload["idTag"],
-        meter_wh=float(payload["meterStart"]),
+        meter_wh=_register(payload, "meterStart"),
         charging=True,
         offline=_late(at, heard),
     )
@@ -138,9 +156,9 @@ def _stop_16(station: str, payload: Mapping[str, Any], heard: datetime) -> Sessi
         station=station,
         phase="ended",
         at=at,
-        transaction=str(payload["transactionId"]),
+        transaction=_given(payload["transactionId"]),
         token=payload.get("idTag"),
-        meter_wh=float(payload["meterStop"]),
+        meter_wh=_register(payload, "meterStop"),
         charging=False,
         reason=payload.get("reason", "Local"),
         offline=_late(at, heard),
@@ -150,17 +168,19 @@ def _stop_16(station: str, payload: Mapping[str, Any], heard: datetime) -> Sessi
 def _meter(station: str, payload: Mapping[str, Any], heard: datetime) -> SessionSaid | None:
     found = list(readings(payload.get("meterValue")))
     energy, soc, watts = latest(found, ENERGY), latest(found, CHARGE), power(found)
-    if energy is None and soc is None and watts is None:
+    metered = energy or below_zero(found)
+    if metered is None and soc is None and watts is None:
         return None
-    at = max((r.at for r in (energy, soc) if r is not None), default=heard)
+    newest = max((r.at for r in found if isinstance(r, Reading)), default=heard)
+    at = max((r.at for r in (metered, soc) if r is not None and r.at is not None), default=newest)
     transaction = payload.get("transactionId")
     return SessionSaid(
         station=station,
         phase="updated",
         at=at,
         connector=payload.get("connectorId", payload.get("evseId")),
-        transaction=None if transaction is None else str(transaction),
-        meter_wh=energy.value if energy else None,
+        transaction=None if transaction is None else _given(transaction),
+        meter_wh=metered.value if metered else None,
         power_w=watts,
         soc=soc.value if soc else None,
     )
@@ -168,7 +188,7 @@ def _meter(station: str, payload: Mapping[str, Any], heard: datetime) -> Session
 
 def _event_201(station: str, payload: Mapping[str, Any], _heard: datetime) -> SessionSaid:
     found = list(readings(payload.get("meterValue")))
-    energy, soc = latest(found, ENERGY), latest(found, CHARGE)
+    energy, soc = latest(found, ENERGY) or below_zero(found), latest(found, CHARGE)
     told = payload["transactionInfo"]
     state = told.get("chargingState")
     phase = {"Started": "started", "Updated": "updated", "Ended": "ended"}[payload["eventType"]]
@@ -211,11 +231,33 @@ def _needs_201(station: str, payload: Mapping[str, Any], heard: datetime) -> Nee
     )
 
 
+def _report_201(station: str, payload: Mapping[str, Any], heard: datetime) -> VariablesSaid:
+    return VariablesSaid(station=station, at=heard, variables=reported(payload))
+
+
+def _certificate(station: str, payload: Mapping[str, Any], heard: datetime) -> CertificateAsked:
+    return CertificateAsked(station=station, at=heard, request=payload["csr"])
+
+
+def _given(transaction: int | str) -> str | None:
+    """A transaction's id. Stations of 1.6 name one that they never got an id for 0 or below: those are not one and the
+    same."""
+    return None if isinstance(transaction, int) and transaction <= 0 else str(transaction)
+
+
+def _register(payload: Mapping[str, Any], name: str) -> float:
+    value = payload[name]
+    if abs(value) > _MOST_REGISTER_WH:
+        raise ValueError(f"{name}: no register of energy reads so much (in Wh)")
+    return float(value)
+
+
 def _late(at: datetime, heard: datetime) -> bool:
     """1.6 does not say that it was offline: who tells more than a minute later was."""
     return (heard - at).total_seconds() > 60
 
 
+_MOST_REGISTER_WH = 10**15
 _MOST_WH, _MOST_W = 10_000_000, 10_000_000
 """What no vehicle asks for: more is taken for this much."""
 _PHASES = {"AC_single_phase": 1, "AC_two_phase": 2, "AC_three_phase": 3}
@@ -231,4 +273,7 @@ _TELLERS: Mapping[tuple[Version, str], _Said] = {
     ("2.0.1", "MeterValues"): _meter,
     ("2.0.1", "TransactionEvent"): _event_201,
     ("2.0.1", "NotifyEVChargingNeeds"): _needs_201,
+    ("2.0.1", "NotifyReport"): _report_201,
+    ("1.6", "SignCertificate"): _certificate,
+    ("2.0.1", "SignCertificate"): _certificate,
 }

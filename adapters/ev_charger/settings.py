@@ -35,7 +35,11 @@ class ChargersSettings(BaseModel):
     durable_seconds: float = Field(
         60.0, gt=0, description="Seconds to wait for the log before a message stays unanswered"
     )
-    wrong_per_minute: float = Field(6.0, gt=0, description="Wrong passwords a minute from one address before 429")
+    wrong_per_minute: float = Field(
+        6.0,
+        gt=0,
+        description="Wrong passwords a minute for one station from one address before 429; from all, ten times as many",
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> ChargersSettings:

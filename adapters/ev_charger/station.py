@@ -21,7 +21,16 @@ from adapters.ev_charger.ports import Books
 from adapters.ev_charger.settings import ChargersSettings
 from broker.errors import CityError, Unavailable
 from broker.ingest.ports import Inbound, Intake, Principal
-from schemas.charging import NeedsSaid, Registration, SessionSaid, StatusSaid, up_topic
+from schemas.charging import (
+    CertificateAsked,
+    NeedsSaid,
+    Registration,
+    SessionSaid,
+    StatusSaid,
+    Variable,
+    VariablesSaid,
+    up_topic,
+)
 from schemas.clock import Clock, iso
 
 WAY = "ocpp"
@@ -32,7 +41,11 @@ _log = logging.getLogger(__name__)
 
 
 class Refused(CityError):
-    """A station's answer to a request of ours was an error, or there was none."""
+    """A station's answer to a request of ours was an error, or there was none. `whole` is all that it answered."""
+
+    def __init__(self, message: str, whole: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.whole = whole
 
 
 class Station:
@@ -94,16 +107,18 @@ class Station:
         try:
             await validate_payload(call, self.version)
         except OCPPError as error:
-            raise Refused(f"the request is not one of OCPP {self.version}: {error.details}"[:300]) from error
+            raise Refused(f"the request is not one of OCPP {self.version}: {error.details}") from error
         async with self._asking:
             answer = await self._ask(call)
         if isinstance(answer, CallError):
-            raise Refused(f"{answer.error_code}: {answer.error_description}"[:300])
+            told = {"errorCode": answer.error_code, "errorDescription": answer.error_description}
+            whole = {**told, "errorDetails": answer.error_details}
+            raise Refused(f"{answer.error_code}: {answer.error_description}", whole)
         answer.action = action
         try:
             await validate_payload(answer, self.version)
         except OCPPError as error:
-            raise Refused(f"the station's answer is against the schema: {error.details}"[:300]) from error
+            raise Refused(f"the station's answer is against the schema: {error.details}", answer.payload) from error
         return json.loads(json.dumps(answer.payload, default=float))  # type: ignore[no-any-return]
 
     async def _ask(self, call: Call) -> CallResult | CallError:
@@ -185,12 +200,25 @@ class Station:
             self.registration = booked.registration
             settings = self._settings
             return saying.boot_answer(booked, now, settings.heartbeat_seconds, settings.pending_seconds)
-        if isinstance(said, StatusSaid) or action == "MeterValues":
+        if isinstance(said, StatusSaid | VariablesSaid) or action == "MeterValues":
             return {}
+        if isinstance(said, CertificateAsked):
+            return {"status": "Accepted"}
         if isinstance(said, NeedsSaid):
             return saying.needs_answer(booked)
         assert isinstance(said, SessionSaid)
         return saying.transaction_answer(self.version, action, said, booked)
+
+    async def note(self, variables: tuple[Variable, ...]) -> None:
+        """Keep what the station answered of how it is set up. Raises `Unavailable`."""
+        said = VariablesSaid(station=self.principal.device, at=self._clock(), variables=variables)
+        await self._books.book(self.principal.tenant, said)
+
+    async def certified(self, since: datetime) -> None:
+        """Note that the station took the certificate that it had asked for before `since`. Raises `Unavailable`."""
+        await self._books.book(
+            self.principal.tenant, CertificateAsked(station=self.principal.device, at=since, request=None)
+        )
 
     async def _publish(self, call: Call, now: datetime) -> None:
         """Put the request on the log as any device's message; return once it is durable there."""

@@ -10,7 +10,6 @@ warning level that the notice answers to (警戒レベル相当), 0 where its ki
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -23,8 +22,6 @@ from schemas.river import Mode
 
 TOPIC_FILTER = "city/flood-notice/+/up"
 _LONGEST = 8_000
-_LONE = re.compile("[\ud800-\udfff]")
-"""Halves of a character that JSON can spell and no store can keep."""
 
 
 class _Refused(Exception):
@@ -80,7 +77,7 @@ def _word(message: Mapping[str, Any], field: str, known: Sequence[str]) -> str:
 
 def _text(message: Mapping[str, Any], field: str, longest: int, *, needed: bool = True) -> str:
     text: Any = message.get(field, "")
-    fits = isinstance(text, str) and len(text) <= longest and "\0" not in text and not _LONE.search(text)
+    fits = isinstance(text, str) and len(text) <= longest and "\0" not in text
     if not fits or (needed and not text.strip()):
         raise _Refused(field, f"{shown(text)} is not a text of {int(needed)} to {longest} characters")
     return str(text).strip()

@@ -1,8 +1,9 @@
 """Uplinks of The Things Stack v3 over MQTT: `v3/{application}@{tenant}/devices/{device}/up`, without `@tenant` in the
 open source edition.
 
-Fields equal to 0, false or "" are left out of the JSON, so an absent `f_cnt` is 0. The event time is the network
-server's: gateways' own clocks are often not set.
+Fields equal to 0, false or "" are left out of the JSON, so an absent `f_cnt` is 0. The values inside
+`decoded_payload` are not such fields (it is a `google.protobuf.Struct`): what its codec says is there, zeros too. The
+event time is the network server's: gateways' own clocks are often not set.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from adapters.lorawan.uplink import FrameCounter, FramePort, Uplink, read_base64, read_eui
+from adapters.lorawan.uplink import FrameCounter, FramePort, Uplink, encrypted, read_base64, read_eui
 from adapters.payload import read_json, shown
 from schemas.observation import Reason, Rejection
 
@@ -40,6 +41,7 @@ class UplinkMessage(msgspec.Struct):
     frm_payload: str = ""
     decoded_payload: dict[str, Any] | None = None
     received_at: datetime | None = None
+    app_s_key: dict[str, Any] | None = None
 
 
 class ApplicationUp(msgspec.Struct):
@@ -48,6 +50,7 @@ class ApplicationUp(msgspec.Struct):
     end_device_ids: EndDeviceIds
     uplink_message: UplinkMessage
     received_at: datetime | None = None
+    simulated: bool = False
 
 
 def parse(topic: str, payload: bytes) -> Uplink | Rejection:
@@ -75,6 +78,11 @@ def _uplink(topic_device: str, message: ApplicationUp) -> Uplink | Rejection:
     if _DEVICE_ID.fullmatch(ids.device_id) is None:
         raise ValueError(f"{shown(ids.device_id)} is no device_id: 2 to 36 of a-z 0-9 and single dashes")
     device = read_eui(ids.dev_eui) if ids.dev_eui else ids.device_id
+    if message.simulated:
+        detail = "`simulated` is true: somebody made this message up in The Things Stack, no device measured it"
+        return Rejection(reason=Reason.WRONG_SHAPE, detail=detail, field="simulated", device=device)
+    if uplink.app_s_key is not None:
+        return encrypted("uplink_message.app_s_key", device)
     at = uplink.received_at or message.received_at
     if at is None or at.tzinfo is None:
         detail = "the message has no time with an offset: expected `uplink_message.received_at` in RFC 3339"

@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from adapters.payload import shown
 from schemas.clock import iso
+from schemas.observation import Reason, Rejection
 
 FrameCounter = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 """The uplink frame counter, whole (LoRaWAN 1.0.4, 4.3.1.5), as network servers reconstruct it."""
@@ -54,6 +55,13 @@ def message_key(uplink: Uplink) -> str:
     content = uplink.data or repr(uplink.object).encode("utf-8", "backslashreplace")
     digest = hashlib.blake2b(content, key=uplink.session.encode("utf-8", "backslashreplace")[:64], digest_size=8)
     return f"{uplink.f_cnt}:{iso(uplink.at)[:10]}:{digest.hexdigest()}"
+
+
+def encrypted(field: str, device: str) -> Rejection:
+    """What to say of an uplink whose `field` tells that the network has no key to its bytes: read as they are, they
+    would be a level by chance."""
+    detail = f"`{field}` says that the payload is still encrypted; let the network server decrypt it"
+    return Rejection(reason=Reason.WRONG_SHAPE, detail=detail, field=field, device=device)
 
 
 def read_eui(text: str) -> str:

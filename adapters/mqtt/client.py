@@ -1,4 +1,4 @@
-"""The second way in: a client of an existing broker, through paho-mqtt. The only file that knows paho.
+"""The second way in: a client of an existing broker, through paho-mqtt (which `publisher.py` beside it knows, too).
 
 The guarantee starts at our acknowledgement: a message is acknowledged to the broker when the log has its record, on
 the connection it came on and on no other; until then the broker keeps it for our session, as far as its own

@@ -19,6 +19,7 @@ from adapters.mqtt.endpoint import Endpoint
 from broker.errors import Unavailable
 from broker.ports import Database
 from broker.store.commands import CHANNEL, Command, HowFar, came, open_commands
+from broker.waiting import rounds
 from schemas.clock import Clock, iso, utc_now
 from schemas.command import command_topic
 
@@ -41,18 +42,12 @@ class Courier:
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver until `stop`: at once when a command is new, and every two seconds for devices that came back."""
         async with self._database.notices(CHANNEL) as noticed:
-            while not stop.is_set():
-                noticed.clear()
-                self._wake.clear()
+            async for _ in rounds(noticed, self._wake, stop=stop, every=_EVERY):
                 try:
                     await self._note()
                     await self._deliver()
                 except Unavailable as error:
                     _log.warning("commands wait: %s", error)
-                waiters = [asyncio.ensure_future(event.wait()) for event in (noticed, self._wake, stop)]
-                await asyncio.wait(waiters, timeout=_EVERY, return_when=asyncio.FIRST_COMPLETED)
-                for waiter in waiters:
-                    waiter.cancel()
             with contextlib.suppress(Unavailable):
                 await self._note()
 

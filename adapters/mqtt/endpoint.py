@@ -26,7 +26,7 @@ from adapters.mqtt.patience import until
 from adapters.mqtt.peer import Peer
 from adapters.mqtt.session import Session, Sessions, TooManySessions
 from adapters.mqtt.settings import EndpointSettings
-from adapters.mqtt.tls import server_context
+from adapters.mqtt.tls import renew, server_context
 from adapters.mqtt.wills import Wills
 from broker.errors import Invalid
 from broker.ingest.ports import Credentials, Doorkeeper, Inbound, Intake, Principal
@@ -38,6 +38,7 @@ Oversized = Callable[[Principal, str | None, int], None]
 _SESSION_TAKEN_OVER = 0x8E
 _NOT_AUTHORIZED = 0x87
 _SERVER_SHUTTING_DOWN = 0x8B
+_UNSPECIFIED = 0x80
 _SWEEP = 5.0
 _GRACE = 2.0
 _NO_PROGRESS = 0.005
@@ -129,8 +130,7 @@ class Endpoint:
     def reload_certificates(self) -> None:
         """Use renewed certificate files for the connections to come. Raises `Invalid` and keeps the old ones."""
         if self._tls is not None:
-            server_context(self.settings)
-            self._tls.load_cert_chain(str(self.settings.tls_certificate), str(self.settings.tls_key))
+            renew(self._tls, self.settings)
 
     async def deliver(
         self,
@@ -297,9 +297,14 @@ class Endpoint:
             taken = [self._stalled.popleft() for _ in range(len(self._stalled))]
             progress = False
             for connection in taken:
-                if connection.retry():
-                    progress = True
-                else:
+                try:
+                    taken_up = connection.retry()
+                except Exception:  # the others wait for this loop
+                    _log.exception("a connection failed when there was room again, and is ended")
+                    connection.close(_UNSPECIFIED, "the message could not be handled")
+                    continue
+                progress |= taken_up
+                if not taken_up:
                     self._stalled.append(connection)
             if not self._stalled:
                 self._any_stalled.clear()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from broker.errors import Invalid
+from broker.renewal import take_chain
 
 
 class TlsFiles(Protocol):
@@ -42,6 +43,24 @@ def server_context(settings: TlsFiles) -> ssl.SSLContext:
         required = settings.require_client_certificate
         context.verify_mode = ssl.CERT_REQUIRED if required else ssl.CERT_OPTIONAL
     return context
+
+
+def renew(context: ssl.SSLContext, settings: TlsFiles) -> None:
+    """Take renewed files into a context that is in use, for the connections to come.
+
+    An authority that is new counts from now on; one that was removed counts until the process is started again.
+    Raises `Invalid`, and leaves the context as it was, where a file is no good.
+    """
+    server_context(settings)
+    if settings.tls_certificate is not None and settings.tls_key is not None:
+        take_chain(context, settings.tls_certificate, settings.tls_key)
+    if settings.client_authorities is not None:
+        context.load_verify_locations(settings.client_authorities)
+
+
+def tls_files(settings: TlsFiles) -> tuple[Path | None, ...]:
+    """The files whose renewal is to be followed."""
+    return settings.tls_certificate, settings.tls_key, settings.client_authorities
 
 
 def certificate_name(certificate: Mapping[str, Any] | None) -> str | None:

@@ -6,44 +6,32 @@ layout (`layouts`). A row without a time of its own has the network's time of re
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from adapters.lorawan import chirpstack, things_stack
 from adapters.lorawan.uplink import Uplink, message_key
 from adapters.river_gauge.layouts import LAYOUTS, unpack
-from adapters.river_gauge.rows import LEVEL, read_row, read_rows
+from adapters.river_gauge.rows import read_row, read_rows
 from schemas.observation import Observation, Reason, Rejection
 
 
 def decode_chirpstack(topic: str, payload: bytes) -> Sequence[Observation | Rejection]:
     """What the gauge behind a ChirpStack v4 uplink measured, at least one outcome. Never raises."""
-    uplink = chirpstack.parse(topic, payload)
-    return [uplink] if isinstance(uplink, Rejection) else _measured(uplink, uplink.object)
+    return _measured(chirpstack.parse(topic, payload))
 
 
 def decode_things_stack(topic: str, payload: bytes) -> Sequence[Observation | Rejection]:
-    """What the gauge behind a The Things Stack v3 uplink measured, at least one outcome. Never raises.
+    """What the gauge behind a The Things Stack v3 uplink measured, at least one outcome. Never raises."""
+    return _measured(things_stack.parse(topic, payload))
 
-    Its JSON leaves out what equals zero. So where its codec's object is there and the FPort is one that always
-    carries a level, an absent level is 0 m. On another port an absent level is no level: a message about the battery
-    must not become a river that fell dry.
-    """
-    uplink = things_stack.parse(topic, payload)
+
+def _measured(uplink: Uplink | Rejection) -> list[Observation | Rejection]:
     if isinstance(uplink, Rejection):
         return [uplink]
-    decoded = uplink.object
-    layout = LAYOUTS.get(uplink.f_port)
-    if decoded is not None and layout is not None and LEVEL.field in layout.fields:
-        decoded = {LEVEL.field: 0, **decoded}
-    return _measured(uplink, decoded)
-
-
-def _measured(uplink: Uplink, decoded: Mapping[str, Any] | None) -> list[Observation | Rejection]:
     key = message_key(uplink)
     outcomes: Iterable[Observation | Rejection]
-    if decoded is not None:
-        outcomes = read_row(decoded, uplink.device, at=uplink.at, key=key)
+    if uplink.object is not None:
+        outcomes = read_row(uplink.object, uplink.device, at=uplink.at, key=key)
     else:
         outcomes = _unpacked(uplink, key)
     return list(outcomes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -28,6 +28,12 @@ LEVEL = Measurement("level", "waterLevel", "MTR", "the level")
 BATTERY = Measurement("battery", "batteryVoltage", "VLT", "the battery's voltage")
 MEASUREMENTS = (LEVEL, BATTERY)
 
+HIGHEST_VOLTAGE = 60.0
+"""Volts. No gauge's battery has more; what is higher is a percentage or millivolts, as many makers' codecs give."""
+
+NEARLY_LEVELS = frozenset({"waterlevel", "waterdepth", "liquidlevel", "depth", "distance"})
+"""What makers' own codecs call it, in lower case without `_`: each with a unit or a zero that is not ours to guess."""
+
 UNITS = {"m": 1, "cm": 100, "mm": 1000}
 """How many of each unit make a metre. Dividing by it rounds correctly, so 272 cm is exactly 2.72."""
 
@@ -48,7 +54,7 @@ def read_rows(
 def read_row(
     row: Any, device: str, *, at: datetime | None = None, key: str | None = None, path: str = ""
 ) -> Iterator[Observation | Rejection]:
-    """One outcome for each measurement in `row`, or one rejection where it holds none.
+    """One outcome for each measurement in `row`, or one rejection where it holds none or names its level as we do not.
 
     `at` is the time of a row that carries none of its own (a network's time of reception), `key` the network's
     mark of this transmission and row, `path` where the row stands in its message.
@@ -58,9 +64,10 @@ def read_row(
         yield Rejection(reason=Reason.WRONG_SHAPE, detail=detail, field=path.rstrip(".") or None, device=device)
         return
     present = [measurement for measurement in MEASUREMENTS if measurement.field in row]
+    missing = _what_is_missing(row, present)
+    if missing is not None:
+        yield Rejection(reason=Reason.WRONG_SHAPE, detail=missing, field=f"{path}level", device=device)
     if not present:
-        detail = f"no measurement: expected `level` (metres) or `battery` (volts), got {_names(row)}"
-        yield Rejection(reason=Reason.WRONG_SHAPE, detail=detail, field=f"{path}level", device=device)
         return
     try:
         observed_at = _time_of(row, at)
@@ -83,6 +90,15 @@ def read_row(
                 unit=measurement.unit,
                 message_key=key,
             )
+
+
+def _what_is_missing(row: Mapping[str, Any], present: Sequence[Measurement]) -> str | None:
+    """Why `row` does not hold what it should, or None. A battery's voltage alone is in order."""
+    if LEVEL not in present:
+        for name in row:
+            if name.replace("_", "").lower() in NEARLY_LEVELS:
+                return f"{shown(name)} is not read: send `level`, the water above the gauge's zero, in m or with `unit`"
+    return None if present else f"no measurement: expected `level` (metres) or `battery` (volts), got {_names(row)}"
 
 
 def _names(row: Mapping[str, Any]) -> str:
@@ -110,6 +126,11 @@ class _Refused(Exception):
 
 def _value_of(row: Mapping[str, Any], measurement: Measurement) -> float:
     number = _number(row[measurement.field], measurement)
+    if measurement is BATTERY and not 0 <= number <= HIGHEST_VOLTAGE:
+        detail = (
+            f"{number:g} V is no battery's voltage; send volts (0 to {HIGHEST_VOLTAGE:g}), not percent or millivolts"
+        )
+        raise _Refused(Reason.OUT_OF_RANGE, measurement.field, detail)
     if measurement is not LEVEL or "unit" not in row:
         return number
     unit = row["unit"]

@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from schemas.detection import ROTATING
+
 _MANUFACTURER, _SERVICE_DATA = 0xFF, 0x16
 _IBEACON = bytes.fromhex("4c000215")
 _ALTBEACON = bytes.fromhex("beac")
@@ -58,7 +60,7 @@ def parse_eddystone(frame: bytes) -> Beacon | None:
     if len(frame) >= 18 and frame[0] == 0x00:
         return Beacon(f"eddystone-uid:{frame[2:12].hex()}:{frame[12:18].hex()}", _at_one_metre(frame[1]))
     if len(frame) >= 10 and frame[0] == 0x30:
-        return Beacon(f"eddystone-eid:{frame[2:10].hex()}", _at_one_metre(frame[1]))
+        return Beacon(f"{ROTATING}{frame[2:10].hex()}", _at_one_metre(frame[1]))
     return None
 
 

@@ -34,17 +34,28 @@ _log = logging.getLogger(__name__)
 class Event(NamedTuple):
     """One change to be sent: its head, the record (JSON) without the entity's state, and the cursor after it.
 
-    The state is for whoever judges the change (by where the entity lies, say); a stream tells what changed, less what
-    its reader may not see.
+    Of the state only location and scopes are kept (`placed`, JSON), for whoever judges the change by where the entity
+    lies; None of an entity too large to travel with its change. A stream tells what changed, less what its reader may
+    not see.
     """
 
     head: Head
     value: bytes
     cursor: str
-    state: bytes | None = None
+    placed: bytes | None
+
+
+class _Placed(msgspec.Struct):
+    location: msgspec.Raw = msgspec.Raw(b"null")
+    scope: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _State(msgspec.Struct):
+    doc: _Placed
 
 
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_state = msgspec.json.Decoder(_State).decode
 
 
 def as_event(record: Record, position: Offsets) -> Event | None:
@@ -53,8 +64,8 @@ def as_event(record: Record, position: Offsets) -> Event | None:
     try:
         told = _decode_members(record.value)
         state = told.pop("state", None)
-        value = msgspec.json.encode(told)
-        return Event(decode_head(record.value), value, encode(position), None if state is None else bytes(state))
+        placed = None if state is None else msgspec.json.encode(_decode_state(state).doc)
+        return Event(decode_head(record.value), msgspec.json.encode(told), encode(position), placed)
     except msgspec.DecodeError:
         _log.warning("no change in %s/%d at %d", record.topic, record.partition, record.offset)
         return None

@@ -91,7 +91,7 @@ async def _divide(ask: Writing, batch: _Batch, document: Any, operation: str) ->
     if asked is None or context is None:
         batch.local.append(document)
         return None
-    division = divide(permitted(ask, asked.shares), names, operation)
+    division = divide(permitted(ask, asked.shares, names), names, operation)
 
     def part(of: frozenset[str] | None) -> Any:
         return part_of(document, of, context) if isinstance(document, dict) else document

@@ -30,6 +30,8 @@ _SETTLE_SECONDS = 5.0
 _log = logging.getLogger(__name__)
 _PREFIX = "/ngsi-ld/v1"
 _PLAIN = ":/,;@!$'()*"
+_LONGEST_SECONDS = 60.0
+"""Whatever a registration says: what is asked holds one of the places for all questions."""
 
 Parameters = Sequence[tuple[str, str]]
 
@@ -111,7 +113,7 @@ class SourceClient:
         resting = self._resting.get((source.id, source.version), 0.0) - self._monotonic()
         if resting > 0:
             raise SourceSilent(f"{source.id} failed a moment ago and is left alone for {resting:.1f} s more")
-        within = source.management.timeout or self._seconds
+        within = min(source.management.timeout or self._seconds, _LONGEST_SECONDS)
         try:
             async with asyncio.timeout(within):
                 async with self._at_once:

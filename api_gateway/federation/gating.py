@@ -9,20 +9,30 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from access.policy import Readable
-from api_gateway.auth import gate_of
+from starlette.requests import Request
+
+from access.places import LOCATION
+from access.seeing import Readable
+from api_gateway.auth import Caller, gate_of
 from api_gateway.federation.forwarding import Distribution
 from api_gateway.federation.reads import Wish
 from broker.ports import Transaction
 from broker.store.reading import documents
 
 
-def of_readable(asked: Distribution | None, types: Collection[str] | None) -> Distribution | None:
+def of_readable(
+    asked: Distribution | None, types: Collection[str] | None, *, somewhere: bool = False
+) -> Distribution | None:
     """`asked`, less the sources of nothing but types that the caller may not read, of `types` where those are stated;
-    None where no source is left. What a source sends of other types is judged when it has come."""
+    None where no source is left. What a source sends of other types is judged when it has come.
+
+    Types of which the caller may read what lies in certain places are asked for by those who judge each entity that
+    comes (`somewhere`).
+    """
     if asked is None:
         return None
-    visible = gate_of(asked.request).readable(asked.caller)
+    gate = gate_of(asked.request)
+    visible = gate.readable_somewhere(asked.caller) if somewhere else gate.readable(asked.caller)
     shares = []
     for share in asked.shares:
         anything = "*" in share.types or not share.types
@@ -31,6 +41,22 @@ def of_readable(asked: Distribution | None, types: Collection[str] | None) -> Di
         if seen or named is None:
             shares.append(share if anything else share._replace(types=seen))
     return asked._replace(shares=shares) if shares else None
+
+
+def places_matter(request: Request, caller: Caller, types: Collection[str] | None) -> bool:
+    """Whether the caller may read what lies in certain places only, of these types or (None) of any."""
+    reaches = gate_of(request).reaches(caller)
+    return reaches is not None and bool(reaches.about(types))
+
+
+def with_place(wish: Wish) -> Wish:
+    """The query with the place among the attributes asked for, so that what comes can be judged by it."""
+    params, body = dict(wish.params), wish.body
+    if "attrs" in params:
+        params["attrs"] += f",{LOCATION}"
+    if body is not None and "attrs" in body:
+        body = {**body, "attrs": [*body["attrs"], LOCATION]}
+    return wish._replace(params=params, body=body)
 
 
 def may_see(visible: Readable, types: Iterable[str]) -> bool:
@@ -44,9 +70,9 @@ async def unconcealed(
 ) -> tuple[Distribution, Wish]:
     """The query (of these `ids`, where it names any) without the entities known here that the caller may not read."""
     named = frozenset(ids).union(*(share.ids or () for share in asked.shares))
-    visible = gate_of(asked.request).readable(asked.caller)
+    gate = gate_of(asked.request)
     there = await documents(tx, sorted(named)) if named else {}
-    concealed = frozenset(id_ for id_, document in there.items() if not may_see(visible, document.type))
+    concealed = frozenset(id_ for id_, document in there.items() if not gate.sees(asked.caller, document))
     if not concealed:
         return asked, wish
     shares = [s if s.ids is None else s._replace(ids=s.ids - concealed) for s in asked.shares]

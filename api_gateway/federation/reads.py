@@ -123,7 +123,7 @@ def _times_too(params: Mapping[str, str]) -> list[tuple[str, str]]:
 def counted(reply: Reply) -> int:
     """How many entities the source says there are."""
     said = reply.answer.headers.get("ngsild-results-count", "") if reply.answer is not None else ""
-    return int(said) if said.isdecimal() else 0
+    return int(said) if said.isdecimal() and len(said) < 10 else 0
 
 
 def in_order(documents: list[Document], order: Sequence[tuple[str, bool]]) -> list[Document]:
@@ -182,6 +182,7 @@ def _query_for(share: Share, context: Context, parameters: list[tuple[str, str]]
     if "attrs" in wanted:
         body["attrs"] = wanted.pop("attrs").split(",")
     body |= {name: wanted.pop(name) for name in ("q", "scopeQ") if name in wanted}
+    body |= {name: wanted.pop(name).split(",") for name in ("expandValues", "jsonKeys") if name in wanted}
     if "georel" in wanted:
         body["geoQ"] = {name: wanted.pop(name) for name in _GEO if name in wanted}
     left = [(name, value) for name, value in wanted.items() if name in ("options", "limit", "count")]

@@ -7,7 +7,7 @@ What is told on is only what that source was asked for, and what the owner may s
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,21 +23,25 @@ from api_gateway.ngsi_ld.owners import CurrentOwners
 from api_gateway.ngsi_ld.writing import no_content, only
 from api_gateway.personal.desk import desk_of
 from broker.entities.parse import NULL, parse_time
+from broker.entities.represent import Shape
 from broker.errors import Invalid, NotFound
 from broker.federation.merging import LOCAL, Known, merged, received
 from broker.federation.source import source_of
 from broker.federation.subscribing import asked_of
 from broker.jsonld.context import CORE, Context, sources_of
 from broker.ports import Transaction
+from broker.query.joining import Loaded
 from broker.store import source_subscriptions as store
-from broker.store.reading import Document
+from broker.store.reading import Document, documents
 from broker.store.source_subscriptions import Told
 from broker.subscriptions.documents import q_of
+from broker.subscriptions.linking import shown_linked
 from broker.subscriptions.matching import Asked, selects
 from broker.subscriptions.standing import Standing
 from broker.subscriptions.telling import hidden, notification, sees, shape_of, shown_entity
 
 _MOST_ENTITIES = 1000
+_ALWAYS = frozenset({"id", "type", "scope", "createdAt", "modifiedAt"})
 
 
 async def relay(request: Request) -> Response:
@@ -58,10 +62,22 @@ async def relay(request: Request) -> Response:
         seen = [one for entity in listed if (one := _seen(told, entity, context, now)) is not None]
         if seen and not _too_soon(told, now):
             shape = shape_of(told.doc, context)
-            data = [shown_entity(told.doc, orjson.loads(doc.text), doc, shape, gone) for doc, gone in seen]
-            made = notification(told.id, str(uuid.uuid4()), now, data, shape)
+            made = notification(told.id, str(uuid.uuid4()), now, await _data(tx, told.doc, seen, shape), shape)
             await store.tell(tx, told.id, orjson.dumps(made).decode(), now)
     return no_content()
+
+
+async def _data(
+    tx: Transaction, doc: Mapping[str, Any], seen: Sequence[tuple[Document, datetime | None]], shape: Shape
+) -> list[dict[str, Any]]:
+    """What is told of the entities. What they are linked to is shown as it is known here (4.5.23)."""
+
+    async def find(ids: Sequence[str]) -> list[Document]:
+        return [document for document in (await documents(tx, ids)).values() if sees(doc, document)]
+
+    there = [Loaded(orjson.loads(one.text), one) for one, gone in seen if gone is None]
+    ended = [shown_entity(doc, orjson.loads(one.text), one, shape, gone) for one, gone in seen if gone is not None]
+    return [*await shown_linked(doc, there, shape, find), *ended]
 
 
 async def _as_of_now(request: Request, tx: Transaction, tenant: str, told: Told) -> Told:
@@ -94,14 +110,20 @@ def _seen(told: Told, said: Any, context: Context, now: datetime) -> tuple[Docum
     gone = said.get("deletedAt")
     at = None if gone is None else datetime.fromisoformat(parse_time(gone, "deletedAt"))
     there = {name: value for name, value in said.items() if name != "deletedAt" and not _nothing(value)}
-    document = document_of(merged([Known(LOCAL, received(there, context.expand))]))
-    doc, types = told.doc, document.type
-    asked = asked_of(doc, source_of(told.source, ""), now)
+    doc, asked = told.doc, asked_of(told.doc, source_of(told.source, ""), now)
+    shown = None if asked is None else asked["notification"].get("attributes")
+    entity = received(there, context.expand)
+    if shown is not None:
+        entity = {name: member for name, member in entity.items() if name in _ALWAYS or name in shown}
+    document = document_of(merged([Known(LOCAL, entity)]))
+    types = document.type
     about = Asked(types, (document.id,))
     if asked is None or not any(selects(selector, about) for selector in asked["entities"]):
         return None
     query = q_of(doc, context)
     asks = query.members if query is not None else frozenset()
+    if "geoQ" in doc:
+        asks |= {context.expand(doc["geoQ"].get("geoproperty", "location"))}
     return (document, at) if sees(doc, document) and asks.isdisjoint(hidden(doc, types)) else None
 
 

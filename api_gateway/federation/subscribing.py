@@ -19,7 +19,7 @@ from api_gateway.errors import SourceFailed
 from api_gateway.federation.client import Question, SourceClient
 from api_gateway.federation.forwarding import constant_headers
 from api_gateway.ngsi_ld.context import JSON, link_of
-from broker.errors import CityError
+from broker.errors import UNREADABLE, CityError
 from broker.federation.source import Source, source_of
 from broker.federation.subscribing import asked_of
 from broker.federation.via import extended
@@ -161,5 +161,5 @@ def _via(task: Task) -> list[str]:
 def _source(doc: Mapping[str, Any], version: str) -> Source | None:
     try:
         return source_of(doc, version)
-    except (CityError, ValueError, KeyError, TypeError, AttributeError):
+    except UNREADABLE:
         return None

@@ -21,6 +21,7 @@ from api_gateway.federation.outcomes import Handler, Operation, answer, everywhe
 from api_gateway.ngsi_ld.context import JSON_LD, MERGE_PATCH, body_context, content_type, header, link_context
 from api_gateway.ngsi_ld.params import names_of, wanted_of
 from api_gateway.ngsi_ld.reader import DocumentReader
+from api_gateway.ngsi_ld.snapshot_header import snapshot_said
 from api_gateway.ngsi_ld.writing import Writing, writing
 from broker.entities.parse import is_uri, parse_entity, parse_fragment
 from broker.errors import CityError, Invalid
@@ -63,7 +64,7 @@ def distributed(handler: Handler, operation: Operation) -> Handler:
         asked = await distribution(request, ask.caller, Asked(types, (entity_id,), None, sorted(names) or None))
         if asked is None:
             return await handler(replayed(request, body))
-        division = divide(permitted(ask, asked.shares), names, *operation.names)
+        division = divide(permitted(ask, asked.shares, names), names, *operation.names)
 
         def part(of: Names) -> bytes:
             return orjson.dumps(part_of(document, of, context))
@@ -110,7 +111,7 @@ def distributed_by_path(handler: Handler, operation: Operation) -> Handler:
         asked = await distribution(request, ask.caller, about)
         if asked is None:
             return await handler(replayed(request, body))
-        division = divide(permitted(ask, asked.shares), names, *operation.names)
+        division = divide(permitted(ask, asked.shares, names), names, *operation.names)
         outcome = await everywhere(
             asked,
             division,
@@ -137,7 +138,7 @@ def distributed_purge(handler: Handler) -> Handler:
         asked = await distribution(request, ask.caller, about)
         if asked is None:
             return await handler(request)
-        division = divide(permitted(ask, asked.shares), None, "purgeEntity")._replace(here=True)
+        division = divide(permitted(ask, asked.shares, None), None, "purgeEntity")._replace(here=True)
 
         def question(share: Share, _: Names) -> Question:
             return Question("DELETE", "/entities", _purged(request, share, context), {})
@@ -165,7 +166,7 @@ def _purged(request: Request, share: Share, context: Context) -> Parameters:
 
 async def any_source(request: Request) -> bool:
     """Whether there is any source at all: the one question that every write pays for."""
-    if request.query_params.get("local") == "true":
+    if request.query_params.get("local") == "true" or snapshot_said(request) is not None:
         return False
     caller = await request.app.state.gate.caller(request)
     return bool((await request.app.state.sources.page(caller.tenant)).sources)
@@ -196,12 +197,13 @@ async def _types(
     return stored.type if stored is not None else None
 
 
-def permitted(ask: Writing, shares: list[Share]) -> list[Share]:
-    """The shares whose types the caller may write. Raises where data that it may not write is held elsewhere alone."""
+def permitted(ask: Writing, shares: list[Share], names: Names) -> list[Share]:
+    """The shares of whose types the caller may write these attributes, wherever the entities lie. Raises where data
+    that it may not write is held elsewhere alone."""
     allowed = []
     for share in shares:
         try:
-            ask.may(sorted(share.types - {"*"}))
+            ask.may_elsewhere(sorted(share.types - {"*"}), names)
         except CityError:
             if share.source.mode == EXCLUSIVE or share.source.mode == "redirect":
                 raise

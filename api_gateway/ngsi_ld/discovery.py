@@ -28,7 +28,7 @@ from api_gateway.ngsi_ld.writing import only
 from broker.errors import NotFound
 from broker.jsonld.context import DEFAULT_VOCABULARY
 from broker.store import reading
-from broker.store.reading import AttributeUse
+from broker.store.reading import AttributeUse, Selection
 
 
 async def list_types(request: Request) -> Response:
@@ -38,7 +38,7 @@ async def list_types(request: Request) -> Response:
     details = flag(request.query_params, "details")
     async with gateway_of(request).database.transaction(caller.tenant) as tx:
         found = set(await reading.types(tx))
-        uses = await reading.attributes(tx, None) if details else []
+    uses = await uses_seen(request, gate, caller) if details else []
     attributes: defaultdict[str, set[str]] = defaultdict(set)
     for use in uses:
         for name in use.types:
@@ -67,15 +67,17 @@ async def one_type(request: Request) -> Response:
     gate, caller, shape = await _asked(request)
     name = shape.context.expand(request.path_params["name"])
     allowed = gate.may(caller, Action.READ, name).allowed
+    visible = gate.readable(caller)
+    only_types = None if visible.only is None else tuple(visible.only)
     async with gateway_of(request).database.transaction(caller.tenant) as tx:
-        count = await reading.count_of_type(tx, name) if allowed else 0
-        uses = await reading.attributes(tx, name)
+        chosen = Selection((name,), only_types=only_types, never_types=tuple(visible.never))
+        count = await reading.count(tx, chosen) if allowed else 0
     heard = await type_elsewhere(request, caller, shape.context, name) if allowed else Heard([], [])
     about = [seen for seen in heard.seen if name in seen.types]
     if not count and not about:
         raise NotFound(f"there are no entities of type {request.path_params['name']}")
     hidden = gate.hidden(caller, [name])
-    kinds = _kinds(use for use in uses if use.name not in hidden)
+    kinds = _kinds(await uses_seen(request, gate, caller, name))
     for seen in about:
         for attribute in seen.attributes.keys() - hidden:
             kinds[attribute].update(seen.attributes[attribute])
@@ -94,7 +96,7 @@ async def list_attributes(request: Request) -> Response:
     only(request, "details")
     gate, caller, shape = await _asked(request)
     heard = await attributes_elsewhere(request, caller, shape.context)
-    uses = [*await _uses(request, gate, caller), *_as_uses(heard, gate, caller)]
+    uses = [*await uses_seen(request, gate, caller), *_as_uses(heard, gate, caller)]
     names = sorted({use.name for use in uses})
     if not flag(request.query_params, "details"):
         return _listing("AttributeList", "attributeList", names, shape, heard)
@@ -113,7 +115,7 @@ async def one_attribute(request: Request) -> Response:
     gate, caller, shape = await _asked(request)
     name = shape.context.expand(request.path_params["name"])
     heard = await attribute_elsewhere(request, caller, shape.context, name)
-    there = [*await _uses(request, gate, caller), *_as_uses(heard, gate, caller)]
+    there = [*await uses_seen(request, gate, caller), *_as_uses(heard, gate, caller)]
     uses = [use for use in there if use.name == name]
     if not uses:
         raise NotFound(f"no entity has an attribute {request.path_params['name']}")
@@ -131,10 +133,10 @@ async def _asked(request: Request) -> tuple[Gate, Caller, Shape]:
     return gate, caller, Shape(ld=answers_ld(request), context=context)
 
 
-async def _uses(request: Request, gate: Gate, caller: Caller) -> list[AttributeUse]:
-    """The attributes that the caller may see, as entities that it may see have them."""
+async def uses_seen(request: Request, gate: Gate, caller: Caller, type_: str | None = None) -> list[AttributeUse]:
+    """The attributes that the caller may see, as entities (of a type) that it may see have them."""
     async with gateway_of(request).database.transaction(caller.tenant) as tx:
-        uses = await reading.attributes(tx, None)
+        uses = await reading.attributes(tx, type_)
     return [
         use
         for use in uses

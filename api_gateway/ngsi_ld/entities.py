@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
-from urllib.parse import urlencode
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from access.policy import Readable
+from access.places import LOCATION, PLACES
 from api_gateway.auth import Caller, Gate, gate_of
 from api_gateway.context import gateway_of
 from api_gateway.errors import error_response, problem_media
-from api_gateway.federation.forwarding import Distribution, distribution
-from api_gateway.federation.gating import may_see, of_readable, unconcealed
-from api_gateway.federation.reads import View, Wish, asked_about, chosen_by_csf, whole_entity, whole_query
+from api_gateway.federation.forwarding import distribution
+from api_gateway.federation.gating import of_readable, places_matter, with_place
+from api_gateway.federation.reads import Wish, asked_about, whole_entity
 from api_gateway.ngsi_ld.context import link_context
-from api_gateway.ngsi_ld.entity_maps import MOST_MEMBERS, chosen_map, make_map, told
-from api_gateway.ngsi_ld.frozen import echo, frozen, frozen_page, snapshot_said
+from api_gateway.ngsi_ld.entity_maps import chosen_map
+from api_gateway.ngsi_ld.finding import by_map, found_everywhere, page_headers
+from api_gateway.ngsi_ld.frozen import frozen, frozen_page
 from api_gateway.ngsi_ld.joining import join_of, joined
 from api_gateway.ngsi_ld.params import (
-    MAX_LIMIT,
     PAGE,
     SELECTION,
     SHAPE,
@@ -34,22 +33,20 @@ from api_gateway.ngsi_ld.params import (
     order_of,
     page_of,
     pattern_blamed,
-    refuse_unsupported,
     shape_of,
     wanted_of,
 )
 from api_gateway.ngsi_ld.reader import DocumentReader
-from api_gateway.ngsi_ld.represent import EntityResponse, Shape, media_type, render, shaped
-from api_gateway.ngsi_ld.selecting import CORE, concern_of, matching, ordered, selection_for
+from api_gateway.ngsi_ld.represent import EntityResponse, Shape, render, shaped
+from api_gateway.ngsi_ld.selecting import CORE, concern_of, matching, seen, selection_for
+from api_gateway.ngsi_ld.snapshot_header import echo, snapshot_said
 from api_gateway.personal.reads import asks_personal, book, demand_asks, demand_document, permitted, same_matter
 from api_gateway.usage.metering import about
 from broker.entities.parse import is_uri
 from broker.errors import Invalid, NotFound
 from broker.jsonld.context import Context
-from broker.query.geo import GeoQuery
 from broker.query.joining import Join
 from broker.store import reading
-from broker.store.entity_maps import HERE, EntityMap, Member
 from broker.store.reading import Document, Selection, Where
 from broker.subscriptions.matching import Asked
 
@@ -66,7 +63,7 @@ async def retrieve(request: Request) -> Response:
     if snapshot is None:
         document, warnings = await _document(request, caller, entity_id, shape)
     else:
-        document, warnings = await frozen(request, caller, snapshot, entity_id, join), echo(snapshot)
+        document, warnings = await frozen(request, caller, snapshot, entity_id), echo(snapshot)
     if document is None:
         unknown = NotFound(f"there is no entity {entity_id}")
         answer = error_response(unknown, request.url.path, media=problem_media(request.scope))
@@ -80,7 +77,7 @@ async def retrieve(request: Request) -> Response:
         raise NotFound(f"{entity_id} has nothing of what is asked for")
     if join is None:
         return EntityResponse(render(document, shape, hidden), shape, more=warnings)
-    answers = await joined(request, caller, [document], join, shape)
+    answers = await joined(request, caller, [document], join, shape, snapshot)
     body = orjson.dumps(answers if join.flat and len(answers) > 1 else answers[0])
     return EntityResponse(body, shape, more=warnings)
 
@@ -96,16 +93,32 @@ async def _document(
     reader: DocumentReader = request.app.state.reader
     names = shape.attrs if shape.attrs is not None else (shape.pick and shape.pick - CORE) or None
     wanted = asked_about(entity_id, request.query_params, shape.context, None if names is None else tuple(names))
-    asked = of_readable(await distribution(request, caller, wanted), wanted.types)
+    if names is not None and places_matter(request, caller, wanted.types):
+        wanted = wanted._replace(attributes=(*names, LOCATION))
+    asked = of_readable(await distribution(request, caller, wanted), wanted.types, somewhere=True)
     local = await reader.get(caller.tenant, entity_id)
     if local is not None:
         await demand_document(request, caller, local, f"there is no entity {entity_id}")
     if asked is None:
         return local, []
     document, warnings = await whole_entity(request, asked, entity_id, local, shape.context)
-    if document is not None and (local is None or not same_matter(local, document)):
+    if document is not None and (local is None or not same_matter(local, document) or _moved(local, document)):
         await demand_document(request, caller, document, f"there is no entity {entity_id}")
+        if local is None and not _tells_its_place(request, caller, document):
+            raise NotFound(f"there is no entity {entity_id}")
     return document, warnings
+
+
+def _moved(local: Document, document: Document) -> bool:
+    """Whether others say that the entity lies elsewhere."""
+    here, there = orjson.loads(local.text), orjson.loads(document.text)
+    return any(here.get(name) != there.get(name) for name in PLACES)
+
+
+def _tells_its_place(request: Request, caller: Caller, document: Document) -> bool:
+    """Whether what others told of the entity is enough to judge it by where it lies, if that is asked."""
+    gate = gate_of(request)
+    return not places_matter(request, caller, document.type) or gate.sees_from_afar(caller, document)
 
 
 def _anything_left(document: Document, shape: Shape, hidden: frozenset[str]) -> bool:
@@ -120,7 +133,6 @@ async def _retrieval_shape(request: Request, caller: Caller) -> Shape:
     query = request.query_params
     if request.scope["query_string"]:
         only_known(query, SHAPE - {"entityMap"}, frozenset({"type"}))
-        refuse_unsupported(query)
     context = await link_context(request, caller.tenant)
     return shape_of(request, context)
 
@@ -129,7 +141,6 @@ async def query(request: Request) -> Response:
     """A page of entities (6.4.3.2)."""
     params = request.query_params
     only_known(params, SELECTION, SHAPE, PAGE)
-    refuse_unsupported(params)
     return await answer_query(request, params)
 
 
@@ -158,15 +169,22 @@ async def answer_query(
     if shape.pick is not None and not shape.pick & {"id", "type", "scope"}:
         selection = selection._replace(where=(*selection.where, Where("doc ?| {0}::text[]", (list(shape.pick),))))
     if snapshot is not None:
-        view = await frozen_page(request, caller, snapshot, selection, wanted, page, order_of(params, context), join)
+        view = await frozen_page(request, caller, snapshot, selection, wanted, page, order_of(params, context))
         headers = page_headers(request, page, shape, more=len(view.documents) > page.limit, total=view.total)
-        return await _told(request, caller, view.documents[: page.limit], shape, None, [*headers, *echo(snapshot)])
+        return await _told(
+            request, caller, view.documents[: page.limit], shape, join, [*headers, *echo(snapshot)], snapshot
+        )
     concerns = concerns or concern_of(wanted, shape)
-    asked = of_readable(await distribution(request, caller, concerns, params), concerns.types)
+    about_place = concerns
     wish = Wish(params, context, page, order_of(params, context), body)
+    if places_matter(request, caller, concerns.types):
+        wish = with_place(wish)
+        if concerns.attributes is not None:
+            about_place = concerns._replace(attributes=(*concerns.attributes, LOCATION))
+    asked = of_readable(await distribution(request, caller, about_place, params), concerns.types, somewhere=True)
     look = partial(found_everywhere, request, caller, selection, wanted.geo, concerns, shape)
     if (listed := await chosen_map(request, caller)) is not None or flag(params, "entityMap"):
-        view, more = await _by_map(request, caller, listed, look, asked, wish)
+        view, more = await by_map(request, caller, listed, look, asked, wish)
     else:
         view = await look(asked, wish)
         follows = len(view.documents) > page.limit
@@ -181,102 +199,26 @@ async def _told(
     shape: Shape,
     join: Join | None,
     more: list[tuple[bytes, bytes]],
+    snapshot: str | None = None,
 ) -> Response:
-    """The answer that shows these entities."""
+    """The answer that shows these entities, of the present or of a snapshot."""
     gate = gate_of(request)
     about(request, (name for document in shown for name in document.type))
     if shape.geojson:
         return EntityResponse(_collection(shown, shape, gate, caller), shape, more=more)
     if join is not None:
-        answers = await joined(request, caller, shown, join, shape)
+        answers = await joined(request, caller, shown, join, shape, snapshot)
         return EntityResponse(orjson.dumps(answers), shape, more=more)
     parts = [render(document, shape, gate.hidden(caller, document.type)) for document in shown]
     return EntityResponse(b"[" + b",".join(parts) + b"]", shape, more=more)
-
-
-_Look = Callable[[Distribution | None, Wish], Awaitable[View]]
-
-
-async def found_everywhere(
-    request: Request,
-    caller: Caller,
-    selection: Selection,
-    geo: GeoQuery | None,
-    concerns: Asked,
-    shape: Shape,
-    asked: Distribution | None,
-    wish: Wish,
-) -> View:
-    """What is found here and elsewhere, from the page's offset on: one more than the page holds where there is more."""
-    page, total = wish.page, None
-    # Where others answer too, a page is cut when all of them have: so everything up to it is needed from each.
-    skipped = page.offset if asked is None else 0
-    if wish.ids is not None:
-        ids = wish.ids if selection.ids is None else tuple(set(wish.ids).intersection(selection.ids))
-        selection = selection._replace(ids=ids)
-    with pattern_blamed():
-        async with gateway_of(request).database.transaction(caller.tenant) as tx:
-            if asked is not None:
-                asked = await chosen_by_csf(tx, asked, wish.params, wish.context)
-                asked, wish = await unconcealed(tx, asked, wish, concerns.ids or ())
-            selection = ordered(await matching(tx, selection, geo), wish.order)
-            limit = page.limit + 1 + page.offset - skipped
-            found = await reading.select(tx, selection, limit=limit, offset=skipped) if page.limit else []
-            if page.counted:
-                total = await reading.count(tx, selection)
-    if asked is None:
-        return View(found, [], total, {document.id: [HERE] for document in found})
-    view = await whole_query(asked, wish, found, total)
-    only = None if selection.only_types is None else frozenset(selection.only_types)
-    seen, gate = Readable(only, frozenset(selection.never_types)), gate_of(request)
-    visible = [
-        document
-        for document in view.documents
-        if may_see(seen, document.type) and gate.sees(caller, document) and _has_picked(document, shape)
-    ]
-    return view._replace(documents=visible[page.offset :])
-
-
-async def _by_map(
-    request: Request, caller: Caller, listed: EntityMap | None, look: _Look, asked: Distribution | None, wish: Wish
-) -> tuple[View, list[tuple[bytes, bytes]]]:
-    """The page of an entity map: of `listed`, or of one that is made of all that the query finds (5.7.2).
-
-    Of the entities in the page those are shown that still match, each asked of the sources that knew it.
-    """
-    page = wish.page
-    warnings: list[tuple[bytes, bytes]] = []
-    if listed is None:
-        everything = Page(MOST_MEMBERS, 0, counted=False)
-        params = {**wish.params, "limit": str(MAX_LIMIT), "offset": "0"}
-        whole = await look(asked, wish._replace(page=everything, params=params))
-        members = [Member(document.id, tuple(whole.known_by[document.id])) for document in whole.documents]
-        listed, warnings = await make_map(request, caller, members), whole.warnings
-    part = listed.members[page.offset : page.offset + page.limit]
-    known = {source for member in part for source in member.sources}
-    if asked is not None:
-        shares = [share for share in asked.shares if share.source.id in known]
-        asked = asked._replace(shares=shares) if shares else None
-    ids = tuple(member.entity for member in part)
-    params = {name: value for name, value in wish.params.items() if name not in ("limit", "offset", "count")}
-    own = wish._replace(
-        page=Page(len(ids), 0, counted=False), params={**params, "id": ",".join(ids)}, body=None, ids=ids
-    )
-    view = await look(asked, own) if ids else View([], [])
-    place = {id_: number for number, id_ in enumerate(ids)}
-    shown = sorted((d for d in view.documents if d.id in place), key=lambda document: place[document.id])
-    total = len(listed.members) if page.counted else None
-    follows = page.offset + page.limit < len(listed.members)
-    shape = shape_of(request, wish.context, wish.params)
-    more = [told(listed), *page_headers(request, page, shape, more=follows, total=total)]
-    return view._replace(documents=shown, warnings=[*warnings, *view.warnings]), more
 
 
 async def _personal_page(request: Request, caller: Caller, wanted: Wanted, page: Page, shape: Shape) -> Response:
     """A page of entities about persons: those with a ground, each booked. Never joined, never asked of others."""
     gate = gate_of(request)
     demand_asks(request, caller, wanted.types, wanted.asks)
-    chosen = Selection(wanted.types, wanted.ids, wanted.id_pattern, wanted.attributes, where=wanted.where)
+    where = (*wanted.where, *seen(gate, caller, wanted.asks))
+    chosen = Selection(wanted.types, wanted.ids, wanted.id_pattern, wanted.attributes, where=where)
     with pattern_blamed():
         async with gateway_of(request).database.transaction(caller.tenant) as tx:
             selection = await matching(tx, await permitted(request, tx, caller, chosen), wanted.geo)
@@ -295,27 +237,3 @@ def _collection(shown: list[Document], shape: Shape, gate: Gate, caller: Caller)
     inner = shape._replace(inner_context=False)
     features = [shaped(document, inner, gate.hidden(caller, document.type)) for document in shown]
     return orjson.dumps({"@context": shape.context.given, "type": "FeatureCollection", "features": features})
-
-
-def _has_picked(document: Document, shape: Shape) -> bool:
-    return shape.pick is None or bool(shape.pick & orjson.loads(document.text).keys())
-
-
-def page_headers(
-    request: Request, page: Page, shape: Shape, *, more: bool, total: int | None
-) -> list[tuple[bytes, bytes]]:
-    """NGSILD-Results-Count (6.3.13) and the links to the neighbouring pages (6.3.10)."""
-    headers: list[tuple[bytes, bytes]] = []
-    if total is not None:
-        headers.append((b"ngsild-results-count", str(total).encode()))
-    if page.limit and page.offset:
-        headers.append(_neighbour(request, page, max(0, page.offset - page.limit), "prev", shape))
-    if more and page.limit:
-        headers.append(_neighbour(request, page, page.offset + page.limit, "next", shape))
-    return headers
-
-
-def _neighbour(request: Request, page: Page, offset: int, relation: str, shape: Shape) -> tuple[bytes, bytes]:
-    params = {**dict(request.query_params), "limit": str(page.limit), "offset": str(offset)}
-    link = f'<{request.url.path}?{urlencode(params)}>; rel="{relation}"; type="{media_type(shape)}"'
-    return b"link", link.encode("latin-1")

@@ -23,8 +23,8 @@ from api_gateway.ngsi_ld import (
     temporal_provision,
 )
 from api_gateway.ngsi_ld.context import JSON, JSON_LD
-from api_gateway.ngsi_ld.frozen import of_the_present
 from api_gateway.ngsi_ld.params import MAX_LIMIT
+from api_gateway.ngsi_ld.snapshot_header import Handler, of_the_present, told_of
 from api_gateway.openapi import PROBLEMS, Operation, problem_answer
 from broker.store.aggregates import METHODS
 from broker.store.subscriptions import ENTITIES, REGISTRATIONS
@@ -292,6 +292,20 @@ _ALL = [
     Operation("DELETE", f"{_CONTEXTS}/{{id:path}}", hosting.delete, "deleteContext",
               _plain("contexts", "Delete a context", _OTHER_ID)),
 ]  # fmt: skip
-_IN_SNAPSHOTS = {"retrieveEntity", "queryEntities", "queryEntitiesByPost"}
-OPERATIONS = [one if one.name in _IN_SNAPSHOTS else one._replace(handler=of_the_present(one.handler)) for one in _ALL]
+_READ_IN_SNAPSHOTS = {"retrieveEntity", "queryEntities", "queryEntitiesByPost"}
+_TOLD_OF_SNAPSHOTS = {
+    "retrieveHistory", "queryHistory", "queryHistoryByPost", "createEntity", "replaceEntity", "mergeEntity",
+    "appendAttributes", "updateAttributes", "updatePartOfAttribute", "replaceAttribute", "deleteAttribute",
+    "deleteEntity", "purgeEntities", "createEntities", "upsertEntities", "updateEntities", "mergeEntities",
+    "deleteEntities",
+}  # fmt: skip
+
+
+def _in_snapshots(one: Operation) -> Handler:
+    if one.name in _READ_IN_SNAPSHOTS:
+        return one.handler
+    return told_of(one.handler) if one.name in _TOLD_OF_SNAPSHOTS else of_the_present(one.handler)
+
+
+OPERATIONS = [one._replace(handler=_in_snapshots(one)) for one in _ALL]
 """All of them. Paths with more parts come before those with fewer where both could match."""

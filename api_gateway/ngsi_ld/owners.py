@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from access.defaults import GRANTED_AT_ONCE
 from access.people import scopes_of
@@ -18,7 +18,14 @@ _SQL = load("api_gateway.ngsi_ld", "owners")
 
 def owner_of(subject: Subject) -> dict[str, Any]:
     """Whom a subscription belongs to, to be kept with it."""
-    return {"kind": subject.kind, "id": subject.id, "client": subject.client, "scopes": sorted(subject.scopes)}
+    return {
+        "kind": subject.kind,
+        "id": subject.id,
+        "client": subject.client,
+        "scopes": sorted(subject.scopes),
+        "roles": sorted(subject.roles),
+        "purpose": subject.purpose,
+    }
 
 
 def key_of(subject: Subject) -> str:
@@ -37,6 +44,13 @@ def with_personal(access: Mapping[str, Any], personal: Mapping[str, str]) -> dic
     }
 
 
+class _Rights(NamedTuple):
+    """What an owner holds."""
+
+    scopes: frozenset[str]
+    roles: frozenset[str] = frozenset()
+
+
 class CurrentOwners:
     """See `broker.subscriptions.standing.Owners`. Rights and policy are read from the database each time."""
 
@@ -46,10 +60,11 @@ class CurrentOwners:
     async def access(self, tx: Transaction, tenant: str, access: Mapping[str, Any]) -> dict[str, Any] | None:
         """See `broker.subscriptions.standing.Owners.access`."""
         owner = access["owner"]
-        scopes = await self._scopes(tx, tenant, owner)
-        if scopes is None:
+        rights = await self._rights(tx, tenant, owner)
+        if rights is None:
             return None
-        subject = Subject(owner["kind"], owner["id"], tenant, scopes, client=owner["client"])
+        held, purpose = (rights.scopes, rights.roles), owner.get("purpose", "")
+        subject = Subject(owner["kind"], owner["id"], tenant, *held, owner["client"], purpose)
         judge = await self._policies.current(tx, tenant)
         if not judge.decide(subject, Action.WRITE, Resource(tenant, "service:subscriptions")).allowed:
             return None
@@ -60,8 +75,8 @@ class CurrentOwners:
         asks = judge.decide(subject, Action.READ, Resource(tenant, "service:personal")).allowed
         return with_personal(now, personal) if asks else None
 
-    async def _scopes(self, tx: Transaction, tenant: str, owner: Mapping[str, Any]) -> frozenset[str] | None:
-        """Of the scopes that the owner had those that they have still; None for one suspended or gone."""
+    async def _rights(self, tx: Transaction, tenant: str, owner: Mapping[str, Any]) -> _Rights | None:
+        """Of what the owner had that which they have still; None for one suspended or gone."""
         had = frozenset(owner["scopes"])
         client = await tx.fetchrow(_SQL["client"], tenant, owner["client"])
         if client is not None and client["status"] != "active":
@@ -70,7 +85,8 @@ class CurrentOwners:
             person = await tx.fetchrow(_SQL["person"], tenant, owner["id"])
             if person is None or person["status"] != "active":
                 return None
-            return had & scopes_of(person["roles"], second_factor=True)
+            roles = frozenset(owner.get("roles", ())).intersection(person["roles"])
+            return _Rights(had & scopes_of(person["roles"], second_factor=True), roles)
         if owner["kind"] == "app":
-            return None if client is None else had & (frozenset(client["scopes"]) | GRANTED_AT_ONCE)
-        return had
+            return None if client is None else _Rights(had & (frozenset(client["scopes"]) | GRANTED_AT_ONCE))
+        return _Rights(had)

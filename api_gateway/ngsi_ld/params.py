@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from starlette.requests import Request
 
-from access.policy import Asks
-from api_gateway.errors import InvalidParameter, NotSupported
+from access.seeing import Asks
+from api_gateway.errors import InvalidParameter
 from api_gateway.ngsi_ld.context import GEO_JSON, JSON_LD, answer_type
 from api_gateway.ngsi_ld.represent import CONCISE, NORMALIZED, SIMPLIFIED, Shape
 from broker.entities.parse import check_name, is_uri
@@ -18,7 +18,7 @@ from broker.entities.represent import Members
 from broker.errors import Invalid
 from broker.jsonld.context import Context
 from broker.query.geo import GeoQuery, geo_query
-from broker.query.q import parse_q
+from broker.query.q import Kinds, parse_q
 from broker.query.scope import compile_scope, compile_types
 from broker.store.reading import Where
 
@@ -32,7 +32,6 @@ FORMS = {
     "keyValues": SIMPLIFIED,
     "simplified": SIMPLIFIED,
 }
-_LATER = ("containedBy", "jsonKeys")
 SELECTION = frozenset(
     {"id", "type", "idPattern", "attrs", "q", "georel", "geometry", "coordinates", "geoproperty", "scopeQ", "csf",
      "expandValues", "datasetId", "jsonKeys"}
@@ -72,13 +71,6 @@ def only_known(query: Mapping[str, str], *known: frozenset[str]) -> None:
             raise InvalidParameter(f"there is no parameter {name!r} here", field=name)
 
 
-def refuse_unsupported(query: Mapping[str, str]) -> None:
-    """Raise `NotSupported` for parameters of the standard that are not offered."""
-    for name in _LATER:
-        if name in query:
-            raise NotSupported(f"the parameter {name} is not supported yet; leave it out")
-
-
 def wanted_of(query: Mapping[str, str], context: Context, *, needed: bool = True) -> Wanted:
     """The conditions of a query. Raises `Invalid`, also where it would mean everything there is (5.7.2)."""
     if (
@@ -100,8 +92,8 @@ def wanted_of(query: Mapping[str, str], context: Context, *, needed: bool = True
     attributes = names_of(query, "attrs", context)
     asks: set[str] = set()
     if (text := query.get("q")) is not None:
-        values = frozenset(context.expand(n) for n in _list(query.get("expandValues")) or ())
-        q = parse_q(text, context.expand, expand_values=values)
+        named = (_list(query.get(name)) or () for name in ("expandValues", "jsonKeys"))
+        q = parse_q(text, context.expand, Kinds(*(frozenset(context.expand(n) for n in names) for names in named)))
         where.append(q.where)
         asks |= q.members
     if (scope := query.get("scopeQ")) is not None:

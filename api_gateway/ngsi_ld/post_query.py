@@ -17,8 +17,9 @@ from broker.jsonld.context import Context
 from broker.query.scope import compile_types
 from broker.store.reading import Where
 from broker.subscriptions.matching import Asked
+from broker.subscriptions.members import LONGEST_PATTERN
 
-_LISTS = ("attrs", "pick", "omit", "datasetId", "orderBy")
+_LISTS = ("attrs", "pick", "omit", "datasetId", "orderBy", "expandValues", "jsonKeys", "containedBy")
 _PLAIN = ("q", "scopeQ", "lang", "csf", "join", "joinLevel", "geometryProperty")
 
 
@@ -53,6 +54,8 @@ def params_of(body: Mapping[str, Any]) -> dict[str, str]:
     params: dict[str, str] = {}
     for name in _LISTS:
         if (value := body.get("attributes" if name == "attrs" and "attributes" in body else name)) is not None:
+            if isinstance(value, list) and not all(isinstance(item, str) for item in value):
+                raise Invalid("a list of strings is needed", field=name)
             params[name] = ",".join(value) if isinstance(value, list) else str(value)
     params |= {name: str(body[name]) for name in _PLAIN if name in body}
     geo = body.get("geoQ")
@@ -100,6 +103,10 @@ def selectors(given: Any, context: Context) -> list[Where]:
             conditions.append(f"id = any({{{len(values)}}}::text[])")
             values.append(ids)
         elif (pattern := selector.get("idPattern")) is not None:
+            if not isinstance(pattern, str) or not 0 < len(pattern) <= LONGEST_PATTERN:
+                raise Invalid(
+                    f"a regular expression of 1 to {LONGEST_PATTERN} characters is needed", field=f"{path}.idPattern"
+                )
             conditions.append(f"id ~ {{{len(values)}}}::text")
             values.append(f"(?e){pattern}")
         pieces.append(f"({' and '.join(conditions) or 'true'})")

@@ -264,7 +264,7 @@ async def purge(request: Request) -> Response:
     selection = selection_for(ask.gate, ask.caller, wanted := wanted_of(query, context, needed="id" not in query))
     with pattern_blamed():
         async with ask.gateway.database.transaction(ask.caller.tenant) as tx:
-            found = await matching(tx, selection, wanted.geo)
+            found = await matching(tx, await ask.among(tx, selection), wanted.geo)
             ids = [d.id for d in await reading.select(tx, found, limit=1_000_000, offset=0)]
     if keep is None and drop is None:
         await ask.delete(ids)
@@ -273,7 +273,7 @@ async def purge(request: Request) -> Response:
     def decide(stored: dict[str, Document]) -> list[EntityUpdate]:
         updates = []
         for document in stored.values():
-            ask.may(document.type)
+            ask.may_touch(document)
             names = orjson.loads(document.text).keys() - {"id", "type"}
             gone = names & set(drop) if drop is not None else names - set(keep or ())
             updates.append(EntityUpdate(document.id, (), dict.fromkeys(sorted(gone)), decided=True))
@@ -298,7 +298,7 @@ async def _changed(
         document = stored.get(entity_id)
         if document is None:
             raise NotFound(f"there is no entity {entity_id}")
-        ask.may([*document.type, *types])
+        ask.may_touch(document, types)
         outcome = decide(orjson.loads(document.text))
         told[:] = [outcome]
         return [EntityUpdate(entity_id, types, outcome.attributes, decided=True)]

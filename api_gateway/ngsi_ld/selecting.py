@@ -8,7 +8,8 @@ from typing import Any
 
 import orjson
 
-from access.policy import Action, Asks
+from access.policy import Action
+from access.seeing import Asks
 from api_gateway.auth import Caller, Gate
 from api_gateway.federation.gating import may_see
 from api_gateway.ngsi_ld.params import Wanted
@@ -17,7 +18,7 @@ from broker.ports import Transaction
 from broker.query.geo import GeoQuery
 from broker.store import reading
 from broker.store.reach import settled
-from broker.store.reading import Selection
+from broker.store.reading import Selection, Where, has_seen
 from broker.store.values import narrowed
 from broker.subscriptions.matching import Asked
 
@@ -38,9 +39,16 @@ def selection_for(gate: Gate, caller: Caller, wanted: Wanted) -> Selection:
         wanted.attributes,
         None if visible.only is None else tuple(visible.only),
         tuple(visible.never),
-        wanted.where,
+        (*wanted.where, *seen(gate, caller, wanted.asks)),
         reaches=gate.reaches(caller),
     )
+
+
+def seen(gate: Gate, caller: Caller, asks: Asks) -> list[Where]:
+    """The conditions that entities have one of the attributes asked for that the caller may see: one that it may not
+    see finds nothing beside others either."""
+    hidden = gate.hidden_by_type(caller)
+    return [has_seen(names, hidden) for names in asks.some if any(map(names.intersection, hidden.values()))]
 
 
 def _refuse(gate: Gate, caller: Caller, type_: str, asks: Asks) -> None:

@@ -8,59 +8,38 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api_gateway.errors import NotSupported, SourceFailed, TooManyResults, Unauthenticated, problem
-from api_gateway.federation.forwarding import distribution
-from api_gateway.federation.gating import of_readable
-from api_gateway.federation.reads import View, Wish
+from api_gateway.errors import NotSupported, Unauthenticated
 from api_gateway.ngsi_ld.context import answers_ld
-from api_gateway.ngsi_ld.entities import found_everywhere
 from api_gateway.ngsi_ld.owners import key_of
-from api_gateway.ngsi_ld.params import MAX_LIMIT, Page, Wanted, only_known, shape_of
-from api_gateway.ngsi_ld.post_query import query_in
+from api_gateway.ngsi_ld.params import only_known
 from api_gateway.ngsi_ld.represent import EntityResponse, Shape
-from api_gateway.ngsi_ld.selecting import CORE, selection_for
+from api_gateway.ngsi_ld.snapshot_queries import QUERIES, Found, execute, queries_of
 from api_gateway.ngsi_ld.writing import Writing, asking, created, no_content, only
 from broker.entities.parse import is_uri
 from broker.errors import Forbidden, Invalid, NotFound
-from broker.jsonld.context import CORE_CONTEXT, Context
+from broker.jsonld.context import CORE_CONTEXT
 from broker.query.period import parse_period
 from broker.query.q import parse_q
+from broker.store import snapshot_histories as histories
 from broker.store import snapshots as store
-from broker.store.reach import PLACE
 from broker.store.reading import Document
 from broker.store.snapshots import Snapshot
-from broker.subscriptions.matching import Asked
 from schemas.clock import iso
 
-MOST_ENTITIES = 10_000
-"""A query that finds more fails: a snapshot is a basis for work, no backup."""
-_MOST_QUERIES = 10
 _LIFETIME, _LONGEST = timedelta(hours=1), timedelta(days=7)
 _PRIORITY = 5
-_QUERY = frozenset({"type", "entities", "attrs", "attributes", "pick", "q", "geoQ", "scopeQ", "csf"})
-_GIVEN = frozenset({"id", "type", "snapshotQueries", "snapshotPriority", "snapshotLifetime"})
+_GIVEN = frozenset({"id", "type", *QUERIES, "snapshotPriority", "snapshotLifetime"})
 _TIMES = frozenset({"createdAt", "modifiedAt", "expiresAt", "lastUsedAt"})
 _OUTPUT = _TIMES | {"snapshotStatus", "snapshotQueriesDetails", "snapshotTemporalQueriesDetails"}
-_LATER = frozenset({"snapshotTemporalQueries", "endpoint", "receiverInfo"})
+_LATER = frozenset({"endpoint", "receiverInfo"})
 _ASKED = _TIMES | {"snapshotPriority", "snapshotLifetime", "snapshotStatus"}
-SUCCESS, EMPTY, FAILURE, PARTIAL = "success", "empty", "failure", "partial"
-
-
-class _Query(NamedTuple):
-    """A query of a snapshot, checked."""
-
-    body: Mapping[str, Any]
-    params: Mapping[str, str]
-    wanted: Wanted
-    concerns: Asked
-    shape: Shape
 
 
 async def create(request: Request) -> Response:
@@ -68,19 +47,12 @@ async def create(request: Request) -> Response:
     ask = await _asking(request)
     body, context = await ask.body()
     given = _members(body, _GIVEN)
-    queries = [_query(request, context, query, index) for index, query in enumerate(_queries(given))]
-    found: list[Document] = []
-    details = []
-    for query in queries:
-        documents, told = await _executed(ask, query, context)
-        found += documents
-        details.append(told)
+    found = await execute(ask, queries_of(ask, given, context), context)
     doc = {
-        "snapshotQueries": given["snapshotQueries"],
+        **{name: given[name] for name in (*QUERIES, "snapshotLifetime") if name in given},
         "snapshotPriority": given.get("snapshotPriority", _PRIORITY),
-        "snapshotStatus": _status(details),
-        "snapshotQueriesDetails": details,
-        **{name: given[name] for name in ("snapshotLifetime",) if name in given},
+        "snapshotStatus": found.status,
+        **{f"{name}Details": details for name, details in found.details.items() if name in given},
     }
     return await _make(ask, given, doc, found)
 
@@ -89,7 +61,7 @@ async def clone(request: Request) -> Response:
     """Make another snapshot of what one holds (5.16.2)."""
     ask = await _asking(request)
     body, _ = await ask.body()
-    given = _members(body, _GIVEN - {"snapshotQueries"})
+    given = _members(body, _GIVEN - {*QUERIES})
     source = _id(request)
     async with ask.gateway.database.transaction(ask.caller.tenant) as tx:
         known = await store.one(tx, source, key_of(ask.caller.subject), ask.gateway.clock())
@@ -98,18 +70,25 @@ async def clone(request: Request) -> Response:
     return await _make(ask, given, {**kept, "snapshotPriority": _PRIORITY, **own}, source)
 
 
-async def _make(ask: Writing, given: Mapping[str, Any], doc: Mapping[str, Any], of: list[Document] | str) -> Response:
+async def _make(ask: Writing, given: Mapping[str, Any], doc: Mapping[str, Any], of: Found | str) -> Response:
     id_ = given.get("id") or f"urn:ngsi-ld:Snapshot:{uuid.uuid4()}"
     now, owner = ask.gateway.clock(), key_of(ask.caller.subject)
     async with ask.gateway.database.transaction(ask.caller.tenant) as tx:
         await store.make(tx, id_, owner, doc, now, _until(given, now) or now + _LIFETIME)
         if isinstance(of, str):
             await store.copy(tx, of, id_)
-        else:
-            # One statement knows an entity once: what a later query found of it is added by another.
-            for documents in _apart(of):
-                await store.fill(tx, id_, documents)
-    return created(f"/ngsi-ld/v1/snapshots/{quote(id_, safe=':')}")
+            await histories.copy(tx, of, id_)
+            return created(_path(id_))
+        # One statement knows an entity once: what a later query found of it is added by another.
+        for documents in _apart(of.documents):
+            await store.fill(tx, id_, documents)
+        for past in of.pasts:
+            await histories.keep(tx, id_, past.documents, past.points)
+    return created(_path(id_))
+
+
+def _path(id_: str) -> str:
+    return f"/ngsi-ld/v1/snapshots/{quote(id_, safe=':')}"
 
 
 async def retrieve(request: Request) -> Response:
@@ -170,7 +149,7 @@ def _members(body: Mapping[str, Any], taken: frozenset[str], *, whole: bool = Tr
     given = {name: value for name, value in body.items() if name != "@context" and name not in _OUTPUT}
     for name in given:
         if name in _LATER:
-            raise NotSupported(f"{name} is not offered: a snapshot is of entities as they are, and ready at once")
+            raise NotSupported(f"{name} is not offered: a snapshot is ready when it is there")
         if name not in taken:
             raise Invalid(f"here a snapshot takes {_list(taken)}, and not {name}", field=name)
     if whole and given.get("type") != "Snapshot":
@@ -197,61 +176,6 @@ def _until(given: Mapping[str, Any], now: datetime) -> datetime | None:
     return min(period.after(now, 1), now + _LONGEST)
 
 
-def _queries(given: Mapping[str, Any]) -> list[Any]:
-    said = given.get("snapshotQueries")
-    if not isinstance(said, list) or not 0 < len(said) <= _MOST_QUERIES:
-        raise Invalid(f"a list of 1 to {_MOST_QUERIES} queries is needed", field="snapshotQueries")
-    return said
-
-
-def _query(request: Request, context: Context, body: Any, index: int) -> _Query:
-    path = f"snapshotQueries[{index}]"
-    if isinstance(body, Mapping) and (strange := sorted(body.keys() - _QUERY)):
-        raise Invalid(f"a query of a snapshot has {_list(_QUERY)}", field=f"{path}.{strange[0]}")
-    try:
-        params, wanted, concerns = query_in(body, {}, context)
-        return _Query(body, params, wanted, concerns, shape_of(request, context, params))
-    except Invalid as error:
-        raise Invalid(str(error), field=f"{path}.{error.field}" if error.field else path) from error
-
-
-async def _executed(ask: Writing, query: _Query, context: Context) -> tuple[list[Document], dict[str, Any]]:
-    """What the query finds here and at sources, and how that went (5.2.42)."""
-    try:
-        view = await _look(ask, query, context)
-        if len(view.documents) > MOST_ENTITIES:
-            raise TooManyResults(f"a query of a snapshot finds at most {MOST_ENTITIES} entities; ask for fewer")
-    except TooManyResults as error:
-        return [], {"resultStatus": FAILURE, "problemDetails": problem(error, ask.request.url.path)}
-    told: dict[str, Any] = {"resultStatus": SUCCESS if view.documents else EMPTY}
-    if view.warnings:
-        silent = "; ".join(text.decode("latin-1") for _, text in view.warnings)
-        told["problemDetails"] = problem(
-            SourceFailed(f"not all context sources answered: {silent}"), ask.request.url.path
-        )
-    return [_shown(document, query.shape) for document in view.documents], told
-
-
-async def _look(ask: Writing, query: _Query, context: Context) -> View:
-    request, caller = ask.request, ask.caller
-    params = {**query.params, "limit": str(MAX_LIMIT), "offset": "0"}
-    selection = selection_for(ask.gate, caller, query.wanted)
-    asked = of_readable(await distribution(request, caller, query.concerns, params), query.concerns.types)
-    wish = Wish(params, context, Page(MOST_ENTITIES, 0, counted=False), [], query.body)
-    return await found_everywhere(
-        request, caller, selection, query.wanted.geo, query.concerns, query.shape, asked, wish
-    )
-
-
-def _shown(document: Document, shape: Shape) -> Document:
-    """The entity with the attributes that were asked for, and where it lies: by that its readers are judged."""
-    names = shape.attrs if shape.pick is None else shape.pick
-    if names is None:
-        return document
-    entity = {name: value for name, value in orjson.loads(document.text).items() if name in names | CORE | {PLACE}}
-    return document._replace(text=orjson.dumps(entity).decode())
-
-
 def _apart(found: list[Document]) -> list[list[Document]]:
     """The documents in lists in each of which every entity stands once."""
     lists: list[dict[str, Document]] = []
@@ -261,16 +185,6 @@ def _apart(found: list[Document]) -> list[list[Document]]:
             lists.append(home := {})
         home[document.id] = document
     return [list(one.values()) for one in lists]
-
-
-def _status(details: list[dict[str, Any]]) -> str:
-    """The state of the whole (5.16.1.4)."""
-    results = {told["resultStatus"] for told in details}
-    if results == {FAILURE}:
-        return FAILURE
-    if FAILURE in results or any("problemDetails" in told for told in details):
-        return PARTIAL
-    return SUCCESS if SUCCESS in results else EMPTY
 
 
 def _id(request: Request) -> str:

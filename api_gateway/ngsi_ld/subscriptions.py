@@ -12,6 +12,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api_gateway.audit import PURPOSE_HEADER
 from api_gateway.errors import NotSupported
 from api_gateway.federation.forwarding import no_circle
 from api_gateway.ngsi_ld.context import answers_ld, library_of, link_context
@@ -20,7 +21,7 @@ from api_gateway.ngsi_ld.params import flag, only_known, options_of, page_of, pa
 from api_gateway.ngsi_ld.represent import EntityResponse, Shape
 from api_gateway.ngsi_ld.writing import Writing, created, managing, no_content, only
 from api_gateway.personal.desk import recipient_of
-from api_gateway.personal.reads import PURPOSE_HEADER, asks_personal
+from api_gateway.personal.reads import asks_personal
 from broker.entities.parse import is_uri
 from broker.errors import Conflict, Invalid, NotFound
 from broker.jsonld.context import CORE, Context, is_core, sources_of

@@ -22,13 +22,15 @@ from api_gateway.federation.histories import (
 )
 from api_gateway.federation.reads import in_order
 from api_gateway.ngsi_ld.context import link_context
-from api_gateway.ngsi_ld.entities import page_headers
+from api_gateway.ngsi_ld.finding import page_headers
+from api_gateway.ngsi_ld.frozen import in_use
 from api_gateway.ngsi_ld.params import PAGE, SELECTION, Wanted, only_known, order_of, page_of, pattern_blamed, wanted_of
 from api_gateway.ngsi_ld.post_query import query_in
 from api_gateway.ngsi_ld.represent import EntityResponse
 from api_gateway.ngsi_ld.selecting import matching, ordered, selection_for
+from api_gateway.ngsi_ld.snapshot_header import snapshot_said
 from api_gateway.ngsi_ld.temporal_members import Found, members_of
-from api_gateway.ngsi_ld.temporal_params import TEMPORAL, Ask, ask_of, range_of
+from api_gateway.ngsi_ld.temporal_params import TEMPORAL, Ask, ask_of, range_of, within_snapshot
 from api_gateway.ngsi_ld.writing import asking, entity_id_of
 from api_gateway.personal.reads import asks_personal, book, demand_asks, demand_document, permitted
 from api_gateway.usage.metering import about
@@ -37,8 +39,10 @@ from broker.errors import Invalid, NotFound
 from broker.jsonld.context import Context
 from broker.ports import Transaction
 from broker.store import reading
-from broker.store.reading import EVER, Document, Selection
+from broker.store.reading import EVER, FROZEN_EVER, Document, Selection
+from broker.store.snapshot_histories import evolved
 from broker.store.temporal import (
+    OF_SNAPSHOT,
     Point,
     Wish,
     evolving,
@@ -67,13 +71,18 @@ async def retrieve(request: Request) -> Response:
     context = await link_context(request, caller.tenant)
     gateway = gateway_of(request)
     most = gateway.settings.max_points
+    snapshot = snapshot_said(request)
     ask = ask_of(request, request.query_params, context, required=False, most=most, also=frozenset({"type"}))
+    ask = ask if snapshot is None else within_snapshot(ask)
     unknown = NotFound(f"there is no temporal representation of {entity_id}")
-    asked = await historians(request, caller, entity_id, ask)
+    asked = await historians(request, caller, entity_id, ask) if snapshot is None else None
     found = None
     async with gateway.database.transaction(caller.tenant) as tx:
-        document = (await reading.documents_ever(tx, [entity_id])).get(entity_id)
-        if document is not None and document.deleted_at is not None and not await known(tx, entity_id):
+        if snapshot is not None:
+            await in_use(request, caller, tx, snapshot)
+        document = (await _ever(tx, [entity_id], ask)).get(entity_id)
+        gone = document is not None and document.deleted_at is not None and snapshot is None
+        if gone and not await known(tx, entity_id):
             document = None
         if document is not None:
             await demand_document(request, caller, document, str(unknown), tx)
@@ -132,23 +141,30 @@ async def query_by_post(request: Request) -> Response:
 async def _query(request: Request, query: _Query, gate: Gate, caller: Caller) -> Response:
     gateway, wanted = gateway_of(request), query.wanted
     most = gateway.settings.max_points
+    snapshot = snapshot_said(request)
     ask = ask_of(request, query.params, query.context, required=True, most=most, also=SELECTION | PAGE)
+    ask = ask if snapshot is None else within_snapshot(ask)
     page, order = page_of(query.params), order_of(query.params, query.context)
     # What an entity had is asked of its history: it need not have it any more.
-    personal = asks_personal(request, caller, wanted.types)
+    personal = snapshot is None and asks_personal(request, caller, wanted.types)
     if personal:
         demand_asks(request, caller, wanted.types, wanted.asks)
         selection = Selection(wanted.types, wanted.ids, wanted.id_pattern, where=wanted.where)
     else:
-        selection = selection_for(gate, caller, wanted)._replace(attributes=None)
-    asked = None if personal else await historians_of(request, caller, query.concerns, ask, query.params)
+        selection = selection_for(gate, caller, wanted)._replace(attributes=None, where=wanted.where)
+    alone = personal or snapshot is not None
+    asked = None if alone else await historians_of(request, caller, query.concerns, ask, query.params)
     # As in the present, a page is cut when all have answered.
     skipped = page.offset if asked is None else 0
-    there = evolving(ask.wish if ask.wish.attributes else ask.wish._replace(attributes=None), ask.times.span)
-    selection = selection._replace(where=(*selection.where, there), among=EVER)
+    wish = ask.wish if ask.wish.attributes else ask.wish._replace(attributes=None)
+    there = evolving(wish, ask.times.span, gate.hidden_by_type(caller))
+    among = EVER if snapshot is None else FROZEN_EVER
+    selection = selection._replace(where=(*selection.where, there), among=among)
     total = None
     with pattern_blamed():
         async with gateway.database.transaction(caller.tenant) as tx:
+            if snapshot is not None:
+                await in_use(request, caller, tx, snapshot)
             if personal:
                 selection = await permitted(request, tx, caller, selection)
             selection = ordered(await matching(tx, selection, wanted.geo), order)
@@ -165,7 +181,7 @@ async def _query(request: Request, query: _Query, gate: Gate, caller: Caller) ->
     if asked is not None:
         told = await told_of_many(asked, ask, query.params, page, query.body)
         async with gateway.database.transaction(caller.tenant) as tx:
-            elsewhere = await _to_be_seen(tx, told.documents, gate, caller)
+            elsewhere = await to_be_seen(tx, told.documents, gate, caller)
             both = sum(document.id in elsewhere for document in documents)
             total = None if total is None else total + told.total - both
             merged = in_order([*(elsewhere | {document.id: document for document in documents}).values()], order)
@@ -189,12 +205,19 @@ async def _histories(
     shown = {document.id for document in documents}
     found = await members_of(tx, documents, ask, gate, caller, [one for one in elsewhere if one[1].entity_id in shown])
     if ask.shape.sys_attrs:
-        ever = await reading.documents_ever(tx, sorted(shown))
+        ever = await _ever(tx, sorted(shown), ask)
         documents = [ever.get(document.id, document) for document in documents]
     return documents, found
 
 
-async def _to_be_seen(
+async def _ever(tx: Transaction, ids: Sequence[str], ask: Ask) -> dict[str, Document]:
+    """The entities that exist or did, or those of the snapshot that is asked."""
+    if ask.wish.among == OF_SNAPSHOT:
+        return await evolved(tx, ids)
+    return await reading.documents_ever(tx, ids)
+
+
+async def to_be_seen(
     tx: Transaction, documents: Mapping[str, Document], gate: Gate, caller: Caller
 ) -> dict[str, Document]:
     """What sources tell of, less what the caller may not read as it is told or as it is known here."""
@@ -210,7 +233,7 @@ async def _refuse_empty(tx: Transaction, document: Document, ask: Ask, hidden: f
     """Raise `NotFound` where attrs, pick or omit leave nothing of what history has (5.7.3, 4.21)."""
     if not ask.filtered:
         return
-    had = {key.attribute for key in await series_of(tx, [document.id], Wish())}
+    had = {key.attribute for key in await series_of(tx, [document.id], Wish(among=ask.wish.among))}
     there = (had | orjson.loads(document.text).keys() | {"id", "type"}) - hidden
     shape = ask.shape
     left = there & (shape.attrs if shape.attrs is not None else shape.pick or there) - shape.omit

@@ -26,7 +26,7 @@ from broker.ports import Transaction
 from broker.store.aggregates import aggregates
 from broker.store.instances import Kept, instance_id
 from broker.store.reading import Document
-from broker.store.temporal import DELETED, OBSERVED, Gone, Point, deletions, points, series_of
+from broker.store.temporal import DELETED, OBSERVED, Gone, Point, Wish, deletions, points, series_of
 
 
 class Found(NamedTuple):
@@ -51,29 +51,28 @@ async def members_of(
     if ask.question is not None:
         return Found(await _aggregated(tx, documents, ask, hidden), [])
     read = deletions if ask.times.span.by == DELETED else points
-    rows: Sequence[Point | Gone] = await read(tx, list(hidden), ask.wish, ask.times.span, limit=ask.most + 1)
+    wish = ask.wish._replace(hidden=hidden)
+    rows: Sequence[Point | Gone] = await read(tx, list(hidden), wish, ask.times.span, limit=ask.most + 1)
     if elsewhere:
         here = [row for row in rows if isinstance(row, Point)]
-        rows = united(here, elsewhere, newest_first=ask.times.span.last is not None)[: ask.most + 1]
+        seen = [one for one in elsewhere if one[1].attribute not in hidden[one[1].entity_id]]
+        rows = united(here, seen, newest_first=ask.times.span.last is not None)[: ask.most + 1]
     complete = len(rows) <= ask.most
     if not complete:
         rows = _whole_instants(rows)
     mine: defaultdict[str, list[Instance]] = defaultdict(list)
     for row in _newest(rows, ask.times.span.last):
-        if row.attribute not in hidden[row.entity_id]:
-            mine[row.entity_id].append(_instance(row, ask))
+        mine[row.entity_id].append(_instance(row, ask))
     members = {entity_id: evolution(found, ask.shape, ask.form) for entity_id, found in mine.items()}
     if not complete:
-        await _add_empty(tx, members, ask, hidden)
+        await _add_empty(tx, members, ask, wish)
     return Found(members, [] if complete else [row.told for row in rows])
 
 
-async def _add_empty(
-    tx: Transaction, members: dict[str, dict[str, Any]], ask: Ask, hidden: Mapping[str, frozenset[str]]
-) -> None:
+async def _add_empty(tx: Transaction, members: dict[str, dict[str, Any]], ask: Ask, wish: Wish) -> None:
     """In a part of an answer, what is all in other parts is told as empty."""
-    for key in await series_of(tx, list(hidden), ask.wish):
-        if key.attribute not in hidden[key.entity_id] | ask.shape.omit:
+    for key in await series_of(tx, list(wish.hidden), wish):
+        if key.attribute not in ask.shape.omit:
             name = ask.shape.context.compact(key.attribute)
             members.setdefault(key.entity_id, {}).setdefault(name, nothing(ask.form))
 
@@ -130,9 +129,7 @@ async def _aggregated(
     tx: Transaction, documents: Sequence[Document], ask: Ask, hidden: Mapping[str, frozenset[str]]
 ) -> dict[str, dict[str, Any]]:
     assert ask.question is not None
-    keys = {
-        k.series_id: k for k in await series_of(tx, list(hidden), ask.wish) if k.attribute not in hidden[k.entity_id]
-    }
+    keys = {key.series_id: key for key in await series_of(tx, list(hidden), ask.wish._replace(hidden=hidden))}
     docs = {document.id: orjson.loads(document.text) for document in documents}
     values: defaultdict[int, dict[str, list[list[Any]]]] = defaultdict(dict)
     for row in await aggregates(tx, list(keys), ask.question):

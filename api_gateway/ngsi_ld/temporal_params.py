@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from starlette.requests import Request
 
-from api_gateway.errors import InvalidParameter
+from api_gateway.errors import InvalidParameter, NotSupported
 from api_gateway.ngsi_ld.params import FORMS, only_known, shape_of
 from api_gateway.ngsi_ld.represent import CONCISE, NORMALIZED, Shape
 from api_gateway.ngsi_ld.times import Times, times_of
@@ -17,7 +17,7 @@ from broker.errors import Invalid
 from broker.jsonld.context import Context
 from broker.query.period import parse_period
 from broker.store.aggregates import METHODS, Question
-from broker.store.temporal import OBSERVED, Wish
+from broker.store.temporal import DELETED, OBSERVED, OF_SNAPSHOT, Wish
 
 TEMPORAL = frozenset(
     {"timerel", "timeAt", "endTimeAt", "timeproperty", "lastN", "options", "format", "sysAttrs", "attrs", "pick",
@@ -54,6 +54,14 @@ def ask_of(
     times = times_of(query, required=required)
     wish = Wish(_names(shape.attrs if shape.pick is None else shape.pick - _CORE), _datasets(shape))
     return Ask(times, form, shape, wish, _question(query, times, form, most), most)
+
+
+def within_snapshot(ask: Ask) -> Ask:
+    """The same, asked of the snapshot that is in use. Raises `NotSupported` for deletions, which it does not hold."""
+    if ask.times.span.by == DELETED:
+        raise NotSupported("a snapshot does not hold when attributes were deleted; choose another timeproperty")
+    question = None if ask.question is None else ask.question._replace(among=OF_SNAPSHOT)
+    return ask._replace(wish=ask.wish._replace(among=OF_SNAPSHOT), question=question)
 
 
 def _form_of(query: Mapping[str, str]) -> tuple[str, bool]:

@@ -20,7 +20,7 @@ from api_gateway.ngsi_ld.provision import attribute_fragment
 from api_gateway.ngsi_ld.temporal_members import stored_instance
 from api_gateway.ngsi_ld.writing import Writing, created, entity_id_of, no_content, only, writing
 from broker.entities.evolution import parse_evolution, parse_instances
-from broker.entities.merge import EntityUpdate
+from broker.entities.merge import EntityUpdate, merge
 from broker.entities.parse import NULL, ParsedEntity, check_name, is_uri
 from broker.errors import Invalid, NotFound
 from broker.ports import Transaction
@@ -28,8 +28,9 @@ from broker.store import instances
 from broker.store.effects import row_of
 from broker.store.entities import EntityWriter
 from broker.store.instances import Kept
-from broker.store.reading import documents, documents_ever
+from broker.store.reading import Document, documents, documents_ever
 from broker.store.temporal import known
+from schemas.change import Sample
 from schemas.clock import iso
 
 
@@ -66,10 +67,13 @@ async def _evolve(ask: Writing, entity: ParsedEntity, *, create: bool) -> bool:
         there = await known(tx, entity.id)
         if document is None and not create:
             raise NotFound(f"there is no temporal representation of {entity.id}")
-        ask.may(document.type if document else ())
+        if document is not None:
+            ask.may_touch(document, known_as="temporal representation of")
         types = entity.type or tuple(document.type if document else ())
         await ask.hold_history(types, entity.attributes)
         update = EntityUpdate(entity.id, types, entity.attributes, over_time=True)
+        before = None if document is None else orjson.loads(document.text)
+        ask.may_change(before, entity.attributes, merge(before, update).doc)
         await writer.evolve(tx, ask.caller.tenant, update, at=ask.gateway.clock(), trace=trace)
         return document is None or not there
 
@@ -84,7 +88,8 @@ async def delete(request: Request) -> Response:
 
     async def work(tx: Transaction, writer: EntityWriter, trace: str | None) -> None:
         document = (await documents_ever(tx, [entity_id])).get(entity_id)
-        ask.may(document.type if document else ())
+        if document is not None:
+            _may_change(ask, document, None)
         found = await instances.remove_history(tx, entity_id)
         if await instances.only_history(tx, entity_id):
             await writer.delete(tx, ask.caller.tenant, [entity_id], at=ask.gateway.clock(), trace=trace)
@@ -110,7 +115,7 @@ async def delete_attribute(request: Request) -> Response:
     name = (await link_context(request, ask.caller.tenant)).expand(term)
 
     async def work(tx: Transaction, _: EntityWriter, _trace: str | None) -> None:
-        await _allowed(ask, tx, entity_id)
+        await _allowed(ask, tx, entity_id, name)
         chosen = None if every else dataset_id
         if not await instances.remove_history(tx, entity_id, attribute=name, dataset_id=chosen):
             raise NotFound(f"the history of {entity_id} has no such instances of {term}")
@@ -160,34 +165,50 @@ async def change_instance(request: Request) -> Response:
 async def _put(
     ask: Writing, tx: Transaction, writer: EntityWriter, kept: Kept, new: dict[str, Any], instance: str
 ) -> None:
-    """Store an instance anew: in its place, or where its new time, unit or datasetId puts it; its id stays."""
+    """Store an instance anew: in its place, or where its new time, unit or datasetId puts it; its id stays.
+
+    In its place it is a correction, as another value from the device would be: what it replaces is kept, so that a
+    late copy of that is known for one and does not undo what a person has decided. Whoever judges values hears of it.
+    """
     document = (await documents_ever(tx, [kept.entity_id])).get(kept.entity_id)
     await ask.hold_history(document.type if document else (), {kept.attribute: [new]})
+    if document is not None:
+        ask.may_change(None, [kept.attribute], {**orjson.loads(document.text), kept.attribute: new})
     now = ask.gateway.clock()
     row = row_of(EntityUpdate(kept.entity_id, (), {}, received_at=kept.received_at), kept.attribute, new, kept.at)
     stays = (row.at, row.series.dataset_id, row.series.unit_code) == (kept.at, kept.dataset_id, kept.unit_code)
     marked = {**new, "modifiedAt": iso(now), "instanceId": instance}
     value = orjson.dumps(marked).decode()
-    if stays:
-        await instances.rewrite(tx, kept, row.number, value)
-    else:
+    if not stays:
         await instances.remove(tx, kept)
-        await writer.remember(tx, ask.caller.tenant, [row._replace(value=value)])
+    [version] = await writer.remember(tx, ask.caller.tenant, [row._replace(value=value)])
+    told = Sample(
+        attribute=kept.attribute, value=new.get("value"), observed_at=row.at, version=version or 0, by_hand=True
+    )
     document = (await documents(tx, [kept.entity_id], lock=True)).get(kept.entity_id)
     if document is not None:
-        update = EntityUpdate(kept.entity_id, (), {kept.attribute: [new]}, frozenset({kept.attribute}), over_time=True)
+        update = EntityUpdate(
+            *(kept.entity_id, (), {kept.attribute: [new]}, frozenset({kept.attribute})),
+            over_time=True,
+            remembered=(told,),
+        )
         await writer.evolve(tx, ask.caller.tenant, update, at=now)
 
 
-async def _allowed(ask: Writing, tx: Transaction, entity_id: str) -> None:
+async def _allowed(ask: Writing, tx: Transaction, entity_id: str, name: str) -> None:
     document = (await documents_ever(tx, [entity_id])).get(entity_id)
     if document is None:
         raise NotFound(f"there is no temporal representation of {entity_id}")
-    ask.may(document.type)
+    _may_change(ask, document, [name])
+
+
+def _may_change(ask: Writing, document: Document, names: list[str] | None) -> None:
+    ask.may_touch(document, known_as="temporal representation of")
+    ask.may_change(orjson.loads(document.text), names, None)
 
 
 async def _found(ask: Writing, tx: Transaction, entity_id: str, name: str, instance: str) -> Kept:
-    await _allowed(ask, tx, entity_id)
+    await _allowed(ask, tx, entity_id, name)
     kept = await instances.find(tx, entity_id, name, instance)
     if kept is None:
         raise NotFound(f"the history of {entity_id} has no such instance of this attribute")

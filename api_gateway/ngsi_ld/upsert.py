@@ -21,7 +21,7 @@ from broker.entities import patch
 from broker.entities.merge import EntityUpdate
 from broker.entities.parse import is_uri, parse_entity, parse_fragment, refuse_dropped
 from broker.errors import CityError, Forbidden, Invalid, NotFound
-from broker.store.reading import Document, documents
+from broker.store.reading import Document
 from schemas.change import Change
 
 
@@ -49,10 +49,12 @@ class _Given(NamedTuple):
 
 
 class _Operation(NamedTuple):
-    """What tells one batch operation from another: how an entity is read, and what becomes of the stored one."""
+    """What tells one batch operation from another: how an entity is read, what becomes of the stored one, and whether
+    one that is not there is made."""
 
     nulls: bool
     make: Callable[[_Given, dict[str, Any] | None], EntityUpdate]
+    creates: bool = False
 
 
 def _create(given: _Given, doc: dict[str, Any] | None) -> EntityUpdate:
@@ -99,14 +101,14 @@ def _merge(given: _Given, doc: dict[str, Any] | None) -> EntityUpdate:
 async def create(request: Request) -> Response:
     """Create entities (5.6.7)."""
     only(request)
-    return await _batch(request, _Operation(False, _create))
+    return await _batch(request, _Operation(False, _create, creates=True))
 
 
 async def upsert(request: Request) -> Response:
     """Create entities, or replace (with options=update: update) the attributes of those that exist (5.6.8)."""
     only(request, "options")
     words = options_of(request.query_params, ("update", "replace"))
-    return await _batch(request, _Operation(False, _append if "update" in words else _replace))
+    return await _batch(request, _Operation(False, _append if "update" in words else _replace, creates=True))
 
 
 async def update(request: Request) -> Response:
@@ -131,12 +133,14 @@ async def delete(request: Request) -> Response:
     failures = [Failure(str(i), Invalid("an id must be a URI", field="id")) for i in ids if not is_uri(i)]
     good = [i for i in ids if is_uri(i)]
     async with ask.gateway.database.transaction(ask.caller.tenant) as tx:
-        stored = await documents(tx, good)
+        stored = await ask.stored(tx, good)
     failures += [Failure(i, NotFound(f"there is no entity {i}")) for i in good if i not in stored]
     failures += [Failure(i, NotFound(f"{i} comes twice")) for i, times in Counter(good).items() if times > 1]
     for document in list(stored.values()):
         try:
-            ask.may(document.type)
+            ask.may_touch(document)
+            entity = orjson.loads(document.text)
+            ask.may_change(entity, entity, None)
         except CityError as error:
             failures.append(Failure(document.id, error))
             del stored[document.id]
@@ -214,13 +218,19 @@ def _updates(
     docs: dict[str, dict[str, Any]] = {i: orjson.loads(document.text) for i, document in stored.items()}
     for given in good:
         try:
-            ask.may(stored[given.id].type if given.id in stored else ())
+            if given.id in stored:
+                # Who would make it hears that it cannot be had, who would change it that it is not there.
+                if operation.creates:
+                    ask.may(stored[given.id].type)
+                else:
+                    ask.may_touch(stored[given.id])
             try:
                 made = operation.make(given, docs.get(given.id))
             except _InPart as error:
                 refused.append(Failure(given.id, error))
                 made = error.update
             merged = merging.merge(docs.get(given.id), made).doc
+            ask.may_change(docs.get(given.id), made.attributes, merged)
             ask.hold_to_model(merged)
         except CityError as error:
             refused.append(Failure(given.id, error))

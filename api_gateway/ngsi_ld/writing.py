@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
@@ -12,6 +12,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from access.personal import about_of
 from access.policy import Action
 from api_gateway import audit
 from api_gateway.auth import Caller, Gate, gate_of
@@ -19,16 +20,20 @@ from api_gateway.body import read_json
 from api_gateway.context import Gateway, gateway_of
 from api_gateway.errors import InvalidParameter, NotJson, Unauthenticated
 from api_gateway.ngsi_ld.context import JSON, JSON_LD, MERGE_PATCH, body_context, content_type, header
+from api_gateway.ngsi_ld.owners import key_of
+from api_gateway.ngsi_ld.snapshot_header import snapshot_said
 from api_gateway.usage.metering import about
 from broker import telemetry
 from broker.entities.merge import EntityUpdate, merge
 from broker.entities.parse import is_uri
-from broker.errors import Conflict, Invalid
+from broker.errors import Conflict, Forbidden, Invalid, NotFound
 from broker.jsonld.context import Context
 from broker.models.model import Model
 from broker.ports import Transaction
+from broker.store import snapshots
 from broker.store.entities import EntityWriter
-from broker.store.reading import Document, documents
+from broker.store.reading import FROZEN, Document, Selection, documents
+from broker.store.snapshot_writing import SnapshotWriter
 from schemas.change import Change
 
 _TRIES = 3
@@ -51,15 +56,59 @@ class Writing(NamedTuple):
     caller: Caller
     models: Mapping[str, Model] = MappingProxyType({})
     """The models that entities are held to, by type."""
+    snapshot: str | None = None
+    """The snapshot of the caller's in which it writes; None for the present."""
+
+    @property
+    def writer(self) -> EntityWriter | SnapshotWriter:
+        """What writes the state that the request is about."""
+        if self.snapshot is not None:
+            return SnapshotWriter(self.snapshot, key_of(self.caller.subject), self.gateway.clock())
+        writer: EntityWriter = self.request.app.state.writer
+        return writer
+
+    async def stored(self, tx: Transaction, ids: Sequence[str], *, lock: bool = False) -> dict[str, Document]:
+        """The entities among `ids` that there are; with `lock` nobody else changes them until the transaction ends."""
+        if self.snapshot is None:
+            return await documents(tx, ids, lock=lock)
+        return (await self.writer.hold(tx, self.caller.tenant, ids)).documents
+
+    async def among(self, tx: Transaction, selection: Selection) -> Selection:
+        """`selection`, of what the request is about."""
+        if self.snapshot is None:
+            return selection
+        await snapshots.use(tx, self.snapshot, key_of(self.caller.subject), self.gateway.clock())
+        return selection._replace(among=FROZEN)
 
     def may(self, types: Iterable[str]) -> None:
-        """Raise `Forbidden` or `Unauthenticated` where the caller may not write entities of these types."""
+        """Raise `Forbidden` or `Unauthenticated` where the caller may write no entity of these types. Whether it may
+        write this one, `may_change` says, which everything that is written here passes (`apply`, `delete`)."""
         named = set(types)
-        for name in named:
-            decision = self.gate.may(self.caller, Action.WRITE, name)
-            if not decision.allowed:
-                raise self.gate.refusal(self.caller, decision)
+        if self.snapshot is not None and about_of(named) is not None:
+            raise Forbidden("a snapshot holds nothing about persons")
+        self.gate.demand_write_some(self.caller, named)
         about(self.request, named)
+
+    def may_touch(self, document: Document, types: Iterable[str] = (), *, known_as: str = "entity") -> None:
+        """As `may`, for an entity that is there, to which `types` are added. Raises `NotFound` for one that the caller
+        is not told of, in the words for one that is not there."""
+        if self.gate.conceals(self.caller, document.type):
+            raise NotFound(f"there is no {known_as} {document.id}")
+        self.may([*document.type, *types])
+
+    def may_elsewhere(self, types: Iterable[str], names: Collection[str] | None) -> None:
+        """Raise where the caller may not write these attributes (None: any) of every entity of these types: what
+        another broker holds is judged without being looked at."""
+        self.gate.demand_write(self.caller, types, names, None)
+
+    def may_change(
+        self, before: Mapping[str, Any] | None, names: Collection[str] | None, after: Mapping[str, Any] | None
+    ) -> None:
+        """Raise where the caller may not write these attributes (None: any), where the entity lies or will lie."""
+        for entity in (before, after):
+            if entity is not None:
+                types = entity["type"]
+                self.gate.demand_write(self.caller, [types] if isinstance(types, str) else types, names, entity)
 
     async def apply(self, ids: Sequence[str], decide: Decide) -> list[Change]:
         """Apply what `decide` says about the entities `ids`, in one transaction."""
@@ -67,7 +116,7 @@ class Writing(NamedTuple):
             return await self._apply(ids, decide, trace)
 
     async def _apply(self, ids: Sequence[str], decide: Decide, trace: str | None) -> list[Change]:
-        writer: EntityWriter = self.request.app.state.writer
+        writer = self.writer
         for attempt in range(_TRIES):
             try:
                 async with self.gateway.database.transaction(self.caller.tenant) as tx:
@@ -75,6 +124,7 @@ class Writing(NamedTuple):
                     updates = decide(held.documents)
                     if not updates:
                         return []
+                    self._hold_to_policy(held.documents, updates)
                     self._hold_to_models(held.documents, updates)
                     now = self.gateway.clock()
                     written = await writer.write(tx, self.caller.tenant, updates, at=now, trace=trace, held=held)
@@ -113,6 +163,20 @@ class Writing(NamedTuple):
             if (model := self.models.get(name)) is not None:
                 await asyncio.to_thread(model.check_instances, attributes)
 
+    def _hold_to_policy(self, stored: Mapping[str, Document], updates: Sequence[EntityUpdate]) -> None:
+        docs: dict[str, dict[str, Any]] = {}
+        for update in updates:
+            document = stored.get(update.id)
+            types = {*update.type, *(document.type if document is not None else ())}
+            if not self.gate.asks_where_written(self.caller, types):
+                self.gate.demand_write(self.caller, types, update.attributes, None)
+                continue
+            before = docs.get(update.id)
+            if before is None and document is not None:
+                before = orjson.loads(document.text)
+            docs[update.id] = after = merge(before, update).doc
+            self.may_change(before, update.attributes, after)
+
     def _hold_to_models(self, stored: Mapping[str, Document], updates: Sequence[EntityUpdate]) -> None:
         if not self.models:
             return
@@ -124,15 +188,16 @@ class Writing(NamedTuple):
 
     async def delete(self, ids: Sequence[str]) -> list[Change]:
         """Delete entities; those that are not there are passed over."""
-        writer: EntityWriter = self.request.app.state.writer
         with self._trace() as trace:
-            return await self._delete(ids, writer, trace)
+            return await self._delete(ids, trace)
 
-    async def _delete(self, ids: Sequence[str], writer: EntityWriter, trace: str | None) -> list[Change]:
+    async def _delete(self, ids: Sequence[str], trace: str | None) -> list[Change]:
         async with self.gateway.database.transaction(self.caller.tenant) as tx:
-            for document in (await documents(tx, ids, lock=True)).values():
-                self.may(document.type)
-            gone = await writer.delete(tx, self.caller.tenant, ids, at=self.gateway.clock(), trace=trace)
+            for document in (await self.stored(tx, ids, lock=True)).values():
+                self.may_touch(document)
+                entity = orjson.loads(document.text)
+                self.may_change(entity, entity, None)
+            gone = await self.writer.delete(tx, self.caller.tenant, ids, at=self.gateway.clock(), trace=trace)
             if gone:
                 await self._note(tx, [change.entity for change in gone])
             return gone
@@ -141,7 +206,7 @@ class Writing(NamedTuple):
         """Leave the request's one line in the audit trail, in the transaction that writes, however many it writes."""
         subject = self.caller.subject
         one = objects[0] if len(objects) == 1 else f"{len(objects)} entities"
-        action = f"entities.{self.request.method.lower()}"
+        action = f"{'entities' if self.snapshot is None else 'snapshots'}.{self.request.method.lower()}"
         detail = "" if len(objects) == 1 else " ".join(objects)
         await audit.note(
             tx,
@@ -189,7 +254,10 @@ async def writing(request: Request) -> Writing:
     ask = await asking(request)
     if ask.caller.subject.kind == "anyone":
         raise Unauthenticated("writing needs a token with the scope entities:write")
-    return ask._replace(models=await request.app.state.models.of(ask.caller.tenant))
+    snapshot = snapshot_said(request)
+    if snapshot is not None and ask.caller.tenant != ask.caller.city:
+        raise Forbidden("what another city gave to be read is in no snapshot")
+    return ask._replace(models=await request.app.state.models.of(ask.caller.tenant), snapshot=snapshot)
 
 
 async def managing(request: Request, service: str) -> Writing:

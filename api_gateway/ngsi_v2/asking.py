@@ -21,7 +21,7 @@ from api_gateway.ngsi_ld.writing import Writing
 from broker.errors import CityError, Invalid
 from broker.store.reading import Where
 
-_PATH = re.compile(r"/(?:\w{1,50}(?:/\w{1,50}){0,9}(?:/#)?|#)?")
+_PATH = re.compile(r"/(?:\w{1,50}(?:/\w{1,50}){0,9}(?:/#)?|#)?", re.ASCII)
 _MAX_OFFSET = 1_000_000
 
 Endpoint = Callable[[Request], Awaitable[Response]]

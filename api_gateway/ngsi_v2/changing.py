@@ -15,7 +15,7 @@ from api_gateway.errors import Unprocessable
 from api_gateway.ngsi_ld.context import JSON, content_type
 from api_gateway.ngsi_ld.writing import Writing, no_content
 from api_gateway.ngsi_v2.asking import body_of, changing, only, options_of, own_scope, service_path
-from api_gateway.ngsi_v2.reading import found
+from api_gateway.ngsi_v2.reading import UNKNOWN, found
 from broker.entities import patch
 from broker.entities.merge import EntityUpdate
 from broker.errors import Invalid, NotFound
@@ -89,11 +89,13 @@ async def _write(
         for given in entities:
             document, doc = stored.get(given["id"]), docs.get(given["id"])
             types = tuple(document.type) if document else (given["type"],)
+            if document is not None and not makes and ask.gate.conceals(ask.caller, document.type):
+                raise NotFound(UNKNOWN)
             ask.may(types)
             if doc is not None and must_be_new:
                 raise Unprocessable("Already Exists")
             if doc is None and not makes:
-                raise NotFound("The requested entity has not been found. Check type and id")
+                raise NotFound(UNKNOWN)
             attributes = {name: value for name, value in given.items() if name not in ("id", "type")}
             changed = decide(doc or {}, attributes)
             if doc is None and scope is not None:
@@ -145,7 +147,7 @@ async def delete(request: Request) -> Response:
     ask = await changing(request)
     document = await found(ask)
     if not await ask.delete([document.id]):
-        raise NotFound("The requested entity has not been found. Check type and id")
+        raise NotFound(UNKNOWN)
     return no_content()
 
 
@@ -216,7 +218,7 @@ async def batch(request: Request) -> Response:
     ask = await changing(request)
     words = options_of(request.query_params, "keyValues")
     body = await body_of(ask)
-    if not isinstance(body, Mapping) or body.get("actionType") not in _ACTIONS:
+    if not isinstance(body, Mapping) or str(body.get("actionType")) not in _ACTIONS:
         raise Invalid(f"actionType is one of {', '.join(_ACTIONS)}", field="actionType")
     entities = _entities(ask, body.get("entities"), key_values="keyValues" in words)
     decide, makes = _ACTIONS[str(body["actionType"])]

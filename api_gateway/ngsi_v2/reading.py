@@ -9,7 +9,8 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from access.policy import Action, Asks
+from access.policy import Action
+from access.seeing import Asks
 from api_gateway.ngsi_ld.params import Wanted, members_in, pattern_blamed
 from api_gateway.ngsi_ld.selecting import matching, ordered, selection_for
 from api_gateway.ngsi_ld.writing import Writing
@@ -37,6 +38,7 @@ from schemas.clock import iso
 _QUERY = ("id", "type", "idPattern", "typePattern", "q", "mq", "georel", "geometry", "coords", "limit", "offset",
           "attrs", "metadata", "orderBy", "options")  # fmt: skip
 _SAMPLE = 100
+UNKNOWN = "The requested entity has not been found. Check type and id"
 _TIMES = {"dateCreated": "createdAt", "dateModified": "modifiedAt"}
 
 
@@ -158,8 +160,8 @@ async def found(ask: Writing) -> Document:
     async with ask.gateway.database.transaction(ask.caller.tenant) as tx:
         there = await reading.select(tx, Selection(ids=(id_,), where=tuple(within)), limit=1, offset=0)
     type_ = ask.request.query_params.get("type")
-    if not there or (type_ is not None and type_ not in there[0].type):
-        raise NotFound("The requested entity has not been found. Check type and id")
+    if not there or (type_ is not None and type_ not in there[0].type) or ask.gate.conceals(ask.caller, there[0].type):
+        raise NotFound(UNKNOWN)
     ask.gate.demand_entity(ask.caller, there[0])
     return there[0]
 
@@ -239,14 +241,16 @@ async def one_type(request: Request) -> Response:
 
 
 async def _described(ask: Writing, name: str) -> dict[str, Any]:
-    selection = Selection(types=(name,))
+    selection = selection_for(ask.gate, ask.caller, Wanted((name,), None, None, None))
     async with ask.gateway.database.transaction(ask.caller.tenant) as tx:
+        selection = await matching(tx, selection, None)
         count = await reading.count(tx, selection)
         sample = await reading.select(tx, selection, limit=_SAMPLE, offset=0)
     seen: dict[str, set[str]] = {}
     for document in sample:
+        hidden = ask.gate.hidden(ask.caller, document.type)
         for attribute_name, kinds in kinds_of(orjson.loads(document.text)).items():
-            seen.setdefault(attribute_name, set()).update(kinds)
-    hidden = ask.gate.hidden(ask.caller, [name])
-    shown = {name: {"types": sorted(kinds)} for name, kinds in sorted(seen.items()) if name not in hidden}
+            if attribute_name not in hidden:
+                seen.setdefault(attribute_name, set()).update(kinds)
+    shown = {name: {"types": sorted(kinds)} for name, kinds in sorted(seen.items())}
     return {"attrs": shown, "count": count}

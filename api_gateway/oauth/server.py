@@ -108,7 +108,8 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
         """An access token for the portal's own pages, ended with the session."""
         person = session.person
         scope = " ".join(sorted(scopes & session.scopes))
-        return self._bearer(person.tenant, person.id, f"{person.tenant}.{PORTAL}", scope, session.grant)
+        roles = _roles_of(person, session.second_factor)
+        return self._bearer(person.tenant, person.id, f"{person.tenant}.{PORTAL}", scope, session.grant, roles)
 
     def metadata(self) -> dict[str, Any]:
         """The server's description (RFC 8414, 2; OpenID Connect Discovery 1.0, 3)."""
@@ -208,14 +209,17 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
         person, grant = user
         theirs = scopes_of(person.roles, second_factor=True)
         scope = " ".join(sorted(set((scope or "").split()) & client.scopes & theirs))
-        token = self._bearer(client.tenant, person.id, client.client_id, scope, grant.id)
+        roles = _roles_of(person, grant.second_factor)
+        token = self._bearer(client.tenant, person.id, client.client_id, scope, grant.id, roles)
         if options.get("include_refresh_token"):
             token["refresh_token"] = anyio.from_thread.run(self.vault.add_refresh, grant)
         if "openid" in scope.split():
             token["id_token"] = self._id_token(client, person, grant)
         return token
 
-    def _bearer(self, tenant: str, subject: str, client_id: str, scope: str, grant: str = "") -> dict[str, Any]:
+    def _bearer(
+        self, tenant: str, subject: str, client_id: str, scope: str, grant: str = "", roles: tuple[str, ...] = ()
+    ) -> dict[str, Any]:
         now = int(self._clock().timestamp())
         claims = Claims(
             iss=self.issuer,
@@ -228,6 +232,7 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
             tenant=tenant,
             scope=scope,
             grant=grant,
+            roles=roles,
         )
         token = issue(self._ring, claims)
         return {"token_type": "Bearer", "access_token": token, "expires_in": self._token_seconds, "scope": scope}
@@ -254,3 +259,8 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
     @property
     def _ring(self) -> KeyRing:
         return self._keys.ring
+
+
+def _roles_of(person: Person, second_factor: bool) -> tuple[str, ...]:
+    """The roles that a token says: as with scopes, staff have none of them before a one-time code."""
+    return tuple(sorted(person.roles)) if second_factor else ()

@@ -15,7 +15,9 @@ from starlette.requests import Request
 
 from access.consent import Disclosure
 from access.personal import PERSON_URN, PERSONAL_ENTITIES, PURPOSES, About, about_of, person_in
-from access.policy import Action, Asks
+from access.policy import Action
+from access.seeing import Asks
+from api_gateway.audit import PURPOSE_HEADER
 from api_gateway.auth import Caller, gate_of
 from api_gateway.context import gateway_of
 from api_gateway.errors import NotSupported
@@ -23,8 +25,6 @@ from api_gateway.personal.desk import desk_of, recipient_of
 from broker.errors import Forbidden, Invalid, NotFound
 from broker.ports import Transaction
 from broker.store.reading import Document, Selection, Where, documents
-
-PURPOSE_HEADER = "cityos-purpose"
 
 
 def _may_ask(request: Request, caller: Caller) -> bool:

@@ -12,26 +12,13 @@ from typing import Any
 import orjson
 
 from access.places import Place
-from access.policy import (
-    Action,
-    Asks,
-    Decision,
-    Device,
-    Policy,
-    Readable,
-    Resource,
-    Subject,
-    access_in,
-    askable,
-    decide,
-    hidden_attributes,
-    may_publish,
-    readable,
-)
+from access.policy import READINGS, Action, Decision, Device, Policy, Resource, Subject, decide, may_publish
 from access.reach import Reaches, reaches
+from access.seeing import Asks, Readable, access_in, askable, hidden_attributes, hidden_by_type, readable
 from api_gateway.policies.store import BUILT_IN, in_force, number_in_force
 from broker.errors import Unavailable, UnknownTenant
 from broker.ports import Database, Transaction
+from broker.waiting import rounds
 
 _POLL_SECONDS = 10.0
 _log = logging.getLogger(__name__)
@@ -42,10 +29,12 @@ class Judge:
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
+        self._forbids = bool(policy.about(Action.WRITE, READINGS))
         self._decide = lru_cache(4096)(lambda subject, action, resource: decide(policy, subject, action, resource))
         self._readable = lru_cache(1024)(lambda subject, tenant: readable(policy, subject, tenant))
         self._askable = lru_cache(1024)(lambda subject, tenant, asks: askable(policy, subject, tenant, asks))
         self._hidden = lru_cache(4096)(lambda subject, tenant, name: hidden_attributes(policy, subject, tenant, name))
+        self._by_type = lru_cache(1024)(lambda subject, tenant: hidden_by_type(policy, subject, tenant))
         self._reaches = lru_cache(1024)(lambda subject, tenant: reaches(policy, subject, tenant))
         self._access = lru_cache(4096)(lambda subject, tenant: access_in(policy, subject, tenant))
 
@@ -54,16 +43,20 @@ class Judge:
         return self._decide(subject, action, resource)
 
     def readable(self, subject: Subject, tenant: str) -> Readable:
-        """See `access.policy.readable`."""
+        """See `access.seeing.readable`."""
         return self._readable(subject, tenant)
 
     def askable(self, subject: Subject, tenant: str, asks: Asks) -> Readable:
-        """See `access.policy.askable`."""
+        """See `access.seeing.askable`."""
         return self._askable(subject, tenant, asks)
 
     def hidden(self, subject: Subject, tenant: str, type_: str) -> frozenset[str]:
-        """See `access.policy.hidden_attributes`."""
+        """See `access.seeing.hidden_attributes`."""
         return self._hidden(subject, tenant, type_)
+
+    def hidden_by_type(self, subject: Subject, tenant: str) -> dict[str, frozenset[str]]:
+        """See `access.seeing.hidden_by_type`."""
+        return self._by_type(subject, tenant)
 
     def reaches(self, subject: Subject, tenant: str) -> Reaches | None:
         """See `access.reach.reaches`; None where it makes no difference where anything lies."""
@@ -74,14 +67,16 @@ class Judge:
         """Where the entity in `text` lies, if the policy makes a difference by that."""
         if not self.policy.asks_where(action, types):
             return None
-        return self.policy.place_of(orjson.loads(text).get("location"))
+        return self.policy.place_of(orjson.loads(text))
 
     def may_publish(self, tenant: str, device: str, family: str) -> bool:
         """See `access.policy.may_publish`."""
+        if not self._forbids:  # asked for each reading: most cities have no such rule
+            return True
         return may_publish(self.policy, tenant, Device(device, family)).allowed
 
     def access(self, subject: Subject, tenant: str) -> dict[str, Any]:
-        """See `access.policy.access_in`."""
+        """See `access.seeing.access_in`."""
         return self._access(subject, tenant)
 
 
@@ -127,15 +122,12 @@ class PolicyBook:
         if self._database is None:
             return
         async with self._database.notices("policy") as noticed:
-            while True:
-                noticed.clear()
+            async for _ in rounds(noticed, every=_POLL_SECONDS):
                 for tenant in list(self._judges):
                     try:
                         await self._read(self._database, tenant)
                     except (Unavailable, UnknownTenant) as error:
                         _log.warning("the policy of %s stays as it was: %s", tenant, error)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(noticed.wait(), _POLL_SECONDS)
 
     async def _read(self, database: Database, tenant: str) -> None:
         async with database.transaction(tenant) as tx:

@@ -11,14 +11,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from access.defaults import PERSONAL_TYPES, SCOPES
-from access.policy import Action, Policy, Resource, Subject, decide
+from access.defaults import PERSONAL_TYPES, ROLES
+from access.policy import Action, Policy, Resource, Rule, Subject, decide
 from access.policy_file import Case, Failure, parse_cases, parse_policy, plain, run_cases
 from broker.errors import Conflict, Invalid, NotFound, UnknownTenant
 from broker.ports import Transaction
 from broker.sql import load
+from schemas.text import keepable
 
 _SQL = load("api_gateway.policies", "policies")
+_NAMED = ("areas", "purposes")
 BUILT_IN = 0
 """The version that the platform comes with: rolling back to it needs nothing of the municipality's own."""
 
@@ -37,10 +39,10 @@ class Version(NamedTuple):
 async def draft(
     tx: Transaction, tenant: str, given: Mapping[str, Any], cases: Any, *, why: str, by: str, at: datetime
 ) -> tuple[int, list[Failure]]:
-    """Keep a draft of the policy `given` (its `rules` and `areas`) and return its number and which of its cases do not
-    hold. Raises `Invalid`, `UnknownTenant`."""
+    """Keep a draft of the policy `given` (its `rules`, `areas` and `purposes`) and return its number and which of its
+    cases do not hold. Raises `Invalid`, `UnknownTenant`."""
     areas = await _drawn(tx, tenant, given.get("areas") or {})
-    policy, asked = _parsed({"rules": given["rules"], "areas": areas}, cases)
+    policy, asked = _parsed({"rules": given["rules"], "areas": areas, "purposes": given.get("purposes") or {}}, cases)
     rules_text, cases_text = _storable(_kept(policy), "rules"), _storable(cases or [], "cases")
     await tx.execute(_SQL["lock"], tenant)
     parameters = (rules_text, cases_text, _reason(why), by, at)
@@ -117,34 +119,44 @@ async def _drawn(tx: Transaction, tenant: str, areas: Mapping[str, Any]) -> dict
 
 
 def _kept(policy: Policy) -> dict[str, Any]:
-    return {name: value for name, value in plain(policy).items() if name in ("rules", "areas")}
+    return {name: value for name, value in plain(policy).items() if name in ("rules", "areas", "purposes")}
 
 
 def _parsed(given: Mapping[str, Any], cases: Any) -> tuple[Policy, list[Case]]:
     try:
         policy = parse_policy({"version": "draft", **given})
     except ValueError as error:
-        raise Invalid(str(error), field="areas" if str(error).startswith("areas") else "rules") from error
+        field, _, _ = str(error).partition(":")
+        raise Invalid(str(error), field=field.partition(".")[0] if field.startswith(_NAMED) else "rules") from error
     try:
         asked = parse_cases(cases or [])
     except ValueError as error:
         raise Invalid(str(error), field="cases") from error
-    everyone = Subject("person", "x", "x", frozenset(SCOPES))
+    if unknown := sorted({role for rule in policy.rules for role in rule.roles} - ROLES.keys()):
+        raise Invalid(f"there is no role {', '.join(unknown)}; nobody could hold it", field="rules")
     for type_ in sorted(PERSONAL_TYPES):
         for action in Action:
-            decision = decide(policy, everyone, action, Resource("x", type_, place=policy.somewhere))
-            if decision.allowed:
+            if (rule := _first_allowing(policy, action, type_)) is not None:
                 why = "personal data pass the consent gate alone; put a rule that denies them first"
-                raise Invalid(f"rule {decision.rule} lets somebody {action} {type_}: {why}", field="rules")
+                raise Invalid(f"rule {rule.name} lets somebody {action} {type_}: {why}", field="rules")
     return policy, asked
+
+
+def _first_allowing(policy: Policy, action: Action, type_: str) -> Rule | None:
+    """The first rule that allows somebody something of the type before a rule denies it to everybody."""
+    for rule in policy.about(action, type_):
+        if rule.allow:
+            return rule
+        if not (rule.scopes or rule.roles or rule.subjects or rule.attributes or rule.placed or rule.devices):
+            return None
+    return None
 
 
 def _storable(value: Any, field: str) -> str:
     """JSON as PostgreSQL can keep it. Raises `Invalid`."""
-    text = json.dumps(value, ensure_ascii=False)
-    if "\\u0000" in text or any("\ud800" <= character <= "\udfff" for character in text):
+    if not keepable(value):
         raise Invalid("U+0000 and halves of surrogate pairs cannot be kept", field=field)
-    return text
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _named(stored: Any, tenant: str, number: int) -> Policy:

@@ -218,10 +218,12 @@ async def decide_authorization(request: Request, body: Choice) -> Response:
 
 @router.get("/apps", summary="The apps I registered")
 async def apps(request: Request) -> Response:
-    """Without their secrets."""
+    """Without their secrets, with what each may ask and has asked this month."""
     person = (await signed_in(request)).session.person
     async with gateway_of(request).database.transaction(person.tenant) as tx:
-        return answer({"apps": await registration.apps_of(tx, person.id)})
+        mine = await registration.apps_of(tx, person.id)
+    meter = request.app.state.meter
+    return answer({"apps": [app | {"quota": meter.allowance(person.tenant, app["client_id"])} for app in mine]})
 
 
 @router.post("/apps", status_code=201, summary="Register an app")

@@ -13,11 +13,11 @@ from access.policy import Action
 from api_gateway.answers import answer
 from api_gateway.body import read_body
 from api_gateway.openapi import PROBLEMS
-from api_gateway.routes.bus_forms import PREFIX, Body, Id, caller_of, service_of
+from api_gateway.routes.bus_forms import PREFIX, Body, Id, Place, caller_of, located_form, service_of
 from broker.errors import Invalid
 from services.dispatch.calendar import ServiceCalendar, told
 from services.dispatch.roads import read_geometry
-from services.dispatch.zones import Zone
+from services.dispatch.zones import Edge, Missed, Zone
 
 router = APIRouter(prefix=PREFIX, tags=["buses"], responses=PROBLEMS)
 
@@ -34,6 +34,26 @@ class NewZone(Body):
     geometry: dict[str, Any]
     door: bool = True
     walk: int = Field(default=300, ge=0, le=2000)
+
+
+class Sought(Place):
+    """A place from which, or to which, somebody wants to ride; today if no `day` is given."""
+
+    day: date | None = None
+
+
+@router.post("/places", summary="Where somebody at a place gets on or off")
+async def look(request: Request, body: Sought) -> Response:
+    """`served`: at the place itself (`door`), or at a stop so many metres away. Else why not: the `zone` in which no
+    stop is near enough, or the nearest zone's `edge`; and the nearest open stop. Nothing is kept of the place."""
+    caller = await caller_of(request, Action.READ, "bus-stops")
+    service = service_of(request)
+    found = await service.area.look(caller.tenant, body.day or service.days.today(), (body.longitude, body.latitude))
+    if not isinstance(found, Missed):
+        return answer({"served": True, "stop": located_form(found)})
+    form = {"served": False, "because": found.told(), "zone": found.zone and _form(found.zone)}
+    nearest = found.nearest and located_form(found.nearest)
+    return answer({**form, "edge": found.edge and _edge(found.edge), "nearest": nearest})
 
 
 @router.get("/zones", summary="Zones in which people ride from any place")
@@ -102,6 +122,11 @@ def _calendar(calendar: ServiceCalendar, first: date, last: date) -> dict[str, A
         "holidaysUntil": until and until.isoformat(),
         "closed": {day.isoformat(): why for day, why in told(calendar, first, last).items()},
     }
+
+
+def _edge(edge: Edge) -> dict[str, Any]:
+    place = {"longitude": edge.longitude, "latitude": edge.latitude}
+    return {"zone": _form(edge.zone), "metres": round(edge.metres), "side": edge.side, **place}
 
 
 def _form(zone: Zone) -> dict[str, Any]:

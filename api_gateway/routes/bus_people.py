@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import uuid4
 
 from fastapi import APIRouter, Header, Query, Request
@@ -22,6 +22,7 @@ from api_gateway.routes.bus_forms import (
     booking_form,
     caller_of,
     service_of,
+    stop_form,
     time,
 )
 from api_gateway.routes.buses import Change, Journey, arranged, changed, quoted
@@ -85,10 +86,12 @@ async def put_rider(request: Request, rider: str, body: RiderForm) -> Response:
 
 @router.get("/riders/{rider}/bookings", summary="A rider's bookings")
 async def riders_bookings(request: Request, rider: str) -> Response:
-    """From yesterday on."""
+    """From yesterday on; and `places`: those of their own, in zones, that they rode from or to within a year."""
     caller = await caller_of(request, Action.READ)
-    found = await service_of(request).bookings_of(caller.tenant, rider)
-    return answer({"bookings": [booking_form(booking) for booking in found]})
+    service = service_of(request)
+    found = await service.bookings_of(caller.tenant, rider)
+    places = await service.places_of(caller.tenant, rider)
+    return answer({"bookings": [booking_form(b) for b in found], "places": [stop_form(place) for place in places]})
 
 
 @router.get("/calls", summary="Whom to ring")
@@ -109,13 +112,13 @@ async def called(request: Request, notice: str) -> Response:
 
 @router.get("/me", summary="Myself as a rider")
 async def me(request: Request) -> Response:
-    """My details, my bookings with when the bus is expected, and what I was told. `rider` is null before I said who
-    I am."""
+    """My details, my bookings with when the bus is expected, what I was told, and the places of my own, in zones, that
+    I rode from or to within a year. `rider` is null before I said who I am."""
     caller = await _person(request, Action.READ)
     service = service_of(request)
     rider = await service.rider_of(caller.tenant, caller.subject.id)
     if rider is None:
-        return answer({"rider": None, "bookings": [], "told": []})
+        return answer({"rider": None, "bookings": [], "told": [], "places": []})
     bookings = await service.bookings_of(caller.tenant, rider.id)
     expected = await _expected(request, caller.tenant, bookings)
     told = await service.told(caller.tenant, rider.id)
@@ -124,6 +127,7 @@ async def me(request: Request) -> Response:
             "rider": rider_form(rider),
             "bookings": [{**booking_form(b), **expected.get(b.id, {})} for b in bookings],
             "told": [{**row, "at": iso(row["at"])} for row in told],
+            "places": [stop_form(place) for place in await service.places_of(caller.tenant, rider.id)],
         }
     )
 
@@ -151,6 +155,13 @@ class OwnJourney(Journey):
     """A journey of my own: the rider is who asks."""
 
     rider: Id = "me"
+    twice: Literal[False] = Field(default=False, description="the operator may book the very same ride again")
+
+
+class OwnChange(Change):
+    """Another ride of my own in place of one."""
+
+    twice: Literal[False] = Field(default=False, description="the operator may book the very same ride again")
 
 
 @router.post("/me/journeys", summary="Book my rides together", status_code=201)
@@ -163,7 +174,7 @@ async def my_journey(
 
 
 @router.put("/me/bookings/{booking}", summary="Change my booking to another offer")
-async def my_change(request: Request, booking: str, body: Change) -> Response:
+async def my_change(request: Request, booking: str, body: OwnChange) -> Response:
     """The old booking ends and the new one begins, or nothing changes."""
     caller, rider = await _rider_of(request, Action.WRITE)
     await _mine(request, caller, rider, booking)

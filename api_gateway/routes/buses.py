@@ -34,13 +34,14 @@ from api_gateway.routes.bus_forms import (
     stop_form,
     time,
 )
-from broker.errors import Invalid
+from broker.errors import Conflict, Invalid
 from services.dispatch.values import Booking, Break, Stop, Tour, Vehicle, Wish
 
 router = APIRouter(prefix=PREFIX, tags=["buses"], responses=PROBLEMS)
 
 _Key = Annotated[str | None, Header(max_length=200)]
 Payment = Literal["cash", "points"]
+TWICE = "book it although the rider has the very same ride already (for staff)"
 
 
 class NewBooking(Body):
@@ -50,6 +51,7 @@ class NewBooking(Body):
     offer: Offer
     rider: Id
     payment: Payment = "cash"
+    twice: bool = Field(default=False, description=TWICE)
 
 
 class Change(Body):
@@ -57,6 +59,7 @@ class Change(Body):
 
     ride: Ride
     offer: Offer
+    twice: bool = Field(default=False, description=TWICE)
 
 
 class Part(Body):
@@ -74,6 +77,7 @@ class Journey(Body):
     payment: Payment = "cash"
     weekdays: list[Annotated[int, Field(ge=1, le=7)]] = Field(default=[], max_length=7)
     until: date | None = Field(default=None, description="… until this day, with `weekdays`")
+    twice: bool = Field(default=False, description=TWICE)
 
 
 class NewStop(Body):
@@ -122,13 +126,14 @@ async def quoted(request: Request, tenant: str, ride: Ride, rider: str | None) -
 
 @router.post("/bookings", summary="Book an offer", status_code=201)
 async def book(request: Request, body: NewBooking, idempotency_key: _Key = None) -> Response:
-    """The promise holds once this is answered. The same Idempotency-Key again is the same booking."""
+    """The promise holds once this is answered. The same Idempotency-Key again is the same booking. 409 with `existing`
+    names the rider's booking of the very same ride; another number of people makes it another ride."""
     caller = await caller_of(request, Action.WRITE)
     ask, _ = await ask_of(request, caller.tenant, body.ride)
     key = f"{caller.subject.id}:{idempotency_key}" if idempotency_key else None
     promise = promise_of(ask.day, body.offer)
     made = await service_of(request).desk.book(
-        caller.tenant, ask, promise, body.rider, asked_as=key, payment=body.payment
+        caller.tenant, ask, promise, body.rider, asked_as=key, payment=body.payment, twice=body.twice
     )
     return answer(booking_form(made), 201)
 
@@ -147,7 +152,7 @@ async def arranged(request: Request, tenant: str, body: Journey, rider: str, ser
     """Book a journey for a rider."""
     service, asks = service_of(request), [(await ask_of(request, tenant, part.ride))[0] for part in body.rides]
     wishes = [
-        Wish(ask, None if part.offer is None else promise_of(ask.day, part.offer), body.payment)
+        Wish(ask, None if part.offer is None else promise_of(ask.day, part.offer), body.payment, body.twice)
         for ask, part in zip(asks, body.rides, strict=True)
     ]
     if body.until is None or not body.weekdays:
@@ -160,8 +165,11 @@ async def arranged(request: Request, tenant: str, body: Journey, rider: str, ser
     return {"days": {day.isoformat(): _outcome(made) for day, made in days.items()}}
 
 
-def _outcome(made: list[Booking] | str) -> dict[str, Any]:
-    return {"because": made} if isinstance(made, str) else {"bookings": [booking_form(b) for b in made]}
+def _outcome(made: list[Booking] | Conflict | Invalid) -> dict[str, Any]:
+    if isinstance(made, list):
+        return {"bookings": [booking_form(b) for b in made]}
+    named = {} if isinstance(made, Invalid) or made.existing is None else {"existing": made.existing}
+    return {"because": str(made), **named}
 
 
 @router.put("/bookings/{booking}", summary="Change a booking to another offer")
@@ -174,7 +182,8 @@ async def change(request: Request, booking: str, body: Change) -> Response:
 async def changed(request: Request, tenant: str, booking: str, body: Change) -> dict[str, Any]:
     """Change a booking; the new one."""
     (ask, _), desk = await ask_of(request, tenant, body.ride), service_of(request).desk
-    return booking_form(await desk.change(tenant, booking, ask, promise_of(ask.day, body.offer)))
+    made = await desk.change(tenant, booking, ask, promise_of(ask.day, body.offer), twice=body.twice)
+    return booking_form(made)
 
 
 @router.delete("/bookings/{booking}", summary="Cancel a booking", status_code=204)

@@ -19,6 +19,8 @@ from access.policy import Action
 from api_gateway.asking import asked, note
 from api_gateway.auth import Caller, gate_of
 from api_gateway.context import gateway_of
+from api_gateway.ngsi_ld.discovery import uses_seen
+from api_gateway.ngsi_ld.selecting import CORE
 from api_gateway.openapi import PROBLEMS
 from api_gateway.shared import Answer, SharedAnswers, conditional, tag_of
 from api_gateway.usage.metering import about
@@ -103,18 +105,16 @@ async def download(
     gate = gate_of(request)
     caller = await gate.caller(request)
     gate.demand_some(caller, type_)
-    async with gateway_of(request).database.transaction(caller.tenant) as tx:
-        if not await reading.count_of_type(tx, type_):
-            raise NotFound(f"there are no entities of type {type_}")
-        attributes = [use.name for use in await reading.attributes(tx, type_)]
+    attributes = await _attributes_seen(request, caller, type_)
+    if attributes is None:
+        raise NotFound(f"there are no entities of type {type_}")
     about(request, [type_])
     pages = _pages(request, caller, type_)
     name = quote(f"{type_.rpartition('/')[2]}.{format}", safe="")
     headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}", "Cache-Control": "no-store"}
     if format == "geojson":
         return StreamingResponse(_features(request, caller, pages), 200, headers, "application/geo+json")
-    hidden = gate.hidden(caller, [type_])
-    wanted = flat.columns(name for name in attributes if name not in hidden)
+    wanted = flat.columns(attributes)
     media = f"text/csv; charset={'utf-8' if encoding == 'utf-8' else 'shift_jis'}"
     return StreamingResponse(_table(request, caller, pages, wanted, encoding), 200, headers, media)
 
@@ -205,6 +205,19 @@ async def _pages(request: Request, caller: Caller, type_: str, limit: int = _PAG
         if len(found) < limit:
             return
         after = found[-1].id
+
+
+async def _attributes_seen(request: Request, caller: Caller, type_: str) -> set[str] | None:
+    """The attributes of the type's entities, as far as the caller may see both; None where it sees no entity."""
+    gate = gate_of(request)
+    if not gate.asks_where(caller, [type_]):
+        async with gateway_of(request).database.transaction(caller.tenant) as tx:
+            there = await reading.count_of_type(tx, type_)
+        return {use.name for use in await uses_seen(request, gate, caller, type_)} if there else None
+    found: set[str] | None = None
+    async for page in _pages(request, caller, type_):
+        found = (found or set()).union(*(_seen(request, caller, document) for document in page)) - CORE
+    return found
 
 
 async def _page(tx: Transaction, selection: Selection, limit: int) -> list[Document]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from datetime import timedelta
 from typing import Annotated, Any, Literal
@@ -33,6 +32,7 @@ _Name = Literal[
     "remote-start", "remote-stop", "reset", "unlock", "trigger", "availability", "get-configuration",
     "set-configuration", "limit", "clear-limit", "schedule", "reserve", "cancel-reservation", "local-list",
     "local-list-version", "clear-cache", "diagnostics", "log", "firmware", "data-transfer",
+    "certificate", "trust", "trusted", "distrust",
 ]  # fmt: skip
 _NEEDS: dict[str, tuple[str, ...]] = {
     "remote-start": ("token",), "remote-stop": ("transaction",), "unlock": ("connector",), "trigger": ("message",),
@@ -40,8 +40,9 @@ _NEEDS: dict[str, tuple[str, ...]] = {
     "clear-limit": ("connector",), "schedule": ("connector",), "reserve": ("connector", "token", "until"),
     "cancel-reservation": ("number",), "local-list": ("version", "tokens"), "diagnostics": ("url",),
     "log": ("url",), "firmware": ("url", "at"), "data-transfer": ("vendor",),
+    "certificate": ("chain",), "trust": ("certificate",), "distrust": ("issuerName", "issuerKey", "serial"),
 }  # fmt: skip
-_MOST_BYTES = 65_536
+_MOST_RESERVATION = 2_147_483_647
 
 
 class _Body(BaseModel):
@@ -127,7 +128,7 @@ async def public(request: Request) -> dict[str, Any]:
     """Open data: per station how many connectors are free, in use, out of order or unknown (not connected)."""
     gate = gate_of(request)
     caller = await gate.caller(request)
-    gate.demand(caller, Action.READ, "EVChargingStation")
+    gate.demand_whole(caller, "EVChargingStation")
     async with gateway_of(request).database.transaction(caller.tenant) as tx:
         return {"stations": await desk.public(tx)}
 
@@ -137,6 +138,14 @@ async def stations(request: Request) -> dict[str, Any]:
     """Needs chargers:read."""
     async with asked(request, Action.READ, "chargers") as (_, tx):
         return {"stations": await desk.stations(tx)}
+
+
+@router.get("/stations/{station}/variables", summary="How a station is set up")
+async def variables(request: Request, station: _Id) -> dict[str, Any]:
+    """Needs chargers:read. Keys of 1.6's configuration or variables of 2.0.1's device model, as the station told them
+    when it was last asked (the command get-configuration)."""
+    async with asked(request, Action.READ, "chargers") as (_, tx):
+        return {"variables": await desk.variables(tx, station)}
 
 
 @router.get("/sessions", summary="Charging sessions, the newest first")
@@ -230,29 +239,36 @@ async def delete_card(request: Request, card: str) -> Response:
 
 @router.post("/stations/{station}/commands", status_code=202, summary="Tell a station to do something")
 async def command(request: Request, station: _Id, body: CommandForm) -> JSONResponse:
-    """Needs chargers:command. How far it came is at the answer's Location; each has its line in the audit trail."""
+    """Needs chargers:command. How far it came is at the answer's Location; each has its line in the audit trail.
+
+    A reservation gets a number where it has none, told as `reservation`: `cancel-reservation` asks for it.
+    """
+    arguments = body.arguments
+    if body.command == "reserve":
+        arguments = {"number": 1 + secrets.randbelow(_MOST_RESERVATION), **arguments}
     for name in _NEEDS.get(body.command, ()):
-        if name not in body.arguments:
+        if name not in arguments:
             raise Invalid(f"{body.command} needs {name}", field=f"arguments.{name}")
-    if "\\u0000" in (text := json.dumps(body.arguments)) or len(text) > _MOST_BYTES:
-        raise Invalid(f"arguments are at most {_MOST_BYTES} bytes of JSON without U+0000", field="arguments")
     now, number = gateway_of(request).clock(), secrets.token_urlsafe(12)
     device = Device(station, "ev_charger")
     async with asked(request, Action.COMMAND, "chargers", device) as (caller, tx):
         expires = now + timedelta(seconds=body.expires_in_s)
-        wish = commands.Wish(number, station, body.command, body.arguments, caller.subject.id, expires)
+        wish = commands.Wish(number, station, body.command, arguments, caller.subject.id, expires)
         await commands.add_command(tx, wish, now)
-        told = ", ".join(sorted(body.arguments))
+        told = ", ".join(sorted(arguments))
         await note(tx, request, caller, "charging.command", station, f"{number} {body.command} ({told})")
-    return JSONResponse({"id": number, "status": "queued"}, 202, {"Location": f"/api/v1/chargers/commands/{number}"})
+    answer = {"id": number, "status": "queued"}
+    if body.command == "reserve":
+        answer |= {"reservation": arguments["number"]}
+    return JSONResponse(answer, 202, {"Location": f"/api/v1/chargers/commands/{number}"})
 
 
 @router.get("/commands/{number}", summary="How far a command came")
 async def command_state(request: Request, number: str) -> dict[str, Any]:
-    """Needs chargers:read. `answer` is the station's."""
+    """Needs chargers:read. `answer` is the station's, in at most 300 characters; where it says more, `whole` is all."""
     async with asked(request, Action.READ, "chargers") as (_, tx):
         found = await commands.command(tx, number, gateway_of(request).clock())
-    return {name: found[name] for name in ("id", "device", "name", "status", "answer")}
+    return {name: found[name] for name in ("id", "device", "name", "status", "answer", "whole")}
 
 
 @router.get("/disaster", summary="Whether the disaster mode is open, and what proposes it")

@@ -18,17 +18,17 @@ router = APIRouter(prefix="/api/v1", tags=["staff"], responses=PROBLEMS)
 _EXAMPLE = {
     "since": "2026-11-14",
     "balanced": True,
-    "total": {"received": 144, "stored": 143, "duplicate": 1, "rejected": {}},
+    "total": {"received": 144, "stored": 143, "duplicate": 1, "rejected": {}, "discarded": 0},
     "devices": [
         {"day": "2026-11-20", "device": "gauge-1", "received": 144, "stored": 143, "duplicate": 1, "rejected": {},
-         "balanced": True}
+         "discarded": 0, "balanced": True}
     ],
 }  # fmt: skip
 
 
 @router.get(
     "/accounting",
-    summary="Received = stored + duplicate + rejected",
+    summary="Received = stored + duplicate + rejected + discarded",
     responses={200: {"content": {"application/json": {"example": _EXAMPLE}}}},
 )
 async def accounts(
@@ -37,14 +37,16 @@ async def accounts(
     since: Annotated[date | None, Query(description="first day of arrival (UTC); a week ago if left out")] = None,
 ) -> dict[str, Any]:
     """Per device and day of arrival (UTC), and in total. `balanced` false is an alarm: something was lost or counted
-    twice. Needs the scope accounting:read."""
+    twice. `discarded`: given up by an operator, with the reason kept (`cityos parked discard`).
+    Needs the scope accounting:read."""
     gateway, gate = gateway_of(request), gate_of(request)
     caller = await gate.caller(request)
     gate.demand(caller, Action.READ, "service:accounting")
     first = since or (gateway.clock().astimezone(UTC) - timedelta(days=7)).date()
     async with gateway.database.transaction(caller.tenant) as tx:
         lines = await accounting.summary(tx, tenant=caller.tenant, device=device, since=first)
-    total: dict[str, Any] = {name: sum(line[name] for line in lines) for name in ("received", "stored", "duplicate")}
+    counted = ("received", "stored", "duplicate", "discarded")
+    total: dict[str, Any] = {name: sum(line[name] for line in lines) for name in counted}
     reasons = sorted({reason for line in lines for reason in line["rejected"]})
     total["rejected"] = {reason: sum(line["rejected"].get(reason, 0) for line in lines) for reason in reasons}
     return {

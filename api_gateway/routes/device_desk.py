@@ -5,7 +5,6 @@ A command has a permission of its own (devices:command), its line in the audit t
 
 from __future__ import annotations
 
-import json
 import secrets
 from datetime import timedelta
 from typing import Annotated, Any
@@ -22,14 +21,12 @@ from api_gateway.context import gateway_of
 from api_gateway.openapi import PROBLEMS
 from api_gateway.routes.account import guard
 from api_gateway.session import signed_in
-from broker.errors import Invalid
 from broker.store import commands
 from broker.store.devices import claim, family_of, offer_claim
 
 router = APIRouter(prefix="/api/v1", tags=["staff"], responses=PROBLEMS)
 claims = APIRouter(prefix="/account", tags=["account"], responses=PROBLEMS)
 
-_MOST_BYTES = 65_536
 _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no letter that is taken for a digit on a sticker."""
 _READ_AS = str.maketrans({"O": "0", "I": "1", "L": "1", "-": "", " ": ""})
@@ -56,8 +53,7 @@ class ClaimCode(_Body):
 async def send_command(request: Request, device_id: str, body: CommandWish) -> JSONResponse:
     """Needs devices:command, for this device. Kept until the device has it or its time is over; `status` of the command
     says which: queued, sent, acknowledged, done, failed or expired."""
-    if "\\u0000" in (text := json.dumps(body.arguments)) or len(text) > _MOST_BYTES:
-        raise Invalid(f"arguments are at most {_MOST_BYTES} bytes of JSON without U+0000", field="arguments")
+    text = commands.arguments_text(body.arguments)
     now, number = gateway_of(request).clock(), secrets.token_urlsafe(12)
     device = Device(device_id, await _family(request, device_id))
     async with asked(request, Action.COMMAND, "devices", device) as (caller, tx):

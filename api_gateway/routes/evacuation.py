@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Any
@@ -29,6 +30,7 @@ from api_gateway.routes.officers import (
 )
 from api_gateway.shared import Answer, SharedAnswers, conditional, tag_of
 from broker.errors import NotFound
+from schemas.river import MODE_NAMES, Mode
 from services.evacuation import night_record, reading, store
 from services.evacuation.areas import District
 from services.evacuation.orders import Wish
@@ -39,6 +41,7 @@ router = APIRouter(tags=["evacuation"], responses=PROBLEMS)
 _LONGEST = timedelta(days=31)
 _From = Annotated[AwareDatetime | None, Query(alias="from", description="a day before `to` if left out")]
 _To = Annotated[AwareDatetime | None, Query(alias="to", description="now if left out")]
+_Limit = Annotated[int | None, Query(ge=1, le=1000, description="only so many of the newest lines; all if left out")]
 
 
 class _Body(BaseModel):
@@ -180,32 +183,41 @@ async def remark(request: Request, body: Remark) -> Response:
     return Response(status_code=204)
 
 
-async def _record(request: Request, start: _From, end: _To) -> list[dict[str, Any]]:
+async def _record(
+    request: Request, start: _From, end: _To, newest: int | None = None
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """The lines, and the districts' names."""
     caller = await demand_caller(request, Action.READ)
     last = end or gateway_of(request).clock() + timedelta(seconds=1)
     first, last = span_of(start, last, _LONGEST)
     async with gateway_of(request).database.transaction(caller.tenant) as tx:
-        return await reading.record(tx, desk_of(request).mode, first, last)
+        lines = await reading.record(tx, desk_of(request).mode, first, last, newest)
+        return lines, {district.id: district.name for district in await store.load_districts(tx)}
 
 
 @router.get(f"{PREFIX}/record", summary="The record of the night")
-async def record(request: Request, start: _From = None, end: _To = None) -> Response:
+async def record(request: Request, start: _From = None, end: _To = None, limit: _Limit = None) -> Response:
     """Who did what, when and on what evidence, newest first. Needs the scope evacuation:read."""
-    return answer_json({"lines": await _record(request, start, end)})
+    lines, _ = await _record(request, start, end, limit)
+    return answer_json({"lines": lines})
 
 
 @router.get(f"{PREFIX}/record.csv", summary="The record for a spreadsheet", response_class=Response)
 async def record_csv(request: Request, start: _From = None, end: _To = None) -> Response:
-    """Oldest first, in Japan's time."""
-    return answer_file(night_record.as_csv(await _record(request, start, end)), "text/csv; charset=utf-8", "record.csv")
+    """Oldest first, in Japan's time, with what each notice was decided on."""
+    lines, names = await _record(request, start, end)
+    return answer_file(night_record.as_csv(lines, names), "text/csv; charset=utf-8", "record.csv")
 
 
 @router.get(f"{PREFIX}/record.pdf", summary="The record on paper", response_class=Response)
 async def record_pdf(request: Request, start: _From = None, end: _To = None) -> Response:
-    """Oldest first, in Japan's time."""
+    """Oldest first, in Japan's time, with what each notice was decided on."""
     mode = desk_of(request).mode
-    title = "時系列記録" if mode == "actual" else "時系列記録（訓練）"
-    return answer_file(night_record.as_pdf(await _record(request, start, end), title), "application/pdf", "record.pdf")
+    title = "時系列記録" if mode is Mode.ACTUAL else f"時系列記録（{MODE_NAMES[mode].ja}）"
+    lines, names = await _record(request, start, end)
+    # In a thread: a long night is seconds of work, and the residents' pages are served meanwhile.
+    paper = await asyncio.to_thread(night_record.as_pdf, lines, names, title)
+    return answer_file(paper, "application/pdf", "record.pdf")
 
 
 @router.get(f"{PREFIX}/public", summary="Notices in force")
@@ -237,7 +249,7 @@ async def flash(request: Request) -> Response:
     """For cable television's L-shaped screen: at most 40 characters a line, empty where nothing is in force."""
     caller = await demand_caller(request, Action.READ, "evacuation-public")
     async with gateway_of(request).database.transaction(caller.tenant) as tx:
-        text = await reading.flash_text(tx)
+        text = await reading.flash_text(tx, desk_of(request))
     return Response(text, media_type="text/plain; charset=utf-8", headers={"Cache-Control": "public, max-age=5"})
 
 

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from access.places import PLACES
 from api_gateway.auth import Caller, Gate, gate_of
 from api_gateway.context import gateway_of
 from api_gateway.events import cursor
@@ -83,7 +84,7 @@ def _visible(gate: Gate, caller: Caller, wanted: frozenset[str] | None) -> Visib
         head = event.head
         if head.tenant != caller.tenant or (wanted is not None and wanted.isdisjoint(head.type)):
             return None
-        if not head.type or not gate.sees_change(caller, head.type, event.state):
+        if not head.type or not gate.sees_change(caller, head.type, event.placed):
             return None
         hidden = gate.hidden(caller, list(head.type))
         value = _where_it_is(event.value) if gate.asks_where(caller, head.type) else event.value
@@ -114,10 +115,10 @@ def _personal(request: Request, caller: Caller, wanted: frozenset[str] | None) -
 def _where_it_is(value: bytes) -> bytes:
     """The change less where the entity was before: that may be where this reader does not see."""
     change = orjson.loads(value)
-    if "location" in change.get("previous", {}):
+    if not PLACES.isdisjoint(change.get("previous", {})):
         change["previous"] = {}
     if "samples" in change:
-        change["samples"] = [sample for sample in change["samples"] if sample["attribute"] != "location"]
+        change["samples"] = [sample for sample in change["samples"] if sample["attribute"] not in PLACES]
     return orjson.dumps(change)
 
 

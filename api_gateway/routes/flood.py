@@ -26,7 +26,7 @@ rules_router = APIRouter(prefix="/api/v1/flood", tags=["staff"], responses=PROBL
 _DAY = timedelta(days=1)
 _LONGEST = timedelta(days=93)
 _YEARS = (1900, 2999)
-_TO_THE_MINUTE = len("2023-07-13T02:20")
+TO_THE_MINUTE = len("2023-07-13T02:20")
 _MOST_RULES = 256 * 1024
 
 
@@ -35,16 +35,22 @@ def _shared(request: Request) -> SharedAnswers:
     return shared
 
 
+HIDDEN_HERE = frozenset({"suspectStage"})
+"""What is left out of the gauges for those who may not see it. A policy that hides more closes the whole list."""
+
+
 def _views(request: Request) -> FloodViews:
     views = gateway_of(request).flood
     assert views is not None, "the flood routes exist only with flood views"
     return views
 
 
-async def _reader(request: Request, type_: str) -> Caller:
+async def _reader(request: Request, *types: str) -> Caller:
+    """The caller, who may read all there is of these types (or may this, of a service)."""
     gate = gate_of(request)
     caller = await gate.caller(request)
-    gate.demand(caller, Action.READ, type_)
+    for type_ in types:
+        gate.demand_whole(caller, type_, HIDDEN_HERE)
     return caller
 
 
@@ -52,7 +58,7 @@ async def _reader(request: Request, type_: str) -> Caller:
 async def gauges(request: Request) -> Response:
     """`stage` none means that no thresholds are set, unknown that the gauge is silent; neither means safe."""
     gateway, gate = gateway_of(request), gate_of(request)
-    caller = await _reader(request, "FloodMonitoring")
+    caller = await _reader(request, "FloodMonitoring", "WaterObserved")
     hide = "suspectStage" in gate.hidden(caller, ["FloodMonitoring"])
 
     async def make() -> Answer:
@@ -62,7 +68,7 @@ async def gauges(request: Request) -> Response:
         if hide:
             found = [{**gauge, "suspectStage": None} for gauge in found]
         # The tag is weak: within a minute the same gauges are the same answer, though `now` has moved on.
-        tag = tag_of(msgspec.json.encode(found), now[:_TO_THE_MINUTE].encode())
+        tag = tag_of(msgspec.json.encode(found), now[:TO_THE_MINUTE].encode())
         return Answer(msgspec.json.encode({"now": now, "gauges": found}), tag)
 
     return conditional(request, await _shared(request).get(("gauges", caller.tenant, hide), make))
@@ -79,7 +85,7 @@ async def hydrograph(
 
     `forecast` holds levels ahead, for staff, and for everybody where the city's policy opens WaterLevelForecast.
     """
-    caller = await _reader(request, "WaterObserved")
+    caller = await _reader(request, "WaterObserved", "FloodMonitoring")
     async with gateway_of(request).database.transaction(caller.tenant) as tx:
         first, last = await _span(request, tx, start, end)
         found = await _views(request).hydrograph(tx, gauge_id, first, last)

@@ -34,6 +34,11 @@ class Draft(_Body):
         description="the places that rules name: a GeoJSON Polygon or MultiPolygon, or an object with `district` (its"
         " id) for one of the city's districts as it is drawn today",
     )
+    purposes: dict[str, str] = Field(
+        default={},
+        description="the purposes that rules name beside those of personal data, each with its words; a caller states"
+        " one in the header CityOS-Purpose",
+    )
     cases: list[dict[str, Any]] = Field(default=[], max_length=_MOST)
     why: _Why
 
@@ -71,7 +76,7 @@ async def draft(request: Request, body: Draft) -> dict[str, Any]:
     """Nothing changes yet. `failures` are its cases that do not hold; it cannot come into force with any."""
     async with asked(request, Action.WRITE, "policies") as (caller, tx):
         by, now = caller.subject.id, gateway_of(request).clock()
-        given = {"rules": body.rules, "areas": body.areas}
+        given = {"rules": body.rules, "areas": body.areas, "purposes": body.purposes}
         number, failures = await store.draft(tx, caller.tenant, given, body.cases, why=body.why, by=by, at=now)
         await note(tx, request, caller, "policy.draft", f"{caller.tenant}.{number}", body.why)
     return {"version": number, "failures": [failure._asdict() for failure in failures]}

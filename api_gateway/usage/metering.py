@@ -108,6 +108,14 @@ class Meter:
             (b"ratelimit-reset", b"1"),
         ]
 
+    def allowance(self, city: str, client: str) -> dict[str, Any]:
+        """What an app may ask, and has asked this month (at most some seconds ago)."""
+        book = self._book(city)
+        quota = book.quota(client, self._default)
+        rate = quota.rate or self._default
+        limits = {"per_second": rate.per_second, "burst": rate.burst, "per_month": quota.per_month}
+        return limits | {"used_this_month": book.used(client)}
+
     def count(self, city: str, subject: Subject, data: str, data_set: str, status: int) -> None:
         """One request answered. Lines beyond 20,000 wait their turn uncounted, and that is logged."""
         day = self._clock().astimezone(UTC).date()

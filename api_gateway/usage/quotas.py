@@ -58,9 +58,13 @@ class Book:
         monthly = own.per_month if own.per_month is not None else every.per_month
         return Quota(own.rate or every.rate or default, monthly)
 
+    def used(self, client: str) -> int:
+        """How many requests of an app or the city were let in this month."""
+        return self._used.get(client, 0)
+
     def left(self, client: str, per_month: int) -> int:
         """How many requests of this month are left; negative never."""
-        return max(0, per_month - self._used.get(client, 0))
+        return max(0, per_month - self.used(client))
 
     def use(self, client: str) -> None:
         """One request was let in, of an app or (empty) of a stranger."""

@@ -53,6 +53,13 @@ class Gate:
         await _record(tx, asked, decision)
         return decision
 
+    async def still(self, tx: Transaction, asked: Disclosure) -> Decision:
+        """As `tell`, for what was booked when it was put in a queue and is about to leave it: only a no is booked."""
+        decision = await self.permitted(tx, asked)
+        if not decision.allowed:
+            await _record(tx, asked, decision)
+        return decision
+
     async def permitted(self, tx: Transaction, asked: Disclosure) -> Decision:
         """The decision alone, nothing booked: for filters, before anything is shown."""
         _check(asked)

@@ -6,7 +6,15 @@ from typing import Any
 
 import msgspec
 
+from access.consent import Disclosure
 from schemas.river import Mode
+
+
+class Addressee(msgspec.Struct, frozen=True):
+    """A person who asked to be told of a matter (`broker.delivery.personal`)."""
+
+    person: str
+    matter: str
 
 
 class Notice(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -17,7 +25,9 @@ class Notice(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     graver. `staff` notices go only to subscribers that are staff, `private` ones only to those whose filter names their
     kind and every label of `about`. `topic` is where it goes under an MQTT prefix, `page` the city's own page that
     shows more (such as ``tags.html``).
-    `trace` is the W3C trace context of what it came from, handed on to the receiver.
+    `trace` is the W3C trace context of what it came from, handed on to the receiver. What follows stays here and is
+    asked again before each attempt: `disclosure` at the consent gate, and whether `addressee` still wants to hear of it
+    at that place.
     """
 
     id: str
@@ -33,6 +43,8 @@ class Notice(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     topic: str = ""
     page: str = ""
     trace: str | None = None
+    disclosure: Disclosure | None = None
+    addressee: Addressee | None = None
 
 
 class Filter(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
@@ -58,6 +70,20 @@ class Filter(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
             and (not notice.private or (self.kinds is not None and notice.about.keys() <= self.about.keys()))
             and all(notice.about.get(label) in wanted for label, wanted in self.about.items())
         )
+
+
+PUBLIC_CHANNELS = frozenset({"line", "mastodon", "x", "export"})
+"""Those that everybody reads at the other end: social networks, and systems such as Lアラート."""
+
+
+def for_the_public(notice: Notice) -> bool:
+    """Whether anybody at all may read it: it is actual, and neither for staff nor about a person."""
+    return notice.mode is Mode.ACTUAL and not notice.staff and not notice.private
+
+
+def reaches(channel: str, wants: Filter, notice: Notice) -> bool:
+    """Whether a subscriber of `channel` gets `notice`. No filter lets an exercise out to a public channel."""
+    return wants.takes(notice) and (channel not in PUBLIC_CHANNELS or for_the_public(notice))
 
 
 def back_off(failures: int, *, first: float, longest: float) -> float:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from access.keys import SigningKey, load_key, new_key
-from broker.delivery.notice import Notice
+from broker.delivery.notice import Addressee, Notice
 from broker.delivery.queue import CHANNEL
 from broker.errors import Conflict, Invalid, NotFound
 from broker.ports import Database, Transaction
@@ -100,6 +100,11 @@ async def leave_all(tx: Transaction, tenant: str, person: str) -> int:
     return len(numbers)
 
 
+async def wants(tx: Transaction, tenant: str, to: Addressee, subscriber: int) -> bool:
+    """Whether the person wants to hear of the matter at this place."""
+    return bool(await tx.fetchval(_SQL["wants"], tenant, to.person, to.matter, subscriber))
+
+
 async def listening(tx: Transaction, tenant: str, matter: str, persons: Sequence[str], label: str) -> list[str]:
     """Of `persons` those who asked to be told of the matter: by a way of theirs, or by a filter that names them under
     `label`. The others need not be told, and nothing about anybody is disclosed to them."""
@@ -121,7 +126,8 @@ async def tell_persons(
     if not told:
         return 0
     persons, ids = [person for person, _ in told], [notice.id for _, notice in told]
-    texts = [msgspec.json.encode(notice).decode() for _, notice in told]
+    addressed = [msgspec.structs.replace(one, addressee=Addressee(person, matter)) for person, one in told]
+    texts = [msgspec.json.encode(notice).decode() for notice in addressed]
     queued = await tx.fetch(_SQL["tell"], tenant, matter, persons, ids, texts, at)
     if queued:
         await tx.execute("select pg_notify($1, '')", CHANNEL)

@@ -73,6 +73,10 @@ join subscriber s on s.id = p.subscriber_id and s.status <> 'gone'
 where t.name = $1 and p.matter = $2
 group by s.channel
 
+-- name: wants
+select exists (select from person_subscriber p join tenant t on t.id = p.tenant_id
+    where t.name = $1 and p.person = $2 and p.matter = $3 and p.subscriber_id = $4)
+
 -- name: listening
 select w.person from unnest($3::text[]) as w (person) join tenant t on t.name = $1
 where exists (select from person_subscriber p

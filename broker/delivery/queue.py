@@ -13,10 +13,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from broker.delivery.notice import Filter, Notice, back_off
+from broker.delivery.notice import PUBLIC_CHANNELS, Filter, Notice, back_off, reaches
 from broker.errors import Invalid, UnknownTenant
 from broker.ports import Transaction
 from broker.sql import load
+from schemas.river import Mode
 
 _SQL = load("broker.delivery", "queue")
 CHANNEL = "delivery"
@@ -71,7 +72,13 @@ async def subscribe(
     """Add a subscriber and return its number. Raises `Conflict` when it is there already, `UnknownTenant`."""
     if channel == "webhook" and not secret:
         raise Invalid("a webhook needs a secret: its receiver cannot tell a forgery otherwise", field="secret")
-    text = msgspec.json.encode(wants or Filter()).decode()
+    wants = wants or Filter()
+    if channel in PUBLIC_CHANNELS and (wants.staff or wants.modes != (Mode.ACTUAL,)):
+        raise Invalid(
+            f"everybody reads what goes to {channel}: it takes neither exercises nor what is for staff",
+            field="staff" if wants.staff else "mode",
+        )
+    text = msgspec.json.encode(wants).decode()
     number = await tx.fetchval(_SQL["subscribe"], tenant, name, channel, target, secret, text)
     if number is None:
         raise UnknownTenant(f"there is no tenant named {tenant!r}")
@@ -89,7 +96,7 @@ async def enqueue(tx: Transaction, tenant: str, notices: Sequence[Notice], *, at
     chosen: list[Notice] = []
     for row in await tx.fetch(_SQL["subscribers"], tenant):
         wants = msgspec.json.decode(row["filter"], type=Filter)
-        taken = [notice for notice in notices if wants.takes(notice)]
+        taken = [notice for notice in notices if reaches(row["channel"], wants, notice)]
         subscribers += [row["id"]] * len(taken)
         chosen += taken
     if not chosen:
@@ -104,7 +111,7 @@ async def audience(tx: Transaction, tenant: str, notice: Notice) -> dict[str, in
     """How many subscribers of each channel would get `notice`, for showing it before it is sent."""
     counts: Counter[str] = Counter()
     for row in await tx.fetch(_SQL["audience"], tenant):
-        if msgspec.json.decode(row["filter"], type=Filter).takes(notice):
+        if reaches(row["channel"], msgspec.json.decode(row["filter"], type=Filter), notice):
             counts[row["channel"]] += 1
     return dict(counts)
 
@@ -141,7 +148,7 @@ async def claim(
 
 
 async def succeeded(tx: Transaction, delivery: Delivery, *, now: datetime) -> None:
-    """The receiver has it."""
+    """The receiver has it. What it told of a person is not kept beside that."""
     await tx.execute(_SQL["succeeded"], delivery.id, now)
 
 
@@ -168,13 +175,23 @@ async def failed(
     return until
 
 
+async def refused(tx: Transaction, delivery: Delivery, why: str, *, now: datetime) -> None:
+    """It is not sent and never will be: what it tells may not be told any more."""
+    await tx.execute(_SQL["refused"], delivery.id, why, now)
+
+
+async def take_back(tx: Transaction, tenant: str, notice_ids: Sequence[str], *, sent_too: bool = False) -> set[str]:
+    """Forget what waits of these notices, unsent; where `sent_too` also what was sent. Returns the notices' ids."""
+    return {row["notice_id"] for row in await tx.fetch(_SQL["take_back"], tenant, list(notice_ids), sent_too)}
+
+
 async def release(tx: Transaction, subscriber: Subscriber, *, healthy: bool, gone: bool = False) -> None:
     """Let others have the subscriber. `healthy` forgets its failures; `gone` stops all deliveries to it."""
     await tx.execute(_SQL["release"], subscriber.id, healthy, gone)
 
 
 async def purge(tx: Transaction, before: datetime) -> int:
-    """Forget what was settled (delivered or dead) before that time. Returns how many."""
+    """Forget what was settled (delivered, dead or refused) before that time. Returns how many."""
     return len(await tx.fetch(_SQL["purge"], before))
 
 

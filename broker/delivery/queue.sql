@@ -10,7 +10,7 @@ on conflict (tenant_id, channel, target) do update set target = excluded.target
 returning id
 
 -- name: subscribers
-select s.id, s.filter::text as filter
+select s.id, s.channel, s.filter::text as filter
 from subscriber s join tenant t on t.id = s.tenant_id
 where t.name = $1 and s.status <> 'gone' and s.filter -> 'kinds' is distinct from '[]'::jsonb
 
@@ -47,13 +47,23 @@ cross join lateral (
 order by d.id
 
 -- name: succeeded
-update delivery set state = 'done', attempts = attempts + 1, last_error = null, settled_at = $2 where id = $1
+update delivery set state = 'done', attempts = attempts + 1, last_error = null, settled_at = $2,
+    notice = case when notice -> 'private' = 'true' then '{}' else notice end
+where id = $1
 
 -- name: failed
 update delivery set attempts = attempts + 1, last_error = $2,
     state = case when $3 then 'dead' else state end,
     settled_at = case when $3 then $4::timestamptz end
 where id = $1
+
+-- name: refused
+update delivery set state = 'refused', last_error = $2, settled_at = $3, notice = '{}' where id = $1
+
+-- name: take_back
+delete from delivery d using tenant t where t.id = d.tenant_id and t.name = $1 and d.notice_id = any($2::text[])
+    and ($3 or d.state = 'waiting')
+returning d.notice_id
 
 -- name: hold
 update subscriber set hold_until = $2, last_error = $3, failures = failures + $4 where id = $1

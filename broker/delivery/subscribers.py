@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from broker.delivery.queue import revive
@@ -23,6 +24,11 @@ async def remove_subscriber(tx: Transaction, tenant: str, number: int) -> tuple[
     if row is None:
         raise _unknown(tenant, number)
     return row["channel"], row["target"]
+
+
+async def forget_addresses(tx: Transaction, tenant: str, channel: str, targets: Sequence[str], kind: str) -> None:
+    """Forget those of the addresses that take notices of this kind and no others, with all that was queued for them."""
+    await tx.execute(_SQL["forget_addresses"], tenant, channel, list(targets), kind)
 
 
 async def revive_subscriber(tx: Transaction, tenant: str, number: int) -> int:

@@ -22,3 +22,9 @@ returning s.id
 
 -- name: dead
 select id from delivery where subscriber_id = $1 and state = 'dead'
+
+-- name: forget_addresses
+delete from subscriber s using tenant t
+where t.id = s.tenant_id and t.name = $1 and s.channel = $2 and s.target = any($3::text[])
+    and s.filter -> 'kinds' = jsonb_build_array($4::text)
+    and not exists (select from person_subscriber p where p.subscriber_id = s.id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -76,9 +75,13 @@ def _check_line(line: list[Any], kind: str, path: str) -> None:
         raise Invalid("a polygon's ring must end where it starts", field=path)
 
 
+def _is_number(value: Any) -> bool:
+    """Whether it is a number that could be a degree or a height; beyond 1e15, whole ones need not fit a float."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15
+
+
 def _check_position(position: list[Any], path: str) -> None:
-    numbers = [n for n in position if isinstance(n, int | float) and not isinstance(n, bool) and math.isfinite(n)]
-    if len(numbers) != len(position) or len(position) not in (2, 3):
+    if len(position) not in (2, 3) or not all(map(_is_number, position)):
         raise Invalid("a position is [longitude, latitude] or [longitude, latitude, height]", field=path)
     longitude, latitude = position[0], position[1]
     if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):

@@ -7,9 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from broker.entities.patch import dataset, instances
-
-CORE_MEMBERS = frozenset({"id", "type", "scope", "@context"})
-"""Members of an entity that are not attributes (ETSI GS CIM 009, 4.5.1)."""
+from schemas.change import Sample
 
 
 class EntityUpdate(NamedTuple):
@@ -22,7 +20,7 @@ class EntityUpdate(NamedTuple):
     to our door, where that is earlier than the transaction. `trace` is the traceparent (W3C Trace Context) that they
     came with. `decided`: somebody has decided what the state is (a write over HTTP), whatever its `observedAt`.
     `over_time`: attributes are lists of their instances at many times; what is newest of each datasetId, and newer
-    than the state, becomes the state.
+    than the state, becomes the state. `remembered`: what history has of it already, to be told with the change.
     """
 
     id: str
@@ -33,6 +31,7 @@ class EntityUpdate(NamedTuple):
     trace: str | None = None
     decided: bool = False
     over_time: bool = False
+    remembered: tuple[Sample, ...] = ()
 
 
 class Merged(NamedTuple):

@@ -87,7 +87,8 @@ def represent(entity: Mapping[str, Any], times: Times | None, shape: Shape, hidd
             chosen = [in_language(instance, shape.lang) for instance in chosen]
         features[compact(name)] = _instances_as(chosen, shape.form, compact)
     if shape.geojson:
-        return _feature(answer, features, entity, shape)
+        place = None if shape.geometry_property in hidden else entity.get(shape.geometry_property)
+        return _feature(entity["id"], answer | features, place)
     return {**answer, **features}
 
 
@@ -199,17 +200,14 @@ def _preferred(lang: str, there: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _feature(
-    core: dict[str, Any], attributes: dict[str, Any], entity: Mapping[str, Any], shape: Shape
-) -> dict[str, Any]:
+def _feature(id_: str, members: dict[str, Any], place: Any) -> dict[str, Any]:
     """A GeoJSON feature (4.5.16): the geometry property's value as geometry, everything else as properties."""
-    places = [i for i in instances(entity.get(shape.geometry_property)) if i.get("type") == "GeoProperty"]
-    properties = {name: value for name, value in core.items() if name != "id"} | attributes
+    places = [i for i in instances(place) if i.get("type") == "GeoProperty"]
     return {
-        "id": entity["id"],
+        "id": id_,
         "type": "Feature",
         "geometry": places[0]["value"] if places else None,
-        "properties": properties,
+        "properties": {name: value for name, value in members.items() if name != "id"},
     }
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from access.delegation import view_of
-from broker.errors import CityError
+from broker.errors import UNREADABLE
 from broker.federation.source import Share, Source, shares_of, source_of
 from broker.ports import Database
 from broker.store import sources as store
@@ -55,10 +55,10 @@ class Page:
 
 
 def _readable(doc: Mapping[str, Any], version: str) -> Source | None:
-    """The source; None for a registration from before it was checked so closely: one must not silence the others."""
+    """The source; None for a registration that cannot be read."""
     try:
         return source_of(doc, version)
-    except (CityError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except UNREADABLE as error:
         _log.warning("the registration %s is passed over: %s", doc.get("id"), error)
         return None
 

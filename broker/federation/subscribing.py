@@ -1,7 +1,8 @@
 """Which subscriptions context sources are asked to keep for ours (ETSI GS CIM 009, 5.8.1, 5.12). Pure.
 
-A source that is registered inclusively, and takes `createSubscription`, is subscribed to for every subscription of
-ours that its entities may concern, as far as the owner may see them. What it then tells is told on (5.8.6).
+A source of the present that takes `createSubscription`, registered in any mode but auxiliary, is subscribed to for
+every subscription of ours that its entities may concern, as far as the owner may see them. What it then tells of the
+attributes that it registered is told on (5.8.6).
 """
 
 from __future__ import annotations
@@ -10,12 +11,23 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from broker.federation.source import INCLUSIVE, Share, Source, narrowed, share_of
+from broker.federation.source import AUXILIARY, Share, Source, narrowed, share_of
 from broker.subscriptions.matching import Asked, types_of
 from broker.subscriptions.telling import visible
 
 CREATE, DELETE = "createSubscription", "deleteSubscription"
-_SAME = ("q", "scopeQ", "geoQ", "notificationTrigger", "throttling", "timeInterval", "expiresAt", "lang")
+_SAME = (
+    "q",
+    "expandValues",
+    "jsonKeys",
+    "scopeQ",
+    "geoQ",
+    "notificationTrigger",
+    "throttling",
+    "timeInterval",
+    "expiresAt",
+    "lang",
+)
 _TOLD_SAME = ("sysAttrs",)
 
 
@@ -25,7 +37,9 @@ def asked_of(doc: Mapping[str, Any], source: Source, now: datetime) -> dict[str,
     Entities about persons are never asked for: whom a subscription is about is told to nobody. Nor is what came from a
     broker asked of that broker (its Via is kept with the subscription).
     """
-    if source.mode != INCLUSIVE or not source.takes(CREATE) or "@v2" in doc or "personal" in doc.get("@access", {}):
+    if source.mode == AUXILIARY or not source.latest or not source.takes(CREATE):
+        return None
+    if "@v2" in doc or "personal" in doc.get("@access", {}):
         return None
     if source.alias is not None and source.alias in doc.get("@via", ()):
         return None
@@ -43,14 +57,16 @@ def asked_of(doc: Mapping[str, Any], source: Source, now: datetime) -> dict[str,
     if not entities:
         return None
     body: dict[str, Any] = {"type": "Subscription", "entities": entities}
-    names = narrowed(watched, None if attributes is None else frozenset(attributes))
+    registered = None if attributes is None else frozenset(attributes)
+    names = narrowed(watched, registered)
     if names is not None:
         body["watchedAttributes"] = list(names)
     body |= {name: doc[name] for name in _SAME if name in doc}
     said = doc["notification"]
     told = {name: said[name] for name in _TOLD_SAME if name in said}
-    if "attributes" in said:
-        told["attributes"] = said["attributes"]
+    shown = narrowed(said.get("attributes"), registered)
+    if shown is not None:
+        told["attributes"] = list(shown)
     return {**body, "notification": {"format": "normalized", **told}}
 
 

@@ -16,6 +16,7 @@ from broker.ports import Database, Transaction
 from broker.sql import load
 from broker.store.devices import changed_since
 from broker.store.entities import EntityWriter
+from broker.waiting import rounds
 from schemas.clock import Clock
 from schemas.device import parse_profile
 
@@ -43,16 +44,11 @@ class Describer:
     async def run(self, stop: asyncio.Event) -> None:
         """Describe at every notice of the registry and every five minutes, until `stop`."""
         async with self._database.notices("device") as noticed:
-            while not stop.is_set():
-                noticed.clear()
+            async for _ in rounds(noticed, stop=stop, every=_POLL_SECONDS):
                 try:
                     await self.describe_changed()
                 except (Conflict, Unavailable) as error:
                     _log.warning("devices are described later: %s", error)
-                waiters = [asyncio.ensure_future(event.wait()) for event in (noticed, stop)]
-                _, pending = await asyncio.wait(waiters, timeout=_POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-                for waiter in pending:
-                    waiter.cancel()
 
     async def describe_changed(self) -> int:
         """Describe the devices that changed since the last time; returns how many."""

@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from broker import telemetry
 from broker.errors import Unavailable
 from broker.ingest.judge import Judge
@@ -17,7 +19,7 @@ from broker.ingest.ports import Done, Inbound
 from broker.ingest.settings import IntakeSettings
 from broker.ports import MAX_RECORD_BYTES, OBSERVATIONS, Log, NewRecord
 from schemas.clock import Clock, utc_now
-from schemas.observation import Reason, Received, Tally, encode_arrival
+from schemas.observation import Reason, Received, Rejection, Tally, encode_arrival
 
 _log = logging.getLogger(__name__)
 _APPEND_SECONDS = 30.0
@@ -180,8 +182,21 @@ class LogIntake:
 
 
 def record_of(received: Received) -> NewRecord:
-    """The message's record, keyed by the device it is about: one device's records stay in order."""
-    return NewRecord(_key(received.tenant, _device_of(received)), encode_arrival(received))
+    """The message's record, keyed by the device it is about: one device's records stay in order.
+
+    A value that an adapter let pass and no record can hold makes the message a rejection, with its bytes.
+    """
+    try:
+        return NewRecord(_key(received.tenant, _device_of(received)), encode_arrival(received))
+    except (ValueError, OverflowError) as error:  # half a character, a number beyond 64 bits
+        _log.error("the decoder of %s gave what no record can hold: %s", received.family, type(error).__name__)
+        return record_of(_refused(received))
+
+
+def _refused(received: Received) -> Received:
+    detail = f"the decoder of {received.family} gave a value that cannot be kept; the bytes are, to be replayed"
+    refusal = Rejection(reason=Reason.DECODER_FAILED, detail=detail)
+    return msgspec.structs.replace(received, observations=(), detections=(), rejections=(refusal,))
 
 
 def _device_of(received: Received) -> str:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from access.topics import allowed
 from broker.ingest.checks import check
+from broker.ingest.doorkeeper import MayPublish, anything
 from broker.ingest.personal import Curtain, unsealed
 from broker.ingest.ports import AdapterRoute, Inbound
 from broker.store.devices import Device
@@ -30,13 +31,21 @@ class Judge:
     """Decides every element of a message: an observation, a detection, or a rejection that says why.
 
     What is about persons goes behind the `curtain` before it is anybody's: without one no personal family is taken.
+    `may_publish` is the city's policy, which may forbid a device that the registry admits, whoever speaks for it.
     """
 
-    def __init__(self, routes: Sequence[AdapterRoute], registry: Registry, curtain: Curtain | None = None) -> None:
+    def __init__(
+        self,
+        routes: Sequence[AdapterRoute],
+        registry: Registry,
+        curtain: Curtain | None = None,
+        may_publish: MayPublish = anything,
+    ) -> None:
         self._routes = [route for route in routes if curtain is not None or not route.personal]
         self._personal = {route.family for route in routes if route.personal}
         self._registry = registry
         self._curtain = curtain
+        self._may_publish = may_publish
         self._by_topic: dict[str, tuple[AdapterRoute, ...]] = {}
 
     def judge(self, message: Inbound) -> Received:
@@ -55,11 +64,12 @@ class Judge:
             return _record(message, "", [Rejection(reason=Reason.UNKNOWN_TOPIC, field="topic", detail=detail)])
         try:
             decoded = route.decode(message.topic, message.payload)
+            items = [self._decide(message, route, sender, item) for item in decoded]
         except Exception as error:
             _log.exception("the decoder of %s failed on topic %r", route.family, message.topic)
             detail = f"the decoder of {route.family} failed: {error!r}; the bytes are kept to be replayed"
             return _record(message, route.family, [Rejection(reason=Reason.DECODER_FAILED, detail=detail)])
-        return _record(message, route.family, [self._decide(message, route, sender, item) for item in decoded])
+        return _record(message, route.family, items)
 
     def _behind_the_curtain(self, message: Inbound, route: AdapterRoute | None, sender: Device | None) -> Received:
         """The record of a personal family's message. Nothing of it is logged, and what is said of it names no value."""
@@ -71,11 +81,11 @@ class Judge:
             return _record(kept, sender.family if sender else "", [unknown])
         try:
             decoded = route.decode(message.topic, message.payload)
+            items = [self._decide(message, route, sender, item) for item in decoded]
         except Exception as error:
             _log.error("the decoder of %s failed: %s", route.family, type(error).__name__)
             detail = f"the decoder of {route.family} failed; the bytes are kept sealed, to be replayed"
-            decoded = [Rejection(reason=Reason.DECODER_FAILED, detail=detail)]
-        items = [self._decide(message, route, sender, item) for item in decoded]
+            items = [Rejection(reason=Reason.DECODER_FAILED, detail=detail)]
         if any(isinstance(item, Rejection) and item.reason not in COUNTED_ONLY for item in items):
             closed = closed._replace(payload=self._curtain.seal(message))
         return _record(closed, route.family, items)
@@ -113,6 +123,8 @@ class Judge:
             return _refusal(Reason.QUARANTINED, name, detail)
         if device.status == "suspended":
             return _refusal(Reason.SUSPENDED, name, f"{name!r} is suspended")
+        if not self._may_publish(device):
+            return _refusal(Reason.FORBIDDEN, name, f"the city's policy forbids {name!r} to publish")
         return None
 
 

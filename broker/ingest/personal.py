@@ -10,7 +10,7 @@ from broker.errors import Invalid
 from broker.ingest.checks import check_time
 from broker.ingest.ports import Inbound
 from broker.veil import Veil, is_sealed
-from schemas.detection import CLOCK_AHEAD, CLOCK_CORRECTED, SENT_LATE, Detection, Sighting
+from schemas.detection import CLOCK_AHEAD, CLOCK_CORRECTED, ROTATING, SENT_LATE, Detection, Sighting
 from schemas.device import DeviceProfile
 from schemas.observation import Reason, Rejection
 
@@ -59,6 +59,7 @@ class Curtain:
             accuracy=RADIUS_M + (seen.accuracy or 0.0),
             battery=seen.battery,
             flags=flags,
+            rotating=seen.tag.startswith(ROTATING),
         )
 
 

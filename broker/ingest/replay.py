@@ -9,7 +9,7 @@ from broker.ingest.intake import record_of
 from broker.ingest.judge import Judge
 from broker.ingest.ports import Inbound
 from broker.ports import OBSERVATIONS, Database, Log, Record
-from broker.store.rejected import RejectedFilter, Replayable, mark_replayed, to_replay
+from broker.store.rejected import RejectedFilter, Replayable, mark_replayed, newest, to_replay
 from schemas.clock import Clock
 from schemas.observation import Received, decode_arrival
 
@@ -19,13 +19,16 @@ _READ = 500
 async def replay_rejected(database: Database, log: Log, judge: Judge, which: RejectedFilter, clock: Clock) -> int:
     """Judge rejected messages anew and put them on the log; returns how many messages.
 
+    Those rejected until now: what is rejected again has a new number and waits for another run.
     They are marked only once they are durable there; a second run after a crash may send some twice, and the
     writer counts those as duplicates.
     """
     count, last = 0, 0
+    async with database.transaction() as tx:
+        until = await newest(tx)
     while True:
         async with database.transaction() as tx:
-            found = await to_replay(tx, which, last)
+            found = await to_replay(tx, which, last, until)
         if not found:
             return count
         messages = {(r.sender, r.topic, r.payload, r.received_at): _again(which.tenant, r) for r in found}

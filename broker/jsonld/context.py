@@ -48,6 +48,8 @@ class Context:
         self._prefixes = sorted(
             ((iri, term) for term, iri in self._terms.items() if iri.endswith(_PREFIX_ENDS)), key=lambda p: -len(p[0])
         )
+        self.size = len(self._terms)
+        """How many terms it defines."""
         self.is_core = not self._terms
         self.expand = lru_cache(8192)(self._expand)
         self.compact = lru_cache(8192)(self._compact)

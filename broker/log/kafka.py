@@ -27,6 +27,7 @@ from broker.log.kafka_consumer import KafkaConsumer
 from broker.log.records import MAX_KEY_BYTES, by_partition, partitions_of
 from broker.log.settings import KafkaSettings
 from broker.ports import MAX_RECORD_BYTES, Consumer, NewRecord, Positions, Record
+from broker.waiting import told_to_end
 
 _BATCH_BYTES = 1_048_576
 _MESSAGE_BYTES = MAX_RECORD_BYTES + MAX_KEY_BYTES + 65_536
@@ -237,8 +238,7 @@ class KafkaLog:
     def _discard(self, client: Any) -> None:
         if client is None:
             return
-        stop = client.close if isinstance(client, AIOKafkaAdminClient) else client.stop
-        task = asyncio.create_task(_quietly(stop(), type(client).__name__))
+        task = asyncio.create_task(_stop(client))
         self._discarded.add(task)
         task.add_done_callback(self._discarded.discard)
 
@@ -302,9 +302,13 @@ class _Member:
             self._client.seek(self._place(partition), offset)
 
     async def leave(self) -> None:
-        with _translated("leave"):
-            async with asyncio.timeout(self._settings.request_seconds * 2):
-                await self._client.stop()
+        stopping = asyncio.create_task(_stop(self._client))
+        try:
+            done, _ = await asyncio.wait({stopping}, timeout=self._settings.request_seconds * 2)
+        finally:
+            stopping.cancel()
+        if not done:
+            raise Unavailable("Kafka does not answer (leave)")
 
     def _place(self, partition: int) -> TopicPartition:
         return TopicPartition(self._name, partition)
@@ -328,11 +332,20 @@ async def _all(sends: Iterable[Coroutine[Any, Any, None]]) -> None:
             raise outcome
 
 
-async def _quietly(stopping: Coroutine[Any, Any, None], what: str) -> None:
+async def _stop(client: Any) -> None:
+    """Stop a client of any kind, in a task of its own.
+
+    A consumer whose broker is away cancels its own way out (aiokafka's issue 647). A caller would take that for the end
+    of its own task and never come back; and the connections, which it then leaves, are closed here.
+    """
     try:
-        await stopping
-    except (KafkaError, OSError) as error:
-        _log.info("%s did not stop in good order: %r", what, error)
+        await (client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())
+    except asyncio.CancelledError:
+        if not isinstance(client, AIOKafkaConsumer) or told_to_end():
+            raise
+        await client._client.close()
+    except Exception as error:
+        _log.info("%s did not stop in good order: %r", type(client).__name__, error)
 
 
 def _tls(settings: KafkaSettings) -> ssl.SSLContext | None:

@@ -16,6 +16,7 @@ from broker.log.records import check_sizes, partitions_of
 from broker.log.settings import OutboxSettings
 from broker.ports import Database, Log, NewRecord, Transaction
 from broker.sql import load
+from broker.waiting import first_of
 
 _SQL = load("broker.log", "outbox")
 _QUEUES = 0x6F757462  # "outb": the class of the advisory locks of writers
@@ -66,12 +67,12 @@ async def relay(database: Database, log: Log, stop: asyncio.Event, settings: Out
                 moved = await _move(database, log, chosen)
             except CityError as error:  # a wrong configuration too: the records stay until it is right
                 _log.warning("the outbox waits %.1f s: %s", pause, error)
-                await _rest(stop, pause)
+                await first_of(stop, within=pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
                 continue
             pause = 0.1
             if not moved:
-                await _rest_or_wake(stop, notified, chosen.look_again_seconds)
+                await first_of(stop, notified, within=chosen.look_again_seconds)
 
 
 async def _move(database: Database, log: Log, settings: OutboxSettings) -> int:
@@ -90,17 +91,3 @@ async def _move(database: Database, log: Log, settings: OutboxSettings) -> int:
             await log.append(topic, records)
         await tx.execute(_SQL["delete"], [row["id"] for row in rows])
     return len(rows)
-
-
-async def _rest(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return
-
-
-async def _rest_or_wake(stop: asyncio.Event, notified: asyncio.Event, seconds: float) -> None:
-    waiting = [asyncio.create_task(event.wait()) for event in (stop, notified)]
-    await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    for task in waiting:
-        task.cancel()

@@ -46,7 +46,7 @@ def _statement(text: str, field: str) -> str:
 
 def _target(text: str, field: str) -> str:
     names = [part.strip("'") for part in _parts(text.strip(), ".")]
-    if not all(re.fullmatch(r"[^\s\[\]\"&|(),;<>=~!']+", name) for name in names):
+    if not names or not all(re.fullmatch(r"[^\s\[\]\"&|(),;<>=~!']+", name) for name in names):
         raise Invalid(f"{text!r} names no attribute", field=field)
     attribute, *rest = names
     if field == "mq":

@@ -25,6 +25,9 @@ class View(NamedTuple):
 
 def view_of(options: Sequence[str], attrs: Sequence[str] | None, metadata: Sequence[str] | None) -> View:
     """The view that the parameters ask for. Raises `Invalid`."""
+    for field, names in (("attrs", attrs), ("metadata", metadata)):
+        if names is not None and (not isinstance(names, list) or not all(isinstance(name, str) for name in names)):
+            raise Invalid("a list of names is needed", field=field)
     forms = [word for word in options if word in FORMS]
     if len(forms) > 1:
         raise Invalid("keyValues, values and unique exclude each other", field="options")

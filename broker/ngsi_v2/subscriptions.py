@@ -16,6 +16,7 @@ from broker.ngsi_v2.query import parse_v2_expression, v2_geo_query
 from broker.ngsi_v2.represent import FORMS, v2_entity, view_of
 from broker.store.reading import Document
 from broker.subscriptions.documents import DEFAULT_TRIGGERS, SUBSCRIPTION
+from broker.subscriptions.members import check_pattern, check_seconds
 from schemas.clock import iso
 
 _ALTERATIONS = {
@@ -47,10 +48,9 @@ def parse_v2_subscription(document: object, id_: str, service_path: str) -> dict
     if attrs := _names(condition.get("attrs", []), "subject.condition.attrs"):
         doc["watchedAttributes"] = attrs
         doc["notificationTrigger"] = [t for t in doc["notificationTrigger"] if t != "entityCreated"]
-    if "throttling" in given:
-        if not isinstance(given["throttling"], int) or given["throttling"] < 0:
-            raise Invalid("throttling is a number of seconds", field="throttling")
-        doc |= {"throttling": given["throttling"]} if given["throttling"] else {}
+    if (throttling := given.get("throttling", 0)) != 0:
+        check_seconds(throttling, "throttling")
+        doc["throttling"] = throttling
     if given.get("expires"):
         doc["expiresAt"] = parse_time(given["expires"], "expires")
     _expression(condition.get("expression", {}), doc)
@@ -78,6 +78,7 @@ def _entities(entities: Any) -> list[dict[str, Any]]:
         if "id" in one:
             selector["id"] = stored_id(one["id"])
         elif (pattern := one.get("idPattern", ".*")) != ".*":
+            check_pattern(pattern, f"{path}.idPattern")
             selector["idPattern"] = pattern
         made.append(selector)
     return made
@@ -90,7 +91,7 @@ def _status(status: Any) -> str:
 
 
 def _triggers(alterations: Any) -> list[str]:
-    if not isinstance(alterations, list) or not set(alterations) <= _ALTERATIONS.keys():
+    if not isinstance(alterations, list) or not all(isinstance(n, str) and n in _ALTERATIONS for n in alterations):
         raise Invalid(f"a list of {', '.join(_ALTERATIONS)}", field="subject.condition.alterationTypes")
     return list(dict.fromkeys(trigger for name in alterations for trigger in _ALTERATIONS[name]))
 
@@ -117,8 +118,9 @@ def _notification(told: Mapping[str, Any]) -> dict[str, Any]:
         raise Invalid("attrs and exceptAttrs exclude each other", field="notification.attrs")
     if told.get("attrsFormat", "normalized") not in FORMS:
         raise Invalid(f"attrsFormat is one of {', '.join(FORMS)}", field="notification.attrsFormat")
-    for name in ("attrs", "exceptAttrs"):
-        _names([n for n in told.get(name, []) if n != "*"], f"notification.{name}")
+    for name in ("attrs", "exceptAttrs", "metadata"):
+        said = told.get(name, [])
+        _names([n for n in said if n != "*"] if isinstance(said, list) else said, f"notification.{name}")
     if "http" in told:
         endpoint = {"uri": _object(told["http"], "notification.http").get("url")}
     elif "mqtt" in told:

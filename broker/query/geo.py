@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from broker.entities.geojson import check_geometry
+from broker.entities.geojson import check_place
 from broker.entities.patch import instances
 from broker.errors import Invalid
 from broker.store.reading import Where, in_box
@@ -98,9 +98,9 @@ def geo_query(georel: str | None, geometry: str | None, coordinates: Any, proper
     if isinstance(coordinates, str):
         try:
             coordinates = json.loads(coordinates)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Invalid(f"coordinates is not a JSON array: {error}", field="coordinates") from error
-    checked = check_geometry({"type": geometry, "coordinates": coordinates}, "coordinates")
+    checked = check_place({"type": geometry, "coordinates": coordinates}, "coordinates")
     return GeoQuery(relation, shape_of(checked), property_, bounds.get("minDistance"), bounds.get("maxDistance"))
 
 

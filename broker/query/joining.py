@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import orjson
-
 from broker.entities.patch import instances
 from broker.entities.represent import Shape, is_shown
+from broker.errors import Invalid
 from broker.store.reading import Document
 
 MAX_JOIN_LEVEL = 8
-
-Load = Callable[[Sequence[str]], Awaitable[list[Document]]]
-"""The entities with these ids that exist and may be seen."""
+MOST_JOINED = 10_000
+"""Entities in one answer, each counted as often as it is shown: what many are linked to many with grows fast."""
 
 
 class Join(NamedTuple):
@@ -22,22 +20,57 @@ class Join(NamedTuple):
 
     flat: bool
     level: int
+    within: frozenset[str] = frozenset()
+    """Entities that the asker has already (containedBy): they are not given, and nothing is followed through them."""
 
 
 class Loaded(NamedTuple):
-    """An entity at hand, and the way to the shape that it is shown in (the relationships that led to it)."""
+    """An entity at hand, of which its reader may see all, and the way to the shape that it is shown in (the
+    relationships that led to it)."""
 
     entity: dict[str, Any]
     document: Document
     way: tuple[str, ...] = ()
 
 
+Load = Callable[[Sequence[str]], Awaitable[list[Loaded]]]
+"""The entities with these ids that exist and may be seen, less what of them may not: a hidden relationship leads
+nowhere."""
+
 Render = Callable[[dict[str, Any], Document, Shape], dict[str, Any]]
 """An entity, with others inside it perhaps, in a shape."""
 
 
 async def joined(found: Sequence[Loaded], join: Join, shape: Shape, load: Load, render: Render) -> list[dict[str, Any]]:
-    """The entities found, with those that they point to inside them (inline) or after them (flat)."""
+    """The entities found, with those that they point to inside them (inline) or after them (flat).
+
+    Raises `Invalid` where that are more than `MOST_JOINED`.
+    """
+    loaded, left = await _reached(found, join, shape, load), MOST_JOINED
+
+    def shown(one: Loaded, level: int, around: frozenset[str]) -> dict[str, Any]:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise _too_many()
+
+        def inside(id_: str) -> dict[str, Any] | None:
+            # An entity is not put inside itself: a circle of relationships is shown once round.
+            there = None if id_ in around else loaded.get(id_)
+            return None if there is None else shown(there, level - 1, around | {id_})
+
+        entity = one.entity
+        if level:
+            entity = {name: _filled(member, inside) for name, member in entity.items()}
+        return render(entity, one.document, _shape_at(shape, one.way))
+
+    if join.flat:
+        return [shown(one, 0, frozenset()) for one in loaded.values()]
+    return [shown(loaded[i], join.level, join.within | {i}) for i in (one.document.id for one in found)]
+
+
+async def _reached(found: Sequence[Loaded], join: Join, shape: Shape, load: Load) -> dict[str, Loaded]:
+    """The entities found, and those that can be reached from them in so many steps, by id."""
     loaded = {one.document.id: one for one in found}
     layer = list(loaded)
     for _ in range(join.level):
@@ -45,25 +78,16 @@ async def joined(found: Sequence[Loaded], join: Join, shape: Shape, load: Load, 
             i: (*loaded[s].way, name)
             for s in layer
             for name, i in _targets(loaded[s].entity)
-            if i not in loaded and is_shown(name, _shape_at(shape, loaded[s].way))
+            if i not in loaded and i not in join.within and is_shown(name, _shape_at(shape, loaded[s].way))
         }
         if not targets:
             break
-        more = [Loaded(orjson.loads(d.text), d, targets[d.id]) for d in await load(sorted(targets))]
+        if len(loaded) + len(targets) > MOST_JOINED:
+            raise _too_many()
+        more = [one._replace(way=targets[one.document.id]) for one in await load(sorted(targets))]
         loaded |= {one.document.id: one for one in more}
         layer = [one.document.id for one in more]
-
-    def shown(one: Loaded, level: int) -> dict[str, Any]:
-        entity = one.entity
-        if level:
-            entity = {
-                name: _filled(member, loaded, lambda other: shown(other, level - 1)) for name, member in entity.items()
-            }
-        return render(entity, one.document, _shape_at(shape, one.way))
-
-    if join.flat:
-        return [shown(one, 0) for one in loaded.values()]
-    return [shown(loaded[one.document.id], join.level) for one in found]
+    return loaded
 
 
 def _shape_at(shape: Shape, way: tuple[str, ...]) -> Shape:
@@ -87,12 +111,17 @@ def _shape_at(shape: Shape, way: tuple[str, ...]) -> Shape:
     return shape
 
 
-def _filled(member: Any, loaded: Mapping[str, Loaded], shown: Callable[[Loaded], dict[str, Any]]) -> Any:
+def _too_many() -> Invalid:
+    why = f"that would give more than {MOST_JOINED} entities; follow fewer steps, or ask for fewer entities"
+    return Invalid(why, field="joinLevel")
+
+
+def _filled(member: Any, inside: Callable[[str], dict[str, Any] | None]) -> Any:
     if isinstance(member, list):
-        return [_filled(item, loaded, shown) for item in member]
+        return [_filled(item, inside) for item in member]
     if not isinstance(member, dict):
         return member
-    there = [shown(loaded[i]) for i in _objects(member) if i in loaded]
+    there = [shown for i in _objects(member) if (shown := inside(i)) is not None]
     if not there:
         return member
     if member["type"] == "ListRelationship":

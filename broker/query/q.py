@@ -7,6 +7,7 @@ as long as there are neither back references nor look-around, which are refused 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -26,7 +27,8 @@ _TOKEN = re.compile(
     |(?P<trail>\[[^\]"]*\])|(?P<word>(?:(?!\.\.|!~=|!=)[^;&|()<>=~,"\[\]\s!])+))""",
     re.VERBOSE,
 )
-_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
+# As JSON has numbers: 05 is a text, such as a code that begins with 0.
+_NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]{0,307})(\.[0-9]+)?([eE][-+]?[0-9]{1,3})?")
 _UNSAFE = re.compile(r"\\[1-9]|\(\?")
 _OPERATORS = {"==": "==", "!=": "!=", ">=": ">=", "<=": "<=", ">": ">", "<": "<"}
 
@@ -46,16 +48,27 @@ class Query(NamedTuple):
         return Where(self.condition.sql, self.paths, self.condition.bounds)
 
 
-def compile_q(text: str, expand: Expand, *, expand_values: frozenset[str] = frozenset()) -> Where:
+class Kinds(NamedTuple):
+    """What a query says of the attributes that it asks: whose values are terms to be expanded (expandValues), and which
+    are plain JSON (jsonKeys), so that only a JsonProperty is meant."""
+
+    expand_values: frozenset[str] = frozenset()
+    json_keys: frozenset[str] = frozenset()
+
+
+_ANY = Kinds()
+
+
+def compile_q(text: str, expand: Expand) -> Where:
     """The condition that `text` states. Raises `Invalid` saying where it is no query."""
-    return parse_q(text, expand, expand_values=expand_values).where
+    return parse_q(text, expand).where
 
 
-def parse_q(text: str, expand: Expand, *, expand_values: frozenset[str] = frozenset()) -> Query:
+def parse_q(text: str, expand: Expand, kinds: Kinds = _ANY) -> Query:
     """As `compile_q`, for a query that is asked of entities at hand. Raises `Invalid`."""
     if len(text) > MAX_LENGTH or "\x00" in text:
         raise Invalid(f"q is at most {MAX_LENGTH} characters", field="q")
-    parser = _Parser(_tokens(text), expand, expand_values)
+    parser = _Parser(_tokens(text), expand, kinds)
     return parser.whole()
 
 
@@ -75,11 +88,11 @@ def _tokens(text: str) -> list[tuple[str, str]]:
 class _Parser:
     """Recursive descent: `;` binds stronger than `|` (4.9)."""
 
-    def __init__(self, tokens: list[tuple[str, str]], expand: Expand, expand_values: frozenset[str]) -> None:
+    def __init__(self, tokens: list[tuple[str, str]], expand: Expand, kinds: Kinds) -> None:
         self._tokens = tokens
         self._at = 0
         self._expand = expand
-        self._expand_values = expand_values
+        self._kinds = kinds
         self._values: list[str] = []
         self._members: set[str] = set()
         self._terms = 0
@@ -133,9 +146,11 @@ class _Parser:
             trail = self._peek()[1][1:-1]
             self._at += 1
         names = [self._expand(part) for part in _parts(word)]
+        if not names:
+            raise Invalid(f"q needs an attribute's name, not {word!r}", field="q")
         self._members.add(names[0])
         if self._peek()[0] != "op":
-            return self._condition(_exists(names, trail))
+            return self._condition(_exists(names, trail, self._mains(names)))
         operator = self._peek()[1]
         self._at += 1
         return self._compared(names, trail, operator)
@@ -151,13 +166,13 @@ class _Parser:
         found = self._found(names, trail, equal, texts=texts)
         if operator == "!=":
             return self._there_but(names, trail, found)
-        plain = len(names) == 1 and not trail and names[0] not in _TIMES
+        plain = len(names) == 1 and not trail and names[0] not in (*_TIMES, *self._kinds.json_keys)
         bound = bound_of(names[0], operator, values) if plain else None
         return found if bound is None else found._replace(bounds=(bound,))
 
     def _there_but(self, names: list[str], trail: str, found: Condition) -> Condition:
         """What is unequal is there (4.9)."""
-        return all_of([self._condition(_exists(names, trail)), none_of(found)])
+        return all_of([self._condition(_exists(names, trail, self._mains(names))), none_of(found)])
 
     def _found(self, names: list[str], trail: str, test: str, *, texts: bool) -> Condition:
         """That the attribute's value passes the test.
@@ -165,10 +180,16 @@ class _Parser:
         Most entities of a scan do not pass, and one look at all the attribute's members tells that in a third of the
         time of a look at each that may hold the value. No other member is a number; of texts there are others.
         """
-        if trail or names[-1] in _TIMES:
-            return self._condition(_path(names, trail, test))
+        mains = self._mains(names)
+        exact = _path(names, trail, test, mains)
+        if trail or mains != _MAIN or names[-1] in _TIMES:
+            return self._condition(exact)
         any_member = self._condition(f"{_steps(names)}.* ? ({test})")
-        return all_of([any_member, self._condition(_path(names, trail, test))]) if texts else any_member
+        return all_of([any_member, self._condition(exact)]) if texts else any_member
+
+    def _mains(self, names: list[str]) -> tuple[str, ...]:
+        """Which members hold the attribute's value."""
+        return ("json",) if names[-1] in self._kinds.json_keys else _MAIN
 
     def _values_of(self, names: list[str]) -> list[tuple[Any, Any]]:
         values = []
@@ -188,10 +209,12 @@ class _Parser:
             return self._maybe_expanded(names, _unquoted(text))
         if text in ("true", "false"):
             return text == "true"
-        return json.loads(text.lstrip("+")) if _NUMBER.fullmatch(text) else self._maybe_expanded(names, text)
+        if _NUMBER.fullmatch(text) and abs(number := json.loads(text.lstrip("+"))) < math.inf:
+            return number
+        return self._maybe_expanded(names, text)
 
     def _maybe_expanded(self, names: list[str], text: str) -> str:
-        return self._expand(text) if names[-1] in self._expand_values else text
+        return self._expand(text) if names[-1] in self._kinds.expand_values else text
 
     def _pattern(self) -> str:
         kind, text = self._peek()
@@ -223,25 +246,25 @@ def _steps(names: list[str]) -> str:
     return "$" + "".join(f".{json.dumps(name)}" for name in names)
 
 
-def _exists(names: list[str], trail: str) -> str:
-    if not trail:
+def _exists(names: list[str], trail: str, mains: tuple[str, ...]) -> str:
+    if not trail and mains == _MAIN:
         return _steps(names)
-    return f"{_steps(names)} ? ({' || '.join(f'exists({target})' for target in _targets(trail))})"
+    return f"{_steps(names)} ? ({' || '.join(f'exists({target})' for target in _targets(trail, mains))})"
 
 
-def _path(names: list[str], trail: str, test: str) -> str:
+def _path(names: list[str], trail: str, test: str, mains: tuple[str, ...]) -> str:
     """Where the attribute's value (or a value within it, or a time) passes the test. Lax: lists are looked into."""
     if names[-1] in _TIMES:
         return f"{_steps(names)} ? ({test})"
-    found = " || ".join(f"exists({target} ? ({test}))" for target in _targets(trail))
+    found = " || ".join(f"exists({target} ? ({test}))" for target in _targets(trail, mains))
     return f"{_steps(names)} ? ({found})"
 
 
-def _targets(trail: str) -> list[str]:
+def _targets(trail: str, mains: tuple[str, ...]) -> list[str]:
     if trail == "*":
         return ["@.languageMap.*"]
     steps = "".join(f".{json.dumps(name)}" for name in trail.split(".")) if trail else ""
-    return [f"@.{main}{steps}" for main in _MAIN]
+    return [f"@.{main}{steps}" for main in mains]
 
 
 def _test(operator: str, low: Any, high: Any) -> str:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from broker.errors import Invalid
 from broker.query.condition import Condition, all_of, any_of, found, leaf
 from broker.store.reading import Where
 
+WORDS = re.compile(r"[^(),;|\s]+")
+"""The names in a type selection."""
+_HAS_SCOPE = (
+    "doc ? 'scope' and exists (select from jsonb_array_elements_text(case jsonb_typeof(doc->'scope')"
+    " when 'array' then doc->'scope' else jsonb_build_array(doc->'scope') end) s where s ~ {}::text)"
+)
 _PART = re.compile(r"/?[\w\-+#]+(/[\w\-+#]+)*")
 
 
@@ -23,6 +29,12 @@ def scopes_hold(text: str, scopes: Sequence[str]) -> bool:
     parser = _Selection(text, "scopeQ", _scope_condition)
     condition = parser.whole()
     return condition.holds([any(found(pattern, scope) for scope in scopes) for pattern in parser.values])
+
+
+def in_scopes(words: Iterable[str], first: int = 0) -> Where:
+    """The condition that one of an entity's scopes is one of these; its parameter is numbered `first`."""
+    patterns = [_pattern(word) for word in sorted(words)]
+    return Where(_HAS_SCOPE.replace("{}::text", f"any({{{first}}}::text[])"), (patterns,))
 
 
 def compile_types(text: str, expand: Callable[[str], str]) -> Where:
@@ -41,14 +53,16 @@ def types_hold(text: str, types: Sequence[str]) -> bool:
 def _scope_condition(word: str) -> tuple[str, str]:
     if not _PART.fullmatch(word):
         raise Invalid(f"{word!r} is no scope, such as /Madrid/+ or /Madrid/#", field="scopeQ")
+    return _HAS_SCOPE, _pattern(word)
+
+
+def _pattern(word: str) -> str:
     levels = [
         "[^/]+" if part == "+" else ".*" if part == "#" else re.escape(part) for part in word.strip("/").split("/")
     ]
-    pattern = "^/" + "/".join(levels) + "$"
     if word.endswith("/#"):
-        pattern = "^/" + "/".join(levels[:-1]) + ("(/.*)?$" if levels[:-1] else "")
-    scopes = "case jsonb_typeof(doc->'scope') when 'array' then doc->'scope' else jsonb_build_array(doc->'scope') end"
-    return f"doc ? 'scope' and exists (select from jsonb_array_elements_text({scopes}) s where s ~ {{}}::text)", pattern
+        return "^/" + "/".join(levels[:-1]) + ("(/.*)?$" if levels[:-1] else "")
+    return "^/" + "/".join(levels) + "$"
 
 
 class _Selection:

@@ -15,7 +15,7 @@ from schemas.observation import Reason
 
 _SQL = load("broker.store", "accounting")
 
-RECEIVED, STORED, DUPLICATE = "received", "stored", "duplicate"
+RECEIVED, STORED, DUPLICATE, DISCARDED = "received", "stored", "duplicate", "discarded"
 
 
 def rejected_as(reason: Reason) -> str:
@@ -45,7 +45,7 @@ class Ledger:
 
 
 class Rejected(NamedTuple):
-    """One rejected message or part of one, with the bytes as they came."""
+    """One rejected message or element of one, with the message's bytes as they came."""
 
     tenant: str
     sender: str
@@ -59,9 +59,23 @@ class Rejected(NamedTuple):
 
 
 async def keep_rejected(tx: Transaction, rows: Sequence[Rejected]) -> None:
-    """Put rejected messages into the rejected store."""
+    """Put rejected messages into the rejected store: of each message one row for a device and reason.
+
+    Its bytes stand in every row. A message of a thousand wrong values must not be kept a thousand times; the accounting
+    counts each, and the row says how many more there were.
+    """
     if rows:
-        await tx.execute(_SQL["reject"], *(list(column) for column in zip(*rows, strict=True)))
+        await tx.execute(_SQL["reject"], *(list(column) for column in zip(*_gathered(rows), strict=True)))
+
+
+def _gathered(rows: Iterable[Rejected]) -> list[Rejected]:
+    groups: defaultdict[Rejected, list[Rejected]] = defaultdict(list)
+    for row in rows:
+        groups[row._replace(field=None, detail="")].append(row)
+    return [
+        first._replace(detail=f"{first.detail} (and {len(others)} more in this message)") if others else first
+        for first, *others in groups.values()
+    ]
 
 
 async def first_seen(tx: Transaction, keys: Iterable[tuple[str, str, str, datetime]]) -> set[tuple[str, str, str]]:
@@ -80,7 +94,7 @@ async def fold(tx: Transaction, *, batches: int = 500) -> None:
 
 
 async def summary(tx: Transaction, *, tenant: str, device: str | None, since: date) -> list[dict[str, Any]]:
-    """Per day and device since `since`: received, stored, duplicate, rejected by reason, balanced or not."""
+    """Per day and device since `since`: received, stored, duplicate, rejected by reason, discarded, balanced or not."""
     grouped: defaultdict[tuple[date, str], Counter[str]] = defaultdict(Counter)
     for row in await tx.fetch(_SQL["summary"], tenant, device, since):
         grouped[row["day"], row["device"]][row["outcome"]] += row["count"]
@@ -89,7 +103,7 @@ async def summary(tx: Transaction, *, tenant: str, device: str | None, since: da
 
 def _line(day: date, device: str, counts: Counter[str]) -> dict[str, Any]:
     rejected = {k.removeprefix("rejected:"): n for k, n in counts.items() if k.startswith("rejected:")}
-    outcomes = counts[STORED] + counts[DUPLICATE] + sum(rejected.values())
+    outcomes = counts[STORED] + counts[DUPLICATE] + sum(rejected.values()) + counts[DISCARDED]
     return {
         "day": day.isoformat(),
         "device": device,
@@ -97,5 +111,6 @@ def _line(day: date, device: str, counts: Counter[str]) -> dict[str, Any]:
         "stored": counts[STORED],
         "duplicate": counts[DUPLICATE],
         "rejected": rejected,
+        "discarded": counts[DISCARDED],
         "balanced": counts[RECEIVED] == outcomes,
     }

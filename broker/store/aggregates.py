@@ -16,7 +16,7 @@ from broker.ports import Transaction
 from broker.query.period import Period, boundaries, too_many
 from broker.sql import load
 from broker.store.rollups import local_day
-from broker.store.temporal import Span
+from broker.store.temporal import OF_THE_CITY, Span, Tables
 
 _SQL = load("broker.store", "aggregates")
 METHODS = ("totalCount", "distinctCount", "sum", "avg", "min", "max", "stddev", "sumsq")
@@ -72,6 +72,7 @@ class Question(NamedTuple):
     until: datetime | None
     methods: tuple[str, ...]
     most: int
+    among: Tables = OF_THE_CITY
 
 
 class _Parts(NamedTuple):
@@ -89,17 +90,20 @@ async def aggregates(tx: Transaction, series: Sequence[int], question: Question)
     Raises `Invalid` for more than `question.most` periods.
     """
     span = question.span
-    extent = await tx.fetchrow(_SQL["extent"], list(series), span.start, span.end)
+    rolled = question.among == OF_THE_CITY
+    statement = _SQL["extent" if rolled else "extent_in_snapshot"]
+    extent = await tx.fetchrow(statement, list(series), span.start, span.end)
     first, last = extent["first"], extent["last"]
     if first is None:
         return []
     parts = _parts(question, first, last)
     rows = None
-    if "distinctCount" not in question.methods and last - first >= _WORTH and (step := _rollup(question, parts)):
+    rolled = rolled and "distinctCount" not in question.methods and last - first >= _WORTH
+    if rolled and (step := _rollup(question, parts)):
         rows = await _of_rollups(tx, series, question, parts, step, first, last)
     if rows is None:
         distinct = _SQL["distinct" if "distinctCount" in question.methods else "not_distinct"]
-        statement = _SQL["of_history"].format(bucket=parts.bucket, distinct=distinct)
+        statement = _SQL["of_history"].format(bucket=parts.bucket, distinct=distinct, history=question.among.history)
         rows = await tx.fetch(
             statement, list(series), span.start, span.end, parts.origin, parts.step, question.most * len(series) + 1
         )

@@ -13,6 +13,10 @@ with kept as (
 )
 select least(kept.first, rolled.first) as first, coalesce(kept.last, rolled.last) as last from kept, rolled
 
+-- name: extent_in_snapshot
+select min(at) as first, max(at) as last from snapshot_history
+where series_id = any($1::bigint[]) and at >= $2 and at < $3
+
 -- name: stale
 select series_id, hour from history_stale($1::bigint[]) where hour >= $2 and hour < $3
 
@@ -33,11 +37,12 @@ from (
     select distinct on (h.series_id, h.at) h.series_id, h.at,
         case when h.value is null then h.number else coalesce(h.number, case jsonb_typeof(h.value -> 'value')
             when 'boolean' then (h.value -> 'value')::boolean::int::float8
-            when 'number' then (h.value ->> 'value')::float8
+            when 'number' then case when abs((h.value -> 'value')::numeric) between 1e-100 and 1e100
+                then (h.value ->> 'value')::float8 end
             when 'array' then jsonb_array_length(h.value -> 'value')::float8 end) end as n,
         case when jsonb_typeof(h.value -> 'value') = 'string' then h.value ->> 'value' end as t,
         h.value as v
-    from history h
+    from {history} h
     where h.series_id = any($1::bigint[]) and h.at >= $2 and h.at < $3
     order by h.series_id, h.at, h.version desc
 ) i

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Literal, NamedTuple
 
@@ -27,7 +28,7 @@ class Imbalance(NamedTuple):
 
 
 async def audit(tx: Transaction, since: date) -> list[Imbalance]:
-    """Devices and days since `since` (UTC, of arrival) for which received ≠ stored + duplicate + rejected.
+    """Devices and days since `since` (UTC, of arrival) for which received ≠ stored + duplicate + rejected + discarded.
 
     One statement, hence one moment: transactions under way cannot make it fail. A thousand lines at most.
     """
@@ -65,14 +66,28 @@ async def positions(tx: Transaction, topic: str) -> list[Standing]:
     return [Standing(*row.values()) for row in await tx.fetch(_SQL["positions"], topic)]
 
 
-async def audit_log(tx: Transaction, log: Log) -> list[Imbalance]:
-    """Consumers that stand beyond the end of their partition: the log has lost records that were handled."""
-    found: list[Imbalance] = []
+class Reach(NamedTuple):
+    """How far a topic has been read: where every group stands, and where each partition ends."""
+
+    topic: str
+    standings: list[Standing]
+    ends: Mapping[int, int]
+
+
+async def reaches(tx: Transaction, log: Log) -> list[Reach]:
+    """Of both topics. Raises `Unavailable` where the log does not answer."""
+    found: list[Reach] = []
     for topic in (OBSERVATIONS, CHANGES):
-        stand = await positions(tx, topic)
-        ends = await log.ends(topic) if stand else {}
-        for consumer, partition, following in stand:
-            end = ends.get(partition, 0)
-            if following > end:
-                found.append(Imbalance("log", f"{consumer} at {topic}/{partition}", following, end))
+        standings = await positions(tx, topic)
+        found.append(Reach(topic, standings, await log.ends(topic) if standings else {}))
     return found
+
+
+def audit_log(found: Iterable[Reach]) -> list[Imbalance]:
+    """Consumers that stand beyond the end of their partition: the log has lost records that were handled."""
+    return [
+        Imbalance("log", f"{consumer} at {topic}/{partition}", following, ends.get(partition, 0))
+        for topic, standings, ends in found
+        for consumer, partition, following in standings
+        if following > ends.get(partition, 0)
+    ]

@@ -12,14 +12,16 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
-from broker.errors import NotFound
+from broker.errors import Invalid, NotFound
 from broker.ports import Database, Transaction
 from broker.sql import load
+from schemas.text import keepable
 
 CHANNEL = "device_command"
 """The database channel that is notified of new commands."""
 _SQL = load("broker.store", "commands")
 _PAGE = 500
+_MOST_BYTES = 65_536
 
 HowFar = Literal["sent", "acknowledged"]
 
@@ -57,9 +59,22 @@ class Wish(NamedTuple):
     expires_at: datetime
 
 
+def arguments_text(arguments: Mapping[str, Any]) -> str:
+    """A command's arguments as JSON. Raises `Invalid` for what cannot be kept or is too long for a device."""
+    if not keepable(arguments):
+        raise Invalid("U+0000 and halves of surrogate pairs cannot be kept", field="arguments")
+    text = json.dumps(arguments, ensure_ascii=False)
+    if len(text.encode()) > _MOST_BYTES:
+        raise Invalid(f"arguments are at most {_MOST_BYTES} bytes of JSON", field="arguments")
+    return text
+
+
 async def add_command(tx: Transaction, wish: Wish, at: datetime) -> None:
-    """Keep a command, in the tenant's transaction. Raises `NotFound` for a device that is not there or not approved."""
-    arguments = json.dumps(wish.arguments, ensure_ascii=False)
+    """Keep a command, in the tenant's transaction.
+
+    Raises `NotFound` for a device that is not there or not approved, `Invalid` as `arguments_text`.
+    """
+    arguments = arguments_text(wish.arguments)
     parameters = (wish.device, wish.id, wish.name, arguments, wish.asked_by, at, wish.expires_at)
     if await tx.fetchval(_SQL["add"], *parameters) is None:
         raise NotFound(f"there is no approved device {wish.device}")
@@ -71,11 +86,11 @@ async def commands_of(tx: Transaction, device: str, now: datetime, limit: int) -
 
 
 async def command(tx: Transaction, number: str, now: datetime) -> dict[str, Any]:
-    """One command. Raises `NotFound`."""
+    """One command, with `whole`: the answer where it says more than the words of `answer`. Raises `NotFound`."""
     row = await tx.fetchrow(_SQL["one"], number, now)
     if row is None:
         raise NotFound(f"there is no command {number}")
-    return _shown(row)
+    return {**_shown(row), "whole": None if row["whole"] is None else json.loads(row["whole"])}
 
 
 async def open_commands(database: Database, now: datetime) -> AsyncIterator[Command]:
@@ -95,6 +110,11 @@ async def open_commands(database: Database, now: datetime) -> AsyncIterator[Comm
 async def came(tx: Transaction, tenant: str, number: str, how_far: HowFar, at: datetime) -> None:
     """Note how far a command came; never back."""
     await tx.execute(_SQL[how_far], tenant, number, at)
+
+
+async def keep_answer(tx: Transaction, tenant: str, number: str, whole: Any) -> None:
+    """Keep what a device answered in full, before it is told in short that it has answered."""
+    await tx.execute(_SQL["keep_answer"], tenant, number, json.dumps(whole, default=float))
 
 
 async def answered(tx: Transaction, answers: Sequence[Answer]) -> None:

@@ -11,8 +11,12 @@ from device_command where device = $1 order by asked_at desc, id limit $3
 
 -- name: one
 select id, device, name, arguments::text as arguments, asked_by, asked_at, expires_at, sent_at, acknowledged_at,
-    answered_at, answer, case when status in ('queued', 'sent', 'acknowledged') and expires_at <= $2 then 'expired' else status end as status
+    answered_at, answer, whole_answer as whole,
+    case when status in ('queued', 'sent', 'acknowledged') and expires_at <= $2 then 'expired' else status end as status
 from device_command where id = $1
+
+-- name: keep_answer
+update device_command c set whole_answer = $3 from tenant t where t.id = c.tenant_id and t.name = $1 and c.id = $2
 
 -- name: open
 select t.name as tenant, c.id, c.device, c.name, c.arguments::text as arguments, c.asked_at, c.expires_at

@@ -18,6 +18,7 @@ import msgspec
 from broker.errors import NotFound, Unavailable
 from broker.ports import Database, Transaction
 from broker.sql import load
+from broker.waiting import rounds
 from schemas.device import DeviceProfile, parse_profile
 
 _SQL = load("broker.store", "devices")
@@ -213,16 +214,11 @@ class DeviceRegistry:
     async def keep_fresh(self, stop: asyncio.Event) -> None:
         """Refresh at every notice and every five minutes, until `stop`."""
         async with self._database.notices("device") as noticed:
-            while not stop.is_set():
-                noticed.clear()  # before the look: what is told while it lasts is looked for again
+            async for _ in rounds(noticed, stop=stop, every=_POLL_SECONDS):
                 try:
                     await self.refresh()
                 except Unavailable as error:
                     _log.warning("the registry of devices stays as it was: %s", error)
-                waiters = [asyncio.ensure_future(event.wait()) for event in (noticed, stop)]
-                _, pending = await asyncio.wait(waiters, timeout=_POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-                for waiter in pending:
-                    waiter.cancel()
 
 
 def _device(row: Any, profile: DeviceProfile) -> Device:

@@ -14,6 +14,8 @@ from broker.store.history import Row, Series
 from schemas.change import MAX_STATE_BYTES, Change, Sample, State
 
 _EXACT_INTEGERS = 2**53
+_SMALLEST = 1e-100
+"""Numbers nearer to 0 are kept, but not as numbers to compute with: their squares end below what a float holds."""
 _SAID_BY_SERIES = {"type", "value", "unitCode", "observedAt", "datasetId"}
 
 _encode = msgspec.json.encode
@@ -78,7 +80,8 @@ def without_duplicates(update: EntityUpdate, versions: dict[str, int | None], be
 
 
 def samples_of(update: EntityUpdate, versions: dict[str, int | None], at: datetime) -> Iterable[Sample]:
-    """What history took of the update, by the versions it gave."""
+    """What history took of the update, by the versions it gave, after what it has of it already."""
+    yield from update.remembered
     for name, version in versions.items():
         if version is not None:
             for instance in instances(update.attributes[name]):
@@ -126,7 +129,7 @@ def row_of(update: EntityUpdate, name: str, attribute: dict[str, Any], at: datet
     unit, dataset = attribute.get("unitCode", ""), attribute.get("datasetId", "")
     series, time, received = Series(update.id, name, dataset, unit), _time(attribute, at), update.received_at or at
     value: Any = attribute.get("value")
-    numeric = type(value) in (int, float) and abs(value) < _EXACT_INTEGERS
+    numeric = type(value) in (int, float) and (value == 0 or _SMALLEST <= abs(value) < _EXACT_INTEGERS)
     number = float(value) if numeric else None
     # A row that is only a number and a time says that it was observed then; what has no observedAt says so in full.
     if numeric and "observedAt" in attribute and attribute.keys() <= _SAID_BY_SERIES:

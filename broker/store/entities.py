@@ -127,8 +127,7 @@ class EntityWriter:
     async def hold(self, tx: Transaction, tenant: str, ids: Iterable[str]) -> Held:
         """Lock entities, for whoever decides from how they stand what to `apply`."""
         number = await _tenant_number(tx, tenant)
-        records = await _lock(tx, number, sorted(set(ids)))
-        return Held(number, {record["id"]: _stored(record) for record in records}, records)
+        return held_of(number, await _lock(tx, number, sorted(set(ids))))
 
     async def evolve(
         self, tx: Transaction, tenant: str, update: EntityUpdate, *, at: datetime, trace: str | None = None
@@ -145,9 +144,9 @@ class EntityWriter:
         await self.announce(tx, written.changes)
         return written
 
-    async def remember(self, tx: Transaction, tenant: str, rows: Sequence[Row]) -> None:
-        """Add rows to history and nothing else: the state is the caller's."""
-        await self._history.append(tx, await _tenant_number(tx, tenant), rows)
+    async def remember(self, tx: Transaction, tenant: str, rows: Sequence[Row]) -> list[int | None]:
+        """Add rows to history and nothing else: the state is the caller's. Their versions, as `History.append` says."""
+        return await self._history.append(tx, await _tenant_number(tx, tenant), rows)
 
     async def delete(
         self, tx: Transaction, tenant: str, ids: Sequence[str], *, at: datetime, trace: str | None = None
@@ -209,6 +208,11 @@ class EntityWriter:
         records = [NewRecord(f"{c.tenant}/{c.entity}".encode(), encode_change(c)) for c in changes]
         if records:
             await self._outlet.put(tx, CHANGES, records)
+
+
+def held_of(tenant: int, records: Sequence[Mapping[str, Any]]) -> Held:
+    """Rows that are locked, as `EntityWriter.hold` gives them."""
+    return Held(tenant, {record["id"]: _stored(record) for record in records}, records)
 
 
 async def _tenant_number(tx: Transaction, tenant: str) -> int:

@@ -14,7 +14,7 @@ from broker.ports import Transaction
 from broker.sql import load
 
 _SQL = load("broker.store", "entity_maps")
-_MOST = 200
+_MOST_OF_ONE, _MOST = 50, 1000
 HERE = "@none"
 """Stands for this broker where sources are named."""
 
@@ -35,11 +35,11 @@ class EntityMap(NamedTuple):
 
 
 async def keep(tx: Transaction, owner: str, members: Sequence[Member], at: datetime, until: datetime) -> str:
-    """Keep a map for its owner; returns its id. Of a city's 200 newest the older ones give way."""
+    """Keep a map for its owner; returns its id. Beyond an owner's 50, or a city's 1,000, the oldest give way."""
     id_ = f"urn:ngsi-ld:EntityMap:{uuid.uuid4()}"
     listed = orjson.dumps([(member.entity, member.sources) for member in members]).decode()
     await tx.execute(_SQL["keep"], id_, owner, listed, at, until)
-    await tx.execute(_SQL["bound"], _MOST)
+    await tx.execute(_SQL["bound"], owner, _MOST_OF_ONE, _MOST)
     return id_
 
 

@@ -1,4 +1,8 @@
-"""History: every value once. The same device, time and value is a duplicate; another value is a correction."""
+"""History: every value once. The same device, time and value is a duplicate; another value is a correction.
+
+What a person has corrected (`api_gateway.ngsi_ld.temporal_provision`) stays on top: another value that a machine gives
+for that time later (a mended decoder, a late report) is kept beneath it, and changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +45,8 @@ class History:
         self._committed: dict[tuple[int, Series], int] = {}
 
     async def append(self, tx: Transaction, tenant: int, rows: Sequence[Row]) -> list[int | None]:
-        """Keep `rows`; say for each its version: 0 for a first value, more for a correction, None for a duplicate.
+        """Keep `rows`; say for each its version: 0 for a first value, more for a correction, None for a duplicate and
+        for what is kept beneath a person's correction.
 
         Raises `Conflict` when somebody else writes the same at the same time.
         """
@@ -99,10 +104,17 @@ async def _classify(
         stored[record["series_id"], record["at"]].append(_comparable(record["number"], record["value"]))
     versions: list[int | None] = []
     corrections: list[tuple[Row, int, int]] = []
+    lifted: list[tuple[int, datetime, int]] = []
     for row, number in zip(rows, numbers, strict=True):
         key = (number, row.at)
         value = _comparable(row.number, row.value)
-        if value not in stored[key]:
+        if value not in stored[key] and stored[key] and _by_hand(stored[key][-1]) and not _by_hand(value):
+            top = len(stored[key]) - 1
+            lifted.append((number, row.at, top))
+            corrections.append((row, number, top))
+            versions.append(None)
+            stored[key].insert(top, value)
+        elif value not in stored[key]:
             corrections.append((row, number, len(stored[key])))
             versions.append(len(stored[key]))
             stored[key].append(value)
@@ -111,11 +123,18 @@ async def _classify(
             versions.append(0)
         else:
             versions.append(None)
+    for one in lifted:
+        await tx.execute(_SQL["lift"], *one)
     if corrections:
         again, series, numbered = zip(*corrections, strict=True)
         if await _insert(tx, tenant, again, series, numbered) is not None:
             raise Conflict("somebody else corrected the same value at the same time")
     return versions
+
+
+def _by_hand(value: Any) -> bool:
+    """Whether a person put a value of history there: it alone says in full which instance it is."""
+    return isinstance(value, dict) and "instanceId" in value
 
 
 def _comparable(number: float | None, value: str | None) -> Any:

@@ -34,6 +34,9 @@ from (select distinct * from unnest($1::bigint[], $2::timestamptz[]) as k (serie
 join history h on h.series_id = k.series_id and h.at = k.at
 order by h.series_id, h.at, h.version
 
+-- name: lift
+update history set version = version + 1 where series_id = $1 and at = $2 and version = $3
+
 -- name: confirm
 update history h set confirmed = true
 from series s join tenant t on t.id = s.tenant_id

@@ -38,21 +38,16 @@ def instance_id(series_id: int, at: datetime, version: int) -> str:
 
 
 async def find(tx: Transaction, entity_id: str, attribute: str, instance: str) -> Kept | None:
-    """The instance with that id, locked; one whose observedAt was changed keeps the id that it had."""
+    """The instance with that id as it was changed last, locked; one whose observedAt was changed keeps its id, too."""
     row = None
     if match := _ID.fullmatch(instance):
         try:
             at = _EPOCH + int(match[2]) * _MICROSECOND
         except OverflowError:
             return None
-        row = await tx.fetchrow(_SQL["at"], entity_id, attribute, int(match[1]), at, int(match[3]))
+        row = await tx.fetchrow(_SQL["at"], entity_id, attribute, int(match[1]), at, int(match[3]), instance)
         row = row or await tx.fetchrow(_SQL["named"], entity_id, attribute, instance)
     return None if row is None else Kept(*row.values())
-
-
-async def rewrite(tx: Transaction, kept: Kept, number: float | None, value: str) -> None:
-    """Put another value in the place of an instance."""
-    await tx.execute(_SQL["rewrite"], kept.series_id, kept.at, kept.version, number, value)
 
 
 async def remove(tx: Transaction, kept: Kept) -> None:

@@ -2,7 +2,9 @@
 select s.id as series_id, s.entity_id, s.attribute, s.dataset_id, s.unit_code, h.at, h.number, h.value::text as value,
     h.version, h.received_at
 from series s join history h on h.series_id = s.id
-where s.entity_id = $1 and s.attribute = $2 and s.id = $3 and h.at = $4 and h.version = $5
+where s.entity_id = $1 and s.attribute = $2 and s.id = $3 and h.at = $4
+    and (h.version = $5 or h.value ->> 'instanceId' = $6)
+order by h.version desc limit 1
 for update of h
 
 -- name: named
@@ -11,9 +13,6 @@ select s.id as series_id, s.entity_id, s.attribute, s.dataset_id, s.unit_code, h
 from series s join history h on h.series_id = s.id
 where s.entity_id = $1 and s.attribute = $2 and h.value ->> 'instanceId' = $3
 for update of h
-
--- name: rewrite
-update history set number = $4, value = $5::jsonb where series_id = $1 and at = $2 and version = $3
 
 -- name: remove
 delete from history where series_id = $1 and at = $2

@@ -16,16 +16,19 @@ from broker.ports import CHANGES, OBSERVATIONS, Database, Log, Transaction
 from broker.sql import load
 from broker.store import entity_maps, retention, snapshots
 from broker.store.accounting import fold
-from broker.store.books import Imbalance, audit, audit_history, audit_log, positions
+from broker.store.books import Imbalance, Reach, audit, audit_history, audit_log, positions, reaches
 from broker.store.partitions import drop_month, existing_months, make_months, months_ahead, months_in_default
+from broker.store.progress import Progress
 from broker.store.rollups import fold_dirty, roll_up
 from broker.store.settings import KeeperSettings
 from broker.store.subscriptions import forget_changes
+from broker.waiting import rounds
 from schemas.clock import Clock
 
 _SQL = load("broker.store", "maintenance")
 _SERIES_AT_ONCE = 500
 _WRITES_AT_ONCE = 200
+_STUCK = timedelta(minutes=5)
 _log = logging.getLogger(__name__)
 
 Slice = Callable[[Transaction, int], Awaitable[int]]
@@ -73,24 +76,22 @@ class Keeper:
         self._log = log or trims
         self._trims = trims
         self._folded: datetime | None = None
+        self._progress = Progress()
 
     async def run(self, stop: asyncio.Event) -> None:
         """A round every `round_seconds` and a sweep every `sweep_seconds`, both at once first, until `stop`."""
         swept: datetime | None = None
-        while not stop.is_set():
+        async for _ in rounds(stop=stop, every=self._settings.round_seconds):
             await self.round()
             if swept is None or (self._clock() - swept).total_seconds() >= self._settings.sweep_seconds:
                 await self.sweep()
                 swept = self._clock()
-            try:
-                await asyncio.wait_for(stop.wait(), self._settings.round_seconds)
-            except TimeoutError:
-                continue
 
     async def round(self) -> None:
         """What must not fall behind by more than seconds."""
         if self._folded is None or (self._clock() - self._folded).total_seconds() >= self._settings.fold_seconds:
             await self._try("accounts", self._fold_accounts)
+            await self._try("quota", self._hold_quota)
             self._folded = self._clock()
         await self._try("rollups", self._roll_up)
         await self._try("months", self._make_months)
@@ -104,7 +105,6 @@ class Keeper:
             await self._try(kind, partial(self._expire_series, kind))
         for kind in retention.BY_TIME:
             await self._try(kind, partial(self._expire, kind))
-        await self._try("quota", self._hold_quota)
         for job, sweep in self._sweeps.items():
             await self._try(job, partial(self._slices, job, self._settings.slice_rows, partial(sweep, self._clock())))
         await self._try("trim", self._trim_log)
@@ -155,7 +155,10 @@ class Keeper:
         crowded = {month for month, rows in waiting.items() if rows >= self._settings.month_rows}
         wanted = crowded | set(months_ahead(self._clock(), self._settings.months_ahead))
         for month in sorted(wanted - existing):
-            async with self._database.transaction() as tx:
+            # A roll-up that waited for the rows to be moved would look in the new partition as of before: at none.
+            async with self._alone("rollups") as tx:
+                if tx is None:
+                    return
                 moved = await make_months(tx, [month])
             _log.info("history has a partition for %s (%d rows moved)", month.strftime("%Y-%m"), moved)
 
@@ -214,7 +217,16 @@ class Keeper:
             _report("outcomes", await audit(tx, since))
         if self._log is not None:
             async with self._database.transaction() as tx:
-                _report("log", await audit_log(tx, self._log))
+                found = await reaches(tx, self._log)
+            _report("log", audit_log(found))
+            self._tell_stalled(found)
+
+    def _tell_stalled(self, found: Iterable[Reach]) -> None:
+        still = self._progress.look(found, self._clock())
+        for (group, topic), standing in still.items():
+            telemetry.STALLED.set(standing.total_seconds(), {"group": group, "topic": topic})
+            if standing >= _STUCK:
+                _log.error("%s has not moved in %s for %s although records wait: restart it", group, topic, standing)
 
     async def _check_history(self) -> None:
         yesterday = (self._clock() - timedelta(days=1)).date()

@@ -10,19 +10,27 @@ delete from subscription_change where ctid = any (array(
 select tenant_id, id, revision from subscription where kind = 'entities' and active
 
 -- name: revisions_of
+-- Each is looked up by its key, here and below: a plan kept from when the table was small compared every key with
+-- every row, which took four seconds for a thousand keys of ten thousand subscriptions.
 select s.tenant_id, s.id, s.revision from unnest($1::int[], $2::text[]) as w (tenant_id, id)
-join subscription s using (tenant_id, id) where s.kind = 'entities' and s.active
+cross join lateral (
+    select tenant_id, id, revision from subscription
+    where tenant_id = w.tenant_id and kind = 'entities' and id = w.id and active limit 1) s
 
 -- name: subscriptions
 select t.name as tenant, s.tenant_id, s.id, s.revision, s.doc::text as doc
-from unnest($1::int[], $2::text[]) as w (tenant_id, id) join subscription s using (tenant_id, id)
+from unnest($1::int[], $2::text[]) as w (tenant_id, id)
+cross join lateral (
+    select tenant_id, id, revision, doc from subscription
+    where tenant_id = w.tenant_id and kind = 'entities' and id = w.id and active limit 1) s
 join tenant t on t.id = s.tenant_id
-where s.kind = 'entities' and s.active
 
 -- name: last_told
 select w.n, s.last_notification
 from unnest($1::int[], $2::text[]) with ordinality as w (tenant_id, id, n)
-join subscription s on s.tenant_id = w.tenant_id and s.kind = 'entities' and s.id = w.id
+cross join lateral (
+    select last_notification from subscription
+    where tenant_id = w.tenant_id and kind = 'entities' and id = w.id limit 1) s
 
 -- name: paths_hold
 select jsonb_path_exists($1::jsonb, p.path::jsonpath) as holds from unnest($2::text[]) with ordinality as p (path, n)
@@ -32,9 +40,10 @@ order by n
 select path::jsonpath::text from unnest($1::text[]) as p (path)
 
 -- name: put
-insert into notification (tenant_id, kind, subscription_id, body)
-select tenant_id, 'entities', subscription_id, body::jsonb
-from unnest($1::int[], $2::text[], $3::text[]) with ordinality as n (tenant_id, subscription_id, body, place)
+insert into notification (tenant_id, kind, subscription_id, body, disclosures)
+select tenant_id, 'entities', subscription_id, body::jsonb, disclosures::jsonb
+from unnest($1::int[], $2::text[], $3::text[], $4::text[]) with ordinality
+    as n (tenant_id, subscription_id, body, disclosures, place)
 order by place
 
 -- name: told
@@ -61,29 +70,37 @@ with recursive head as (
         order by tenant_id, kind, subscription_id, id limit 1) n
 ), mine as (
     select n.id, n.tenant_id, n.kind, n.subscription_id from notification n join head h using (id)
-    where h.due_at <= $1 and n.due_at <= $1 order by n.id limit $3 for update of n skip locked
-), turn as (
-    select n.id from mine m cross join lateral (
-        select id from notification
-        where state = 'waiting' and tenant_id = m.tenant_id and kind = m.kind and subscription_id = m.subscription_id
-        order by id limit $4) n
-), leased as (
-    update notification n set due_at = $2 from turn where n.id = turn.id returning n.*
+    where h.due_at <= $1 and n.due_at <= $1 order by n.id limit $2 for update of n skip locked
 )
-select n.id, n.tenant_id, t.name as tenant, n.kind, n.subscription_id, n.body::text as body, n.attempts,
-    s.doc::text as doc
-from leased n join tenant t on t.id = n.tenant_id
-left join subscription s on s.tenant_id = n.tenant_id and s.kind = n.kind and s.id = n.subscription_id
+select n.id, m.tenant_id, t.name as tenant, m.kind, m.subscription_id, n.body::text as body, n.attempts, n.bundle,
+    n.disclosures::text as disclosures,
+    case when n.place = 1 then s.doc::text end as doc
+from mine m join tenant t on t.id = m.tenant_id
+left join subscription s on s.tenant_id = m.tenant_id and s.kind = m.kind and s.id = m.subscription_id
+cross join lateral (
+    select id, body, attempts, bundle, disclosures, row_number() over (order by id) as place,
+        sum(pg_column_size(body)) over (order by id) as bytes
+    from (
+        select id, body, attempts, bundle, disclosures from notification
+        where state = 'waiting' and tenant_id = m.tenant_id and kind = m.kind and subscription_id = m.subscription_id
+        order by id limit $3) queue) n
+where n.place <= $4 or n.bytes <= $5
 order by n.id
+
+-- name: lease
+update notification set due_at = $2, bundle = $3 where id = any($1::bigint[])
 
 -- name: settle
 delete from notification where id = any($1::bigint[])
 
+-- name: refuse
+update notification set state = 'refused', body = '{}', disclosures = null, error = $2 where id = any($1::bigint[])
+
 -- name: release
-update notification set due_at = $2 where id = any($1::bigint[])
+update notification set due_at = $2, bundle = null where id = any($1::bigint[])
 
 -- name: again
-update notification set due_at = $2, error = $3, state = $4, attempts = attempts + 1 where id = $1
+update notification set due_at = $2, bundle = null, error = $3, state = $4, attempts = attempts + 1 where id = $1
 
 -- name: overflow
 update notification set state = 'dead', error = $5 where id in (
@@ -92,7 +109,7 @@ update notification set state = 'dead', error = $5 where id in (
     order by id desc offset $4)
 
 -- name: purge
-delete from notification where state = 'dead' and created_at < $1
+delete from notification where state in ('dead', 'refused') and created_at < $1
 
 -- name: count_sent
 update subscription set times_sent = times_sent + $5, last_success = $4, status = 'ok'

@@ -13,6 +13,7 @@ import asyncpg
 from access.delegation import view_of
 from broker.errors import Conflict, Forbidden, Invalid, Unavailable, UnknownTenant
 from broker.ports import Transaction
+from broker.store.listening import Listening
 
 _GONE = (
     OSError,
@@ -35,9 +36,9 @@ _COLLISIONS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncp
 class PostgresDatabase:
     """A pool of connections as one database role. `system` roles see every tenant, the others one per transaction."""
 
-    def __init__(self, pool: asyncpg.Pool, url: str, *, system: bool) -> None:
+    def __init__(self, pool: asyncpg.Pool, listening: Listening, *, system: bool) -> None:
         self._pool = pool
-        self._url = url
+        self._listening = listening
         self._system = system
         self._tenants: dict[str, int] = {}
 
@@ -86,31 +87,9 @@ class PostgresDatabase:
 
     @asynccontextmanager
     async def notices(self, channel: str) -> AsyncIterator[asyncio.Event]:
-        """See `broker.ports.Database.notices`. A lost connection is made again, at most once a second."""
-        event = asyncio.Event()
-        keeper = asyncio.create_task(self._listen(channel, event))
-        try:
+        """See `broker.ports.Database.notices`. All share one connection."""
+        async with self._listening.on(channel) as event:
             yield event
-        finally:
-            keeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await keeper
-
-    async def _listen(self, channel: str, event: asyncio.Event) -> None:
-        while True:
-            try:
-                connection = await asyncpg.connect(self._url, timeout=10)
-                try:
-                    lost = asyncio.Event()
-                    connection.add_termination_listener(lambda _connection, lost=lost: lost.set())
-                    await connection.add_listener(channel, lambda *_: event.set())
-                    event.set()
-                    await lost.wait()
-                finally:
-                    connection.terminate()
-            except _GONE:
-                pass  # the database is away: what it would have told is read on reconnection, which sets the event
-            await asyncio.sleep(1)
 
     async def close(self) -> None:
         """Close the pool, giving statements under way five seconds."""
@@ -137,7 +116,7 @@ async def open_database(
             reset=_leave_clean,
             server_settings={"timezone": "UTC"},
         )
-    return PostgresDatabase(pool, url, system=system)
+    return PostgresDatabase(pool, Listening(lambda: asyncpg.connect(url, timeout=10), _GONE), system=system)
 
 
 async def _leave_clean(_connection: Any) -> None:
@@ -162,5 +141,8 @@ def _translated() -> Any:
         raise Invalid(f"not a regular expression that can be used: {error}") from error
     except (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError) as error:
         raise Invalid("text must not hold the character U+0000") from error
+    except asyncpg.DataError as error:
+        # Class 22: a value that no column, path or function takes, such as a number out of range.
+        raise Invalid(f"the database cannot work with a value in this: {error}") from error
     except _GONE as error:
         raise Unavailable(f"the database does not answer: {error or type(error).__name__}") from error

@@ -1,4 +1,4 @@
-"""Queries by somebody who may read some types in certain places only: by the box on the index, then exactly."""
+"""Queries by somebody who may read some types in certain places only: by the box and the scopes, then exactly."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ import orjson
 
 from access.reach import Reach
 from broker.ports import Transaction
+from broker.query.scope import in_scopes
 from broker.store import reading
 from broker.store.reading import Selection, Where, in_box
-
-PLACE = "location"
-"""The attribute that says where an entity lies."""
 
 
 async def settled(tx: Transaction, selection: Selection) -> Selection:
@@ -30,7 +28,7 @@ async def _settled(tx: Transaction, selection: Selection, reach: Reach, named: f
     concerned = Where("{0}::text = any(type)", (reach.type,))
     if reach.type == "*":
         concerned = Where("not type <@ {0}::text[]", (sorted(named),))
-    candidates = await reading.candidates(tx, _candidates(selection, reach, concerned), PLACE)
+    candidates = await reading.placed(tx, _candidates(selection, reach, concerned))
     ids = await asyncio.to_thread(
         lambda: [i for i, text in candidates if reach.allows(orjson.loads(text)) is not reach.outside]
     )
@@ -39,10 +37,20 @@ async def _settled(tx: Transaction, selection: Selection, reach: Reach, named: f
 
 
 def _candidates(selection: Selection, reach: Reach, concerned: Where) -> Selection:
-    """Of what is selected and concerned, what lies in the box."""
-    within = in_box(*reach.box)
+    """Of what is selected and concerned, what lies in the box or is in one of the scopes."""
+    within = _within(reach)
     if reach.type != "*" and (selection.types is None or reach.type in selection.types):
         return selection._replace(types=(reach.type,), where=(*selection.where, within))
     # Asked for by another of its types, or of a type that the policy does not name.
     several = () if selection.types is None or reach.type == "*" else (Where("cardinality(type) > 1", ()),)
     return selection._replace(where=(*selection.where, *several, concerned, within))
+
+
+def _within(reach: Reach) -> Where:
+    if reach.box is None:
+        return in_scopes(reach.scopes)
+    boxed = in_box(*reach.box)
+    if not reach.scopes:
+        return boxed
+    scoped = in_scopes(reach.scopes, len(boxed.values))
+    return Where(f"({boxed.sql}) or ({scoped.sql})", (*boxed.values, *scoped.values))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -47,8 +47,34 @@ def in_box(west: float, south: float, east: float, north: float) -> Where:
     return Where(sql, (west, east, south, north))
 
 
-PRESENT, EVER, FROZEN = "entity", "entity_ever", "entity_in_snapshot"
-"""Among which entities is selected: those there are, deleted ones too, or those of the snapshot that is in use."""
+def unhidden(name: str, hidden: Mapping[str, frozenset[str]], first: int = 0) -> Where:
+    """The condition that no type of the entity hides the attribute that the SQL `name` says; its parameters are
+    numbered from `first` on.
+
+    `hidden` holds what each type hides, and under ``*`` what every type hides that it does not name (see
+    `access.seeing.hidden_by_type`).
+    """
+    sql: list[str] = []
+    values: list[list[str]] = []
+    for type_, names in hidden.items():
+        if names:
+            place, listed = f"{{{first + len(values)}}}", f"{{{first + len(values) + 1}}}"
+            own = f"not entity.type <@ {place}::text[]" if type_ == "*" else f"entity.type && {place}::text[]"
+            sql.append(f"not ({own} and {name} = any({listed}::text[]))")
+            values += [sorted(hidden.keys() - {"*"}) if type_ == "*" else [type_], sorted(names)]
+    return Where(" and ".join(sql) or "true", tuple(values))
+
+
+def has_seen(names: Iterable[str], hidden: Mapping[str, frozenset[str]]) -> Where:
+    """The condition that the entity has one of these attributes that its types do not hide (see `unhidden`)."""
+    seen = unhidden("n.name", hidden, 1)
+    sql = f"exists (select from unnest({{0}}::text[]) n (name) where doc ? n.name and {seen.sql})"
+    return Where(sql, (sorted(names), *seen.values))
+
+
+PRESENT, EVER, FROZEN, FROZEN_EVER = "entity", "entity_ever", "entity_in_snapshot", "evolution_in_snapshot"
+"""Among which entities is selected: those there are, deleted ones too, those of the snapshot that is in use, or those
+of which it holds a history."""
 
 
 class Selection(NamedTuple):
@@ -56,7 +82,7 @@ class Selection(NamedTuple):
 
     `types`, `ids` and `attributes` each mean any of them. `id_pattern` is a POSIX extended regular expression found
     anywhere in the id (ETSI GS CIM 009, 4.9). `only_types` are the types that may be seen: all of an
-    entity's types must be among them; none may be in `never_types`. `among`: `PRESENT`, `EVER` or `FROZEN`.
+    entity's types must be among them; none may be in `never_types`. `among`: `PRESENT`, `EVER`, `FROZEN` …
     With `reaches` some may be seen in certain places only: `broker.store.reach.settled` makes conditions of that, and
     until then nothing is read.
     """
@@ -112,6 +138,14 @@ async def candidates(tx: Transaction, selection: Selection, attribute: str) -> l
     name = "candidates_of_any_type" if selection.types is None else "candidates_of_types"
     there = Where("doc ? {0}::text", (attribute,))
     statement, values = _statement(name, selection._replace(where=(*selection.where, there)), 6)
+    rows = await tx.fetch(statement, *selection.parameters(), *values)
+    return [(row["id"], row["value"]) for row in rows]
+
+
+async def placed(tx: Transaction, selection: Selection) -> list[tuple[str, str]]:
+    """Of every entity selected: its id, and its location and scopes as JSON text."""
+    name = "placed_of_any_type" if selection.types is None else "placed_of_types"
+    statement, values = _statement(name, selection, 6)
     rows = await tx.fetch(statement, *selection.parameters(), *values)
     return [(row["id"], row["value"]) for row in rows]
 

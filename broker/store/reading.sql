@@ -73,6 +73,14 @@ select id, (doc -> {attribute})::text as value from {entities} entity where $1::
 select id, (doc -> {attribute})::text as value from {entities} entity
 where (first_type = any($1::text[]) or (cardinality(type) > 1 and type && $1)) and {filters} order by id
 
+-- name: placed_of_any_type
+select id, jsonb_build_object('location', doc -> 'location', 'scope', doc -> 'scope')::text as value from {entities} entity
+where $1::text[] is null and {filters} order by id
+
+-- name: placed_of_types
+select id, jsonb_build_object('location', doc -> 'location', 'scope', doc -> 'scope')::text as value from {entities} entity
+where (first_type = any($1::text[]) or (cardinality(type) > 1 and type && $1)) and {filters} order by id
+
 -- name: attributes
 select first_type, type, a.key as name, a.kinds, count(*) as count
 from entity cross join lateral (

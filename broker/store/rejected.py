@@ -46,12 +46,17 @@ async def show_rejected(tx: Transaction, tenant: str, number: int) -> dict[str, 
     return dict(row)
 
 
-async def to_replay(tx: Transaction, which: RejectedFilter, after: int) -> list[Replayable]:
-    """Up to 500 with a number above `after` that were not sent in again yet, oldest first.
+async def newest(tx: Transaction) -> int:
+    """The highest number given so far: what is rejected from now on has a higher one."""
+    return int(await tx.fetchval(_SQL["newest"]))
+
+
+async def to_replay(tx: Transaction, which: RejectedFilter, after: int, until: int) -> list[Replayable]:
+    """Up to 500 with a number above `after`, `until` at most, that were not sent in again yet, oldest first.
 
     A message rejected for several reasons has several rows; sending it in again once is enough.
     """
-    return [Replayable(*row.values()) for row in await tx.fetch(_SQL["to_replay"], *which, after)]
+    return [Replayable(*row.values()) for row in await tx.fetch(_SQL["to_replay"], *which, after, until)]
 
 
 async def mark_replayed(tx: Transaction, numbers: Sequence[int], at: datetime) -> None:

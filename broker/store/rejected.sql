@@ -14,9 +14,12 @@ where t.name = $1 and r.id = $2
 -- name: to_replay
 select r.id, r.topic, r.payload, r.received_at, r.sender
 from rejected r join tenant t on t.id = r.tenant_id
-where t.name = $1 and r.replayed_at is null and r.id > $4
+where t.name = $1 and r.replayed_at is null and r.id > $4 and r.id <= $5
     and ($2::text is null or r.device = $2) and ($3::text is null or r.reason = $3)
 order by r.id limit 500
+
+-- name: newest
+select coalesce(max(id), 0) from rejected
 
 -- name: replayed
 update rejected set replayed_at = $2 where id = any($1::bigint[])

@@ -57,7 +57,10 @@ async def delete_by_time(kind: str, now: datetime, tx: Transaction, limit: int) 
 
 
 async def delete_over_quota(tx: Transaction, limit: int) -> int:
-    """Delete up to `limit` of the oldest rejected messages of tenants that hold more bytes than they may."""
+    """Delete up to `limit` of the oldest rejected messages of tenants that hold more bytes than they may.
+
+    Costs next to nothing while the whole table is smaller than one tenant's quota.
+    """
     return _deleted(await tx.execute(_SQL["rejected_bytes"], limit))
 
 

@@ -42,6 +42,7 @@ delete from rejected where id in (
         select r.id, k.max_bytes, sum(octet_length(r.payload) + octet_length(r.detail) + octet_length(r.topic))
             over (partition by r.tenant_id order by r.received_at desc, r.id desc) as bytes
         from rejected r join retention_of k on k.tenant_id = r.tenant_id and k.kind = 'rejected'
+        where pg_total_relation_size('rejected') > (select min(max_bytes) from retention_of where kind = 'rejected')
     ) s
     where bytes > max_bytes
     order by id limit $1

@@ -11,7 +11,9 @@ class KeeperSettings(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     round_seconds: float = Field(15.0, gt=0, description="seconds between rounds: accounts folded, roll-ups, books")
-    fold_seconds: float = Field(60.0, gt=0, description="seconds between foldings of the accounts into daily totals")
+    fold_seconds: float = Field(
+        60.0, gt=0, description="seconds between foldings of the accounts; the rejected's quota too"
+    )
     sweep_seconds: float = Field(3600.0, gt=0, description="seconds between sweeps: partitions, retention, log")
     months_ahead: int = Field(2, ge=1, le=24, description="months of history whose partitions are made ahead")
     month_rows: int = Field(

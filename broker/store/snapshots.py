@@ -14,7 +14,7 @@ from broker.sql import load
 from broker.store.reading import Document, Where
 
 _SQL = load("broker.store", "snapshots")
-_MOST = 20
+_MOST_OF_ONE, _MOST = 20, 100
 
 
 class Snapshot(NamedTuple):
@@ -29,26 +29,29 @@ class Snapshot(NamedTuple):
 
 
 async def make(tx: Transaction, id_: str, owner: str, doc: Mapping[str, Any], at: datetime, until: datetime) -> None:
-    """Make an empty snapshot. A city keeps twenty: beyond that the one of least priority gives way, of equals the one
-    that was used longest ago (5.5.15). Raises `Conflict` for an id that is taken."""
+    """Make an empty snapshot. Of one owner twenty are kept, of a city a hundred: beyond that the one of least priority
+    gives way, of equals the one that was used longest ago (5.5.15). Raises `Conflict` for an id that is taken."""
     if await tx.fetchval(_SQL["make"], id_, owner, orjson.dumps(doc).decode(), at, until) is None:
         raise Conflict(f"the snapshot {id_} exists already")
-    await tx.execute(_SQL["bound"], id_, _MOST - 1)
+    await tx.execute(_SQL["bound"], id_, owner, _MOST_OF_ONE - 1, _MOST - 1)
 
 
 async def fill(tx: Transaction, id_: str, found: Sequence[Document]) -> None:
     """Keep the entities; one that is there already gets the attributes that it lacks."""
     ordered = sorted(found, key=lambda document: document.id)
-    await tx.execute(
-        _SQL["fill"],
-        id_,
-        [document.id for document in ordered],
-        [" ".join(document.type) for document in ordered],
-        [document.text for document in ordered],
-        [document.stamps for document in ordered],
-        [document.created_at for document in ordered],
-        [document.modified_at for document in ordered],
-    )
+    await tx.execute(_SQL["fill"], id_, *columns_of(ordered))
+
+
+def columns_of(documents: Sequence[Document]) -> list[list[Any]]:
+    """Entities as statements take them: ids, types, texts, stamps, times of creation and change."""
+    return [
+        [document.id for document in documents],
+        [" ".join(document.type) for document in documents],
+        [document.text for document in documents],
+        [document.stamps for document in documents],
+        [document.created_at for document in documents],
+        [document.modified_at for document in documents],
+    ]
 
 
 async def copy(tx: Transaction, id_: str, to: str) -> None:

@@ -47,8 +47,11 @@ delete from snapshot where id = any (array(
 
 -- name: bound
 delete from snapshot where id = any (array(
+    select id from snapshot where id <> $1 and owner = $2
+    order by (doc ->> 'snapshotPriority')::int desc, used_at desc, id offset $3
+) || array(
     select id from snapshot where id <> $1
-    order by (doc ->> 'snapshotPriority')::int desc, used_at desc, id offset $2
+    order by (doc ->> 'snapshotPriority')::int desc, used_at desc, id offset $4
 ))
 
 -- name: forget

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -9,17 +10,19 @@ from typing import Any
 
 import orjson
 
-from broker.errors import CityError
+from broker.errors import UNREADABLE, CityError
 from broker.jsonld.context import CORE, Context, sources_of
 from broker.jsonld.library import ContextLibrary
 from broker.ports import Transaction
 from broker.sql import load
-from broker.subscriptions.discovery import fitting, sought_by
+from broker.subscriptions.discovery import Sought, fitting, sought_by
 from broker.subscriptions.documents import renamed
+from broker.subscriptions.members import check_paces
 from schemas.clock import Clock, iso
 
 _SQL = load("broker.store", "announcements")
 _MOST_AT_ONCE = 1000
+_log = logging.getLogger(__name__)
 _SECRET = ("contextSourceInfo",)
 """How a source wants to be asked may hold its keys: that is for this broker alone."""
 
@@ -37,9 +40,11 @@ class Announcer:
         """A registration came (`old` is None), went (`new` is None) or changed, in the transaction where it did."""
         for row in await tx.fetch(_SQL["subscribers"]):
             doc = orjson.loads(row["doc"])
-            sought = sought_by(doc)
-            before, after = (None if one is None else fitting(one, sought) for one in (old, new))
-            if not self._in_force(doc) or (before is None and after is None):
+            sought = self._sought(doc)
+            if sought is None:
+                continue
+            before, after = (None if one is None else _fitting(one, sought) for one in (old, new))
+            if before is None and after is None:
                 continue
             if after is None:
                 await self._tell(tx, tenant, row, doc, [before] if before else [], "noLongerMatching")
@@ -59,10 +64,13 @@ class Announcer:
 
     async def _tell_all(self, tx: Transaction, tenant: str, row: Mapping[str, Any]) -> None:
         doc, now = orjson.loads(row["doc"]), self._clock()
+        sought = self._sought(doc)
+        if sought is None:
+            await tx.execute(_SQL["told"], row["tenant_id"], row["id"], None, None)
+            return
         rows = await tx.fetch(_SQL["registrations"], row["tenant_id"], now, _MOST_AT_ONCE)
-        sought = sought_by(doc)
-        found = [one for kept in rows if (one := fitting(orjson.loads(kept["doc"]), sought)) is not None]
-        if found and self._in_force(doc):
+        found = [one for kept in rows if (one := _fitting(orjson.loads(kept["doc"]), sought)) is not None]
+        if found:
             await self._tell(tx, tenant, row, doc, found, "newlyMatching")
         elif "timeInterval" in doc:
             await tx.execute(_SQL["told"], row["tenant_id"], row["id"], None, self._next(doc, now))
@@ -101,9 +109,24 @@ class Announcer:
             # Names as full IRIs tell the same; a context that is away must not silence a city.
             return CORE
 
-    def _in_force(self, doc: Mapping[str, Any]) -> bool:
-        return "expiresAt" not in doc or datetime.fromisoformat(doc["expiresAt"]) > self._clock()
+    def _sought(self, doc: Mapping[str, Any]) -> Sought | None:
+        """What the subscription seeks; None for one that has expired or cannot be read."""
+        try:
+            in_force = "expiresAt" not in doc or datetime.fromisoformat(doc["expiresAt"]) > self._clock()
+            check_paces(doc)
+            return sought_by(doc) if in_force else None
+        except UNREADABLE as error:
+            _log.error("the subscription %s to registrations is passed over: %s", doc.get("id"), error)
+            return None
 
     @staticmethod
     def _next(doc: Mapping[str, Any], now: datetime) -> datetime | None:
         return now + timedelta(seconds=doc["timeInterval"]) if "timeInterval" in doc else None
+
+
+def _fitting(registration: Mapping[str, Any], sought: Sought) -> dict[str, Any] | None:
+    try:
+        return fitting(registration, sought)
+    except UNREADABLE as error:
+        _log.error("the registration %s is passed over: %s", registration.get("id"), error)
+        return None

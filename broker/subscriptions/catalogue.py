@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from broker.errors import CityError, Invalid
+from broker.errors import UNREADABLE, CityError
 from broker.jsonld.context import CORE, Context, sources_of
 from broker.jsonld.library import ContextLibrary
 from broker.ngsi_v2.query import parse_v2_expression, v2_geo_query
@@ -20,6 +20,7 @@ from broker.query.q import Query
 from broker.sql import load
 from broker.subscriptions.documents import q_of
 from broker.subscriptions.index import Alike, Index, Key, Live
+from broker.subscriptions.members import check_paces
 from schemas.change import Change, Head
 
 _SQL = load("broker.store", "notifications")
@@ -71,15 +72,23 @@ class Catalogue:
         for start in range(0, len(wanted), _PART):
             part = wanted[start : start + _PART]
             for row in await tx.fetch(_SQL["subscriptions"], [city for city, _ in part], [id_ for _, id_ in part]):
-                try:
-                    self._index.put(await self.live(row))
-                except Invalid as error:
+                if (read := await self.readable(row)) is not None:
+                    self._index.put(read)
+                else:
                     self._index.drop((row["tenant_id"], row["id"]))
-                    _log.error("the subscription %s is passed over: %s", row["id"], error)
+
+    async def readable(self, row: Mapping[str, Any]) -> Live | None:
+        """As `live`; None, with a line in the log, for one that cannot be read."""
+        try:
+            return await self.live(row)
+        except UNREADABLE as error:
+            _log.error("the subscription %s is passed over: %s", row["id"], error)
+            return None
 
     async def live(self, row: Mapping[str, Any]) -> Live:
         """A stored subscription, ready to be asked."""
         doc = orjson.loads(row["doc"])
+        check_paces(doc)
         context = await self._context(row["tenant"], doc)
         return Live(
             row["tenant"],
@@ -91,7 +100,7 @@ class Catalogue:
             *_queries(doc, context),
             datetime.fromisoformat(doc["expiresAt"]) if "expiresAt" in doc else None,
             _key(doc, "entities", "watchedAttributes", "notificationTrigger", "@access"),
-            _key(doc, "q", "scopeQ", "geoQ", "@expression", "@context"),
+            _key(doc, "q", "expandValues", "jsonKeys", "scopeQ", "geoQ", "@expression", "@context"),
         )
 
     async def _context(self, tenant: str, doc: Mapping[str, Any]) -> Context:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -13,11 +12,11 @@ from broker.errors import Invalid
 from broker.federation.operations import operations_of
 from broker.federation.source import duration
 from broker.jsonld.context import Context
-from broker.query.condition import pattern
 from broker.query.geo import geo_query
 from broker.query.joining import MAX_JOIN_LEVEL
-from broker.query.q import Query, parse_q
-from broker.query.scope import compile_scope
+from broker.query.q import Kinds, Query, parse_q
+from broker.query.scope import WORDS, compile_scope
+from broker.subscriptions.members import check_registration, check_subscription, positive
 from broker.subscriptions.mqtt_endpoint import is_mqtt, mqtt_endpoint
 
 Rename = Callable[[str], str]
@@ -34,11 +33,6 @@ TRIGGERS = (
 )
 DEFAULT_TRIGGERS = ("attributeCreated", "attributeUpdated")
 MODES = ("inclusive", "exclusive", "redirect", "auxiliary")
-_SUBSCRIPTION_MEMBERS = frozenset(
-    {"id", "type", "subscriptionName", "description", "entities", "watchedAttributes", "notificationTrigger",
-     "timeInterval", "q", "geoQ", "csf", "isActive", "notification", "expiresAt", "throttling", "temporalQ", "scopeQ",
-     "lang", "jsonldContext", "datasetId", "splitEntities", "localOnly", "jsonKeys", "expandValues", "@context"}
-)  # fmt: skip
 REGISTRATION_MEMBERS = (
     "id", "type", "registrationName", "description", "information", "tenant", "observationInterval",
     "managementInterval", "location", "observationSpace", "operationSpace", "expiresAt", "endpoint",
@@ -49,7 +43,6 @@ REGISTRATION_COUNTERS = ("timesSent", "timesFailed", "lastSuccess", "lastFailure
 """What came of asking the source (5.2.9): told by the broker; whoever sends them back says nothing by it."""
 _OURS = frozenset({"status", "createdAt", "modifiedAt", "deletedAt"})
 _NAME_LISTS = ("watchedAttributes", "propertyNames", "relationshipNames", "attributes", "pick", "omit")
-_WORDS = re.compile(r"[^(),;|\s]+")
 
 
 def parse_subscription(document: Any, context: Context, now: datetime, *, triggers: bool = True) -> dict[str, Any]:
@@ -58,23 +51,17 @@ def parse_subscription(document: Any, context: Context, now: datetime, *, trigge
     Raises `Invalid` naming the member that is wrong.
     """
     given = _object(document, SUBSCRIPTION)
+    check_subscription(given)
     _lifetime(given, now)
-    for name in ("timeInterval", "throttling"):
-        if name in given and not _positive(given[name]):
-            raise Invalid(f"{name} is a number of seconds greater than 0", field=name)
     if "timeInterval" in given and ("throttling" in given or "watchedAttributes" in given):
         raise Invalid("timeInterval excludes throttling and watchedAttributes", field="timeInterval")
     if not any(given.get(name) for name in ("entities", "watchedAttributes")):
         raise Invalid("a subscription needs entities or watchedAttributes", field="entities")
-    for name in ("entities", "watchedAttributes"):
-        if name in given and (not isinstance(given[name], list) or not given[name]):
-            raise Invalid(f"{name} must be a list that is not empty", field=name)
+    if "entities" in given and not given["entities"]:
+        raise Invalid("entities must be a list that is not empty", field="entities")
     for name in given.get("notificationTrigger", ()):
         if name not in TRIGGERS:
             raise Invalid(f"a trigger is one of {', '.join(TRIGGERS)}", field="notificationTrigger")
-    if not isinstance(given.get("isActive", True), bool):
-        raise Invalid("isActive is true or false", field="isActive")
-    _entities(given.get("entities", ()), "entities")
     _queries(given, context)
     _notification(given.get("notification"))
     if triggers:
@@ -84,7 +71,15 @@ def parse_subscription(document: Any, context: Context, now: datetime, *, trigge
 
 def q_of(doc: Mapping[str, Any], context: Context) -> Query | None:
     """The subscription's q. It is a URI's query component (4.9), so a blank may be written %20 in it."""
-    return parse_q(unquote(doc["q"]), context.expand) if isinstance(doc.get("q"), str) else None
+    if not isinstance(doc.get("q"), str):
+        return None
+    expanded, plain = (frozenset(context.expand(n) for n in _names(doc.get(m))) for m in ("expandValues", "jsonKeys"))
+    return parse_q(unquote(doc["q"]), context.expand, Kinds(expanded, plain))
+
+
+def _names(said: Any) -> list[str]:
+    """A list of names, which may also be told with commas between."""
+    return [name.strip() for name in said.split(",")] if isinstance(said, str) else list(said or ())
 
 
 def parse_registration(document: Any, context: Context, now: datetime) -> dict[str, Any]:
@@ -102,26 +97,23 @@ def parse_registration(document: Any, context: Context, now: datetime) -> dict[s
             part.get(n) for n in ("entities", "propertyNames", "relationshipNames")
         ):
             raise Invalid("needs entities, propertyNames or relationshipNames", field=path)
-        _entities(part.get("entities", ()), f"{path}.entities")
+    check_registration(given)
     if not is_uri(given.get("endpoint")):
         raise Invalid("endpoint must be the URI of the context source", field="endpoint")
     if given.get("mode", "inclusive") not in MODES:
         raise Invalid(f"mode is one of {', '.join(MODES)}", field="mode")
-    operations = given.get("operations", [])
-    if not isinstance(operations, list) or ("operations" in given and not operations):
-        raise Invalid("operations must be a list that is not empty", field="operations")
-    operations_of(operations)
-    _forwarding(given)
+    operations_of(given.get("operations", ()))
+    _management(given)
     return renamed(given, context.expand)
 
 
-def _forwarding(given: Mapping[str, Any]) -> None:
-    """How the source wants to be asked: management (5.2.34) and contextSourceInfo (5.2.22)."""
+def _management(given: Mapping[str, Any]) -> None:
+    """How the source wants to be asked: management (5.2.34)."""
     management = given.get("management", {})
     if not isinstance(management, Mapping):
         raise Invalid("management is an object (5.2.34)", field="management")
     for name in ("timeout", "cooldown"):
-        if name in management and not _positive(management[name]):
+        if name in management and not positive(management[name]):
             raise Invalid(f"{name} is a number of milliseconds greater than 0", field=f"management.{name}")
     if not isinstance(management.get("localOnly", False), bool):
         raise Invalid("localOnly is true or false", field="management.localOnly")
@@ -129,16 +121,6 @@ def _forwarding(given: Mapping[str, Any]) -> None:
         duration(str(management.get("cacheDuration", "PT1S")))
     except ValueError as error:
         raise Invalid(str(error), field="management.cacheDuration") from error
-    pairs = given.get("contextSourceInfo", [])
-    if not isinstance(pairs, list) or not all(isinstance(p, Mapping) and {"key", "value"} <= p.keys() for p in pairs):
-        raise Invalid("contextSourceInfo is a list of objects with key and value", field="contextSourceInfo")
-    for pair in pairs:
-        if not _HEADER.fullmatch(str(pair["key"])) or not _HEADER_VALUE.fullmatch(str(pair["value"])):
-            raise Invalid("a key is a header's name, a value its value", field="contextSourceInfo")
-
-
-_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
-_HEADER_VALUE = re.compile(r"[\x20-\x7e]{0,4000}")
 
 
 def patched(stored: Mapping[str, Any], fragment: Any) -> dict[str, Any]:
@@ -179,16 +161,17 @@ def _selection(types: Any, rename: Rename) -> Any:
     """A type, a list of them, or a selection such as (A,B);C (4.17)."""
     if isinstance(types, list):
         return [rename(name) for name in types]
-    return _WORDS.sub(lambda word: rename(word[0]), types)
+    return WORDS.sub(lambda word: rename(word[0]), types)
 
 
 def _object(document: Any, kind: str) -> dict[str, Any]:
     if not isinstance(document, Mapping):
         raise Invalid(f"a {kind} is a JSON object", field="$")
-    given = {name: value for name, value in document.items() if name not in _OURS and name != "@context"}
+    # A null is not there (JSON-LD drops it).
+    given = {n: value for n, value in document.items() if value is not None and n not in _OURS and n != "@context"}
     if given.get("type") != kind:
         raise Invalid(f"type must be {kind}", field="type")
-    if "id" in given and not is_uri(given["id"]):
+    if "id" in given and (not is_uri(given["id"]) or given["id"] == NULL):
         raise Invalid("id must be a URI", field="id")
     return given
 
@@ -198,35 +181,11 @@ def _lifetime(given: Mapping[str, Any], now: datetime) -> None:
         raise Invalid("expiresAt lies in the past", field="expiresAt")
 
 
-def _positive(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
-
-
-def _entities(entities: Any, path: str) -> None:
-    for index, entity in enumerate(entities):
-        if not isinstance(entity, Mapping) or not isinstance(entity.get("type"), str | list):
-            raise Invalid("an entity selector is an object with at least type", field=f"{path}[{index}].type")
-        said = entity.get("idPattern")
-        if said is not None and (not isinstance(said, str) or len(said) > 256 or pattern(said) is None):
-            raise Invalid(
-                "idPattern is a regular expression of at most 256 characters, without back references and look-around",
-                field=f"{path}[{index}].idPattern",
-            )
-        for one in entity.get("id", ()) if isinstance(entity.get("id"), list) else [entity.get("id", "urn:x:y")]:
-            if not is_uri(one):
-                raise Invalid("id must be a URI", field=f"{path}[{index}].id")
-
-
 def _queries(given: Mapping[str, Any], context: Context) -> None:
-    if (q := given.get("q")) is not None:
-        if not isinstance(q, str):
-            raise Invalid("q is a string", field="q")
-        q_of(given, context)
-    if (scope := given.get("scopeQ")) is not None:
-        compile_scope(str(scope))
+    q_of(given, context)
+    if "scopeQ" in given:
+        compile_scope(given["scopeQ"])
     if (geo := given.get("geoQ")) is not None:
-        if not isinstance(geo, Mapping):
-            raise Invalid("geoQ is an object with georel, geometry and coordinates", field="geoQ")
         geo_query(geo.get("georel"), geo.get("geometry"), geo.get("coordinates"), "location")
 
 
@@ -234,16 +193,12 @@ def _notification(notification: Any) -> None:
     if not isinstance(notification, Mapping):
         raise Invalid("notification must be an object with an endpoint", field="notification")
     endpoint = notification.get("endpoint")
-    if not isinstance(endpoint, Mapping) or not is_uri(endpoint.get("uri")):
+    if endpoint is None:
         raise Invalid("endpoint must be an object with the URI of the receiver", field="notification.endpoint.uri")
-    for name in ("receiverInfo", "notifierInfo"):
-        _pairs(endpoint.get(name, []), f"notification.endpoint.{name}")
     if is_mqtt(endpoint["uri"]):
         mqtt_endpoint(endpoint)
     if notification.get("format", "normalized") not in FORMATS:
         raise Invalid(f"format is one of {', '.join(FORMATS)}", field="notification.format")
-    if "attributes" in notification and not notification["attributes"]:
-        raise Invalid("attributes must not be empty", field="notification.attributes")
     if "attributes" in notification and ("pick" in notification or "omit" in notification):
         raise Invalid("attributes excludes pick and omit", field="notification.attributes")
     if set(notification.get("pick", ())) & set(notification.get("omit", ())):
@@ -255,10 +210,3 @@ def _notification(notification: Any) -> None:
         raise Invalid(f"joinLevel is a whole number from 1 to {MAX_JOIN_LEVEL}", field="notification.joinLevel")
     if notification.get("showChanges") and notification.get("format") in ("simplified", "keyValues"):
         raise Invalid("showChanges is not for the simplified format", field="notification.showChanges")
-
-
-def _pairs(said: Any, path: str) -> None:
-    """Raise `Invalid` for what is no list of KeyValuePairs (5.2.22)."""
-    for pair in said if isinstance(said, list) else [said]:
-        if not isinstance(pair, Mapping) or not {"key", "value"} <= pair.keys() or not isinstance(pair["key"], str):
-            raise Invalid('must be a list of pairs, as [{"key": "…", "value": "…"}]', field=path)

@@ -10,19 +10,22 @@ from typing import NamedTuple
 import msgspec
 import orjson
 
+from access.places import PLACES
 from broker.jsonld.library import ContextLibrary
 from broker.ngsi_v2.subscriptions import v2_notification
 from broker.ports import Record, Transaction
-from broker.query.joining import Join, Loaded, joined
+from broker.query.joining import Loaded
 from broker.query.scope import compile_scope, scopes_hold
 from broker.sql import load
 from broker.store import reading
 from broker.store.reading import Document, Selection, Where
 from broker.subscriptions.catalogue import Catalogue
 from broker.subscriptions.index import Alike, Live
+from broker.subscriptions.linking import shown_linked
 from broker.subscriptions.matching import types_of
-from broker.subscriptions.standing import Standing
+from broker.subscriptions.standing import Standing, question
 from broker.subscriptions.telling import (
+    as_seen,
     concerned,
     hidden,
     notification,
@@ -39,10 +42,11 @@ _MOST_AT_ONCE = 500
 
 
 class _Put(NamedTuple):
-    """A notification to queue."""
+    """A notification to queue, and in JSON what the consent gate was asked for it, where it tells of persons."""
 
     live: Live
     body: str
+    disclosures: str | None
 
 
 class SubscriptionHandler:
@@ -74,7 +78,10 @@ class SubscriptionHandler:
         """Tell the subscriptions whose `timeInterval` has passed about every entity that they select."""
         now = self._clock()
         for row in await tx.fetch(_SQL["due"], now):
-            live = await self._catalogue.live(row)
+            live = await self._catalogue.readable(row)
+            if live is None:
+                await tx.execute(_SQL["next_at"], row["tenant_id"], row["id"], None)
+                continue
             again = now + timedelta(seconds=live.doc["timeInterval"]) if _in_force(live, now) else None
             await tx.execute(_SQL["next_at"], live.tenant_id, live.id, again)
             current = await self._as_of_now(tx, live) if again else None
@@ -93,8 +100,10 @@ class SubscriptionHandler:
             if key not in current:
                 current[key] = await self._as_of_now(tx, live)
             owned = current[key]
-            if owned is not None and _findable(owned, document) and await self._may_tell(tx, owned, document, now):
-                kept.append((owned, _where_it_is(owned, change), document))
+            if owned is None or not _findable(owned, document):
+                continue
+            if concerned(owned.doc, change) and await self._may_tell(tx, owned, document, now):
+                kept.append((owned, _where_it_is(owned, as_seen(owned.doc, change)), document))
         return kept
 
     async def _as_of_now(self, tx: Transaction, live: Live) -> Live | None:
@@ -116,30 +125,26 @@ class SubscriptionHandler:
     async def _notification(
         self, tx: Transaction, live: Live, told: Sequence[Loaded], gone: datetime | None = None
     ) -> _Put:
+        now = self._clock()
+        asked = [one for each in told if (one := question(live.tenant, live.doc, each.document, now)) is not None]
+        disclosures = msgspec.json.encode(asked).decode() if asked else None
         if "@v2" in live.doc:
             told_v2 = [(one.entity, one.document) for one in told]
             unseen = [hidden(live.doc, one.document.type) for one in told]
-            return _Put(live, orjson.dumps(v2_notification(live.doc, told_v2, unseen)).decode())
+            return _Put(live, orjson.dumps(v2_notification(live.doc, told_v2, unseen)).decode(), disclosures)
         shape = shape_of(live.doc, live.context)
-        join = live.doc["notification"].get("join", "@none")
-        if join == "@none" or gone is not None:
+        if gone is not None:
             data = [shown_entity(live.doc, one.entity, one.document, shape, gone) for one in told]
         else:
-            data = await joined(
-                told,
-                Join(join == "flat", live.doc["notification"].get("joinLevel", 1)),
-                shape,
-                lambda ids: _documents(tx, live, Selection(ids=tuple(ids))),
-                lambda entity, document, own: shown_entity(live.doc, entity, document, own, None),
-            )
-        body = notification(live.id, str(uuid.uuid4()), self._clock(), data, shape)
-        return _Put(live, orjson.dumps(body).decode())
+            data = await shown_linked(live.doc, told, shape, lambda ids: _linked(tx, live, ids))
+        body = notification(live.id, str(uuid.uuid4()), now, data, shape)
+        return _Put(live, orjson.dumps(body).decode(), disclosures)
 
     async def _put(self, tx: Transaction, puts: Sequence[_Put], now: datetime) -> None:
         if not puts:
             return
         tenants, ids = [put.live.tenant_id for put in puts], [put.live.id for put in puts]
-        await tx.execute(_SQL["put"], tenants, ids, [put.body for put in puts])
+        await tx.execute(_SQL["put"], tenants, ids, [put.body for put in puts], [put.disclosures for put in puts])
         await tx.execute(_SQL["told"], tenants, ids, now)
 
 
@@ -153,7 +158,8 @@ def _findable(live: Live, document: Document) -> bool:
 
 def _where_it_is(live: Live, change: Change) -> Change:
     """The change less what was before it, where the entity moved and its owner may not look everywhere."""
-    if change.op != "update" or "location" not in change.previous or live.doc.get("@access", {}).get("reaches") is None:
+    everywhere = live.doc.get("@access", {}).get("reaches") is None
+    if change.op != "update" or everywhere or PLACES.isdisjoint(change.previous):
         return change
     return msgspec.structs.replace(change, previous={})
 
@@ -177,6 +183,11 @@ def _concerned_by(change: Change, candidates: Iterable[Alike], now: datetime) ->
 
 def _loaded(document: Document) -> Loaded:
     return Loaded(orjson.loads(document.text), document)
+
+
+async def _linked(tx: Transaction, live: Live, ids: Sequence[str]) -> list[Document]:
+    """What relationships point to, as far as its owner may see it."""
+    return await _documents(tx, live, Selection(ids=tuple(ids)))
 
 
 async def _as_of(tx: Transaction, tenant_id: int, change: Change) -> Document | None:

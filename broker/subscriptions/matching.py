@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from broker.ngsi_v2.entities import shown_id
 from broker.query.condition import found
-from broker.query.scope import types_hold
-
-_WORDS = re.compile(r"[^(),;|\s]+")
+from broker.query.scope import WORDS, types_hold
 
 
 class Asked(NamedTuple):
@@ -64,4 +61,4 @@ def _of_type(said: Any, types: Sequence[str]) -> bool:
 def types_of(entity: Mapping[str, Any]) -> list[str]:
     """The types that a selector names."""
     said = entity.get("type")
-    return list(said) if isinstance(said, list) else _WORDS.findall(str(said))
+    return list(said) if isinstance(said, list) else WORDS.findall(str(said))

@@ -1,11 +1,15 @@
-"""Whether a subscription's owner may still see what it would be told: asked when it fires, not only when it is made."""
+"""Whether a subscription's owner may still see what it would be told: asked when it fires, not only when it is made.
+
+Asked once more when it is sent, where it is about persons.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+import msgspec
 import orjson
 
 from access.consent import Disclosure
@@ -41,20 +45,36 @@ class Standing:
         self, tx: Transaction, tenant: str, doc: Mapping[str, Any], document: Document, now: datetime
     ) -> bool:
         """Whether this entity may be told of: one about a person passes the consent gate, and that is booked."""
-        about = about_of(document.type)
-        if about is None:
+        if about_of(document.type) is None:
             return True
-        personal = doc.get("@access", {}).get("personal")
-        if personal is None or not set(document.type) <= PERSONAL_ENTITIES.keys():
+        asked = question(tenant, doc, document, now)
+        return asked is not None and (await self._gate.tell(tx, asked)).allowed
+
+    async def may_send(
+        self, tx: Transaction, tenant: str, doc: Mapping[str, Any], asked: Sequence[Disclosure], now: datetime
+    ) -> bool:
+        """Whether a notification that waited may go out: all that it tells may still be told. A refusal is booked."""
+        if await self.access(tx, tenant, doc) is None:
             return False
-        asked = Disclosure(
-            tenant=tenant,
-            person=person_in(orjson.loads(document.text), about) or "",
-            recipient=personal["recipient"],
-            category=about.category,
-            purpose=personal["purpose"],
-            at=now,
-            by=personal["by"],
-            reference=f"{doc['id']} {document.id}",
-        )
-        return (await self._gate.tell(tx, asked)).allowed
+        for one in asked:
+            if not (await self._gate.still(tx, msgspec.structs.replace(one, at=now))).allowed:
+                return False
+        return True
+
+
+def question(tenant: str, doc: Mapping[str, Any], document: Document, now: datetime) -> Disclosure | None:
+    """What the gate is asked before a subscription is told of an entity about a person; None of any other entity, and
+    where the subscription is of nobody to whom persons' data may go."""
+    about, personal = about_of(document.type), doc.get("@access", {}).get("personal")
+    if about is None or personal is None or not set(document.type) <= PERSONAL_ENTITIES.keys():
+        return None
+    return Disclosure(
+        tenant=tenant,
+        person=person_in(orjson.loads(document.text), about) or "",
+        recipient=personal["recipient"],
+        category=about.category,
+        purpose=personal["purpose"],
+        at=now,
+        by=personal["by"],
+        reference=f"{doc['id']} {document.id}",
+    )

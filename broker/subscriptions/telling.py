@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import orjson
 
 from access.reach import Reaches
@@ -28,6 +29,7 @@ def concerned(doc: Mapping[str, Any], change: Change) -> bool:
     """Whether the change is of an entity, of attributes and of a kind that the subscription watches."""
     if not visible(doc, change.type):
         return False
+    change = as_seen(doc, change)
     entities = doc.get("entities")
     asked = Asked(change.type, (change.entity,))
     if entities and not any(selects(entity, asked) for entity in entities):
@@ -69,6 +71,18 @@ def hidden(doc: Mapping[str, Any], types: Iterable[str]) -> frozenset[str]:
     """The attributes of entities of these types that the subscription's owner may not see."""
     said = doc.get("@access", {}).get("hidden", {})
     return frozenset(name for type_ in types for name in said.get(type_, said.get("*", ())))
+
+
+def as_seen(doc: Mapping[str, Any], change: Change) -> Change:
+    """The change less the attributes that the subscription's owner may not see: of these alone nobody is told."""
+    unseen = hidden(doc, change.type)
+    if unseen.isdisjoint(change.attributes) and unseen.isdisjoint(change.previous):
+        return change
+    seen, before = (
+        {name: value for name, value in members.items() if name not in unseen}
+        for members in (change.attributes, change.previous)
+    )
+    return msgspec.structs.replace(change, attributes=seen, previous=before)
 
 
 def _kinds(change: Change, name: str) -> set[str]:

@@ -20,7 +20,7 @@ def accounting(
     days: Annotated[int, typer.Option(help="this many days back")] = 7,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
-    """Received = stored + duplicate + rejected, per device and day. / 受信数の帳簿
+    """Received = stored + duplicate + rejected + discarded, per device and day. / 受信数の帳簿
 
     Exit status 1 when the books do not balance.
     """

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import os
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -42,6 +44,11 @@ def with_parts(work: Callable[[Settings, Parts], Awaitable[Result]]) -> Result:
     return asyncio.run(run())
 
 
+def operator() -> str:
+    """Who works at this machine: the operator has no account of the city's."""
+    return f"operator:{getpass.getuser()}"
+
+
 def parse_time(text: str) -> datetime:
     """A time as people write it: ISO 8601; without an offset it is Japan's time. Raises `Invalid`."""
     try:
@@ -65,6 +72,16 @@ def print_table(rows: Iterable[Mapping[str, Any]], *, empty: str) -> None:
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()))
     console.print(table)
+
+
+def print_kept(row: dict[str, Any], member: str, *, raw: bool) -> None:
+    """One that was kept with its bytes, which are in `member`: a table and the bytes, or only those as they are."""
+    kept = bytes(row.pop(member))
+    if raw:
+        sys.stdout.buffer.write(kept)
+        return
+    print_table([row], empty="")
+    console.print(repr(kept), markup=False)
 
 
 def _cell(value: Any) -> str:

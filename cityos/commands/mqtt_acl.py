@@ -5,28 +5,29 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from api_gateway.policies.book import PolicyBook
-from broker.ingest.broker_files import Bridge, BrokerFiles, Known, broker_files
+from broker.ingest.broker_files import FORMS, Bridge, BrokerFiles, Known, broker_files
 from broker.ingest.doorkeeper import MayPublish
 from broker.store.devices import known_to_brokers
 from cityos.commands.common import console, print_table, with_parts
-from cityos.commands.policy import read_policy
+from cityos.policy_files import read_policy
 from cityos.settings import Settings
 from cityos.wiring import Parts
 
 
 def mqtt_acl(
-    passwords: Annotated[Path, typer.Option(help="mosquitto's password_file, written anew")],
-    acl: Annotated[Path, typer.Option(help="mosquitto's acl_file, written anew")],
+    passwords: Annotated[Path, typer.Option(help="mosquitto's password_file or EMQX's users (CSV), written anew")],
+    acl: Annotated[Path, typer.Option(help="mosquitto's acl_file or EMQX's acl.conf, written anew")],
+    broker: Annotated[Literal["mosquitto", "emqx"], typer.Option(help="whose files")] = "mosquitto",
 ) -> None:
-    """Write mosquitto's password and access list files from the registry of devices. / MQTTブローカーの許可を書き出す
+    """Write a broker's password and access list files from the registry of devices. / MQTTブローカーの許可を書き出す
 
     A device publishes only as itself, and not at all where the policy forbids it. After a change of the registry or of
-    the policy run it again and send mosquitto a HUP.
+    the policy run it again and have the broker read them (mosquitto: HUP).
     """
 
     async def make(settings: Settings, parts: Parts) -> BrokerFiles:
@@ -37,7 +38,9 @@ def mqtt_acl(
             password = bridge.password.get_secret_value() if bridge.password else ""
             hears = tuple(s.split("/", 2)[-1] if s.startswith("$share/") else s for s in bridge.subscriptions)
             ours = Bridge(bridge.username, password, hears)
-        return broker_files(known, bridge=ours, may_publish=await _by_policy(settings, parts, known))
+        return broker_files(
+            known, bridge=ours, may_publish=await _by_policy(settings, parts, known), form=FORMS[broker]
+        )
 
     made = with_parts(make)
     _replace(passwords, made.passwords)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 import yaml
 
-from access.defaults import DEFAULT_POLICY
-from access.policy import Policy
-from access.policy_file import Failure, parse_cases, parse_policy, plain, run_cases
+from access.policy_file import Failure, parse_cases, plain, run_cases
 from api_gateway.policies import store
 from broker.errors import Invalid
-from cityos.commands.common import console, print_table, with_parts
+from cityos.commands.common import console, operator, print_table, with_parts
+from cityos.policy_files import read_policy, read_yaml
 from cityos.settings import Settings
 from cityos.wiring import Parts
 from schemas.clock import utc_now
@@ -39,7 +37,7 @@ def show(policy: PolicyFile = None) -> None:
 def check(cases: Path, policy: PolicyFile = None) -> None:
     """Ask the policy the questions in CASES (YAML) and compare; exit status 1 where an answer differs. / 試験する"""
     try:
-        asked = parse_cases(_yaml(cases))
+        asked = parse_cases(read_yaml(cases))
     except ValueError as error:
         raise Invalid(f"{cases}: {error}", field="cases") from error
     chosen = read_policy(policy)
@@ -57,12 +55,12 @@ def draft(
     tenant: Tenant = "",
 ) -> None:
     """Keep the policy in a file as a new version; nothing changes yet. / 版として残す"""
-    given, asked = plain(read_policy(policy)), _yaml(cases) if cases else []
+    given, asked = plain(read_policy(policy)), read_yaml(cases) if cases else []
 
     async def write(settings: Settings, parts: Parts) -> tuple[int, list[Failure]]:
         async with parts.database.transaction() as tx:
             named = tenant or settings.city.tenant
-            return await store.draft(tx, named, given, asked, why=why, by=_operator(), at=utc_now())
+            return await store.draft(tx, named, given, asked, why=why, by=operator(), at=utc_now())
 
     number, failures = with_parts(write)
     print_table([failure._asdict() for failure in failures], empty=f"version {number}: its cases hold")
@@ -79,7 +77,7 @@ def activate(
     async def write(settings: Settings, parts: Parts) -> None:
         async with parts.database.transaction() as tx:
             named = tenant or settings.city.tenant
-            await store.activate(tx, named, version, why=why, by=_operator(), at=utc_now())
+            await store.activate(tx, named, version, why=why, by=operator(), at=utc_now())
 
     with_parts(write)
     console.print(f"version {version} is in force")
@@ -96,25 +94,3 @@ def versions(tenant: Tenant = "") -> None:
     found = with_parts(read)
     print_table(found["versions"], empty="no version but the one that the platform comes with")
     print_table(found["activations"], empty="")
-
-
-def _operator() -> str:
-    """Who works at this machine: the operator has no account of the city's."""
-    return f"operator:{getpass.getuser()}"
-
-
-def read_policy(path: Path | None) -> Policy:
-    """The policy in a file, or the default one. Raises `Invalid` naming the file and the fault."""
-    if path is None:
-        return DEFAULT_POLICY
-    try:
-        return parse_policy(_yaml(path))
-    except ValueError as error:
-        raise Invalid(f"{path}: {error}", field="policy") from error
-
-
-def _yaml(path: Path) -> Any:
-    try:
-        return yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise Invalid(f"{path}: {error}", field="file") from error

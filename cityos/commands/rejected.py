@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +9,8 @@ import typer
 from broker.ingest.judge import Judge
 from broker.ingest.replay import replay_log, replay_rejected
 from broker.store.rejected import RejectedFilter, list_rejected, show_rejected
-from cityos.commands.common import console, parse_time, print_table, with_parts
+from cityos.commands.common import console, parse_time, print_kept, print_table, with_parts
+from cityos.publishing import Publishing
 from cityos.settings import Settings
 from cityos.wiring import Parts, judge_of, open_registry
 from schemas.clock import utc_now
@@ -46,13 +46,7 @@ def show(
         async with parts.database.transaction() as tx:
             return await show_rejected(tx, tenant or settings.city.tenant, number)
 
-    row = with_parts(read)
-    payload = bytes(row.pop("payload"))
-    if raw:
-        sys.stdout.buffer.write(payload)
-        return
-    print_table([row], empty="")
-    console.print(repr(payload), markup=False)
+    print_kept(with_parts(read), "payload", raw=raw)
 
 
 @app.command()
@@ -61,7 +55,7 @@ def replay(tenant: Tenant = "", device: Device = "", reason: Reason = "") -> Non
 
     async def again(settings: Settings, parts: Parts) -> int:
         which = RejectedFilter(tenant or settings.city.tenant, device or None, reason or None)
-        return await replay_rejected(parts.database, parts.log, await _judge(parts, settings), which, utc_now)
+        return await replay_rejected(parts.database, parts.log, await _of_today(parts, settings), which, utc_now)
 
     console.print(f"{with_parts(again)} messages were sent in again")
 
@@ -83,5 +77,14 @@ def log_replay(
     console.print(f"{with_parts(again)} messages were decoded again")
 
 
+async def _of_today(parts: Parts, settings: Settings) -> Judge:
+    """The judge by the policies in force too: what they forbid is not brought in by the back door."""
+    registry = await open_registry(parts.database)
+    publishing = Publishing(settings, parts.database, registry)
+    await publishing.learn()
+    return judge_of(registry, settings, publishing.may)
+
+
 async def _judge(parts: Parts, settings: Settings) -> Judge:
+    """The judge of what was admitted when it came: only its decoding is new."""
     return judge_of(await open_registry(parts.database), settings)

@@ -6,7 +6,9 @@ import asyncio
 import signal
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from pydantic import SecretStr
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -14,12 +16,24 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from adapters.mqtt.publisher import PublisherSettings
 from broker.errors import Invalid
 from cityos import replay as player
+from cityos.commands.common import settings_here
 from cityos.flood import Reading, span
 from cityos.provision import NETWORK, TENANT
 from cityos.settings import Settings
 from schemas.clock import JST
 
 MAX_SPEED = 3_600.0
+
+
+def replay(
+    files: Annotated[list[Path] | None, typer.Argument(help="CSV files of readings in place of a flood")] = None,
+    flood: Annotated[str, typer.Option(help=f"which recorded flood: {', '.join(player.floods())}")] = "2023-07",
+    speed: Annotated[str, typer.Option(help="how many times faster than it was: 1 to 3600, or max")] = "600",
+    shift: Annotated[bool, typer.Option("--shift", help="move the times so that the flood ends now")] = False,
+    start: Annotated[int, typer.Option(help="the row to start at")] = 0,
+) -> None:
+    """Replay a recorded flood over MQTT. / 記録された洪水を再生する"""
+    raise typer.Exit(run_demo_replay(settings_here(), files, flood, speed=speed, shift=shift, start=start))
 
 
 def parse_speed(text: str) -> float | None:

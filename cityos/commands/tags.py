@@ -17,13 +17,29 @@ from cityos.wiring import Parts, veil_of
 from schemas.clock import utc_now
 from services.presence.desk import FamilyDesk
 from services.presence.searching import SearchDesk
+from services.presence.store import set_flow_least
 
 app = typer.Typer(help="見守りタグ / watch tags", no_args_is_help=True)
 
 
 @app.callback()
 def tags() -> None:
-    """A group, also while it has one command."""
+    """A group of commands."""
+
+
+@app.command()
+def least(
+    number: Annotated[int, typer.Argument(min=2, max=10_000, help="the least number of tags that is told")],
+    tenant: Annotated[str, typer.Option(help="the tenant; the default one if not given")] = "",
+) -> None:
+    """Set a city's own least number for its open counts (CrowdFlowObserved). / 公開する人数の下限を市ごとに決める"""
+
+    async def write(settings: Settings, parts: Parts) -> None:
+        async with parts.database.transaction() as tx:
+            await set_flow_least(tx, tenant or settings.city.tenant, number)
+
+    with_parts(write)
+    console.print(f"counts below {number} are not told")
 
 
 @app.command()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 
 from cityos.settings import Settings
-from cityos.wiring import open_parts
+from cityos.wiring import alerting_settings, open_parts
 from services.alerting import role
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Judge readings until `stop`."""
     async with open_parts(settings) as parts:
-        await role.run(parts.log, parts.database, parts.outlet, settings.alerting, stop)
+        await role.run(parts.log, parts.database, parts.outlet, alerting_settings(settings), stop)

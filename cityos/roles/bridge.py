@@ -6,6 +6,7 @@ import asyncio
 
 from adapters.mqtt.client import BrokerClient
 from broker.errors import Invalid
+from broker.waiting import Parts
 from cityos.settings import Settings
 from cityos.wiring import open_intake, open_parts
 
@@ -15,11 +16,13 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     if settings.bridge is None:
         raise Invalid("the bridge has no broker to go to: set CITYOS_BRIDGE_HOST", field="CITYOS_BRIDGE_HOST")
     async with open_parts(settings) as parts:
-        registry, intake = await open_intake(parts, settings)
+        registry, publishing, intake = await open_intake(parts, settings)
         client = BrokerClient(intake, settings.bridge)
         await client.start()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(registry.keep_fresh(stop))
-            group.create_task(intake.run(stop))
+        async with Parts() as group:
+            group.add(registry.keep_fresh(stop))
+            group.add(intake.run(stop))
+            following = group.add(publishing.follow())
             await stop.wait()
+            following.cancel()
             await client.stop()

@@ -9,15 +9,19 @@ from datetime import UTC, datetime
 from adapters.ev_charger.central import CentralSystem
 from adapters.ev_charger.courier import StationCourier
 from adapters.ev_charger.door import Door
+from adapters.mqtt.tls import tls_files
 from broker.errors import Unavailable
 from broker.ingest.doorkeeper import RegistryDoorkeeper
 from broker.ports import Database
+from broker.renewal import follow
 from broker.store.devices import DeviceRegistry, note_seen
 from broker.store.entities import EntityWriter
+from broker.waiting import Parts, rounds
 from cityos.settings import Settings, naming_the_variable
 from cityos.wiring import open_intake, open_parts
 from services.charging.balancer import Balancer
 from services.charging.book import ChargingBook
+from services.charging.showing import Showing
 
 _LOOK_AGAIN = 30.0
 _SEEN_EVERY = 60.0
@@ -26,24 +30,28 @@ _SEEN_EVERY = 60.0
 async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Serve stations until `stop`; what was taken is brought to the log and the books before they are answered."""
     async with open_parts(settings) as parts:
-        registry, intake = await open_intake(parts, settings)
+        registry, publishing, intake = await open_intake(parts, settings, personal=False)
         doorkeeper = RegistryDoorkeeper(registry, settings.city.tenant)
         door = Door(doorkeeper, registry, settings.city.tenant, settings.chargers)
         async with (
             ChargingBook(parts.database, EntityWriter(parts.outlet), settings.charging).running() as book,
-            asyncio.TaskGroup() as group,
+            Parts() as group,
         ):
             central = CentralSystem(intake, book, door, settings.chargers)
             with naming_the_variable("chargers"):
                 await central.start()
-            group.create_task(registry.keep_fresh(stop))
+            group.add(registry.keep_fresh(stop))
             moving = asyncio.Event()
-            group.create_task(intake.run(moving))
-            group.create_task(StationCourier(central, parts.database).run(stop))
-            group.create_task(Balancer(parts.database, settings.charging).run(stop))
+            group.add(intake.run(moving))
+            group.add(StationCourier(central, parts.database).run(stop))
+            group.add(Balancer(parts.database, settings.charging).run(stop))
+            showing = Showing(parts.database, EntityWriter(parts.outlet), book.token)
+            group.add(showing.run(stop, settings.charging.balance_s))
             keepers = [
-                group.create_task(_evict(central, registry, doorkeeper)),
-                group.create_task(_note_seen(central, parts.database)),
+                group.add(follow(tls_files(settings.chargers), central.reload_certificates)),
+                group.add(publishing.follow()),
+                group.add(_evict(central, registry, doorkeeper)),
+                group.add(_note_seen(central, parts.database)),
             ]
             await stop.wait()
             for keeper in keepers:
@@ -54,11 +62,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
 
 async def _evict(central: CentralSystem, registry: DeviceRegistry, doorkeeper: RegistryDoorkeeper) -> None:
     """End live connections as soon as the registry says so, and look again where an old secret's time runs out."""
-    while True:
-        registry.changed.clear()
+    async for _ in rounds(registry.changed, every=_LOOK_AGAIN):
         await central.evict(doorkeeper.still)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(registry.changed.wait(), _LOOK_AGAIN)
 
 
 async def _note_seen(central: CentralSystem, database: Database) -> None:

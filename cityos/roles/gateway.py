@@ -19,8 +19,9 @@ from broker.log.wake import channel_of
 from broker.ports import CHANGES, Database, Outlet
 from broker.store.entities import EntityWriter
 from broker.store.postgres import open_database
-from cityos.commands.policy import read_policy
-from cityos.metrics_page import METRICS_FOLDER, scrape_all
+from cityos.liveness import METRICS_FOLDER
+from cityos.metrics_page import scrape_all
+from cityos.policy_files import read_policy
 from cityos.settings import Settings, naming_the_variable
 from cityos.wiring import evacuation_mode, gateway_settings, open_log, veil_of
 from schemas.clock import utc_now

@@ -20,7 +20,8 @@ from broker.delivery.personal import push_key
 from broker.jsonld.library import ContextLibrary
 from broker.subscriptions.mqtt_endpoint import MqttEndpoint
 from broker.subscriptions.standing import Standing
-from cityos.commands.policy import read_policy
+from broker.waiting import Parts
+from cityos.policy_files import read_policy
 from cityos.settings import Settings
 from cityos.wiring import open_parts
 from schemas.clock import utc_now
@@ -37,16 +38,17 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         publish = await open_publisher(settings.notify, stack) if settings.notify.mqtt_host else None
         private = settings.gateway.private_hosts
         contexts = ContextLibrary(parts.database, fetcher(allow_private=private), settings.gateway.issuer)
+        owners = CurrentOwners(PolicyBook(read_policy(settings.gateway.policy_file)))
+        # Without authorisation (conformance runs on loopback) subscriptions have no owners to ask about.
+        standing = None if settings.gateway.auth == "off" else Standing(owners, Gate(parts.database))
         sender = Sender(
             parts.database,
             utc_now,
             default_tenant=settings.city.tenant,
             allow_private=private,
             publish=await open_publishers(stack),
+            standing=standing,
         )
-        owners = CurrentOwners(PolicyBook(read_policy(settings.gateway.policy_file)))
-        # Without authorisation (conformance runs on loopback) subscriptions have no owners to ask about.
-        standing = None if settings.gateway.auth == "off" else Standing(owners, Gate(parts.database))
         client = SourceClient(
             seconds=settings.gateway.source_seconds,
             rest=settings.gateway.source_rest_seconds,
@@ -55,9 +57,9 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         )
         stack.push_async_callback(client.close)
         subscriber = SourceSubscriber(parts.database, client, utc_now, settings.gateway.issuer)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(subscriber.run(stop))
-            tasks.create_task(subscriptions.run(parts.log, parts.database, contexts, sender, stop, standing=standing))
+        async with Parts() as tasks:
+            tasks.add(subscriber.run(stop))
+            tasks.add(subscriptions.run(parts.log, parts.database, contexts, sender, stop, standing=standing))
             keys = await open_keys(parts.database, settings.city.tenant)
             private = settings.gateway.private_hosts or settings.notify.allow_private_targets
             logout = LogoutChannel(

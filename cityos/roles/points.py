@@ -6,6 +6,7 @@ import asyncio
 
 from broker.consume import Consumption, Subscription
 from broker.ports import CHANGES
+from broker.waiting import Parts
 from cityos.settings import Settings
 from cityos.wiring import open_parts
 from services.points.hearing import GROUP, Ears
@@ -20,6 +21,6 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     async with open_parts(settings) as parts, Ledger(parts.database, settings.points).running() as ledger:
         ears = Ears(Town(parts.database, ledger, fare_shop=settings.points.fare_shop))
         consumption = Consumption(parts.log, parts.database, Subscription(CHANGES, GROUP), ears.handle)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(Keeper(parts.database, ledger, settings.points).run(stop))
-            tasks.create_task(consumption.run(stop))
+        async with Parts() as tasks:
+            tasks.add(Keeper(parts.database, ledger, settings.points).run(stop))
+            tasks.add(consumption.run(stop))

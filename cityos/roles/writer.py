@@ -14,6 +14,7 @@ from broker.sealing import keep_sealed
 from broker.store.devices import DeviceRegistry
 from broker.store.entities import EntityWriter
 from broker.store.maintenance import Keeper
+from broker.waiting import Parts
 from cityos.journals import JOURNALS
 from cityos.settings import Settings
 from cityos.wiring import open_parts
@@ -32,9 +33,9 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         )
         trims = parts.log if isinstance(parts.log, PostgresLog) else None
         keeper = Keeper(parts.database, settings.keeper, utc_now, log=parts.log, trims=trims, sweeps=EXPIRED)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(registry.keep_fresh(stop))
-            group.create_task(describer.run(stop))
-            group.create_task(consumption.run(stop))
-            group.create_task(keeper.run(stop))
-            group.create_task(keep_sealed(parts.database, JOURNALS, utc_now, stop))
+        async with Parts() as group:
+            group.add(registry.keep_fresh(stop))
+            group.add(describer.run(stop))
+            group.add(consumption.run(stop))
+            group.add(keeper.run(stop))
+            group.add(keep_sealed(parts.database, JOURNALS, utc_now, stop))

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence, Set
 
+from broker import telemetry
 from broker.ports import Record, Transaction
 from broker.store.entities import EntityWriter
 from schemas.clock import Clock, utc_now
@@ -23,7 +23,7 @@ from services.alerting.readings import Reading
 from services.alerting.rulebook import Rulebook
 from services.alerting.rules import apply
 from services.alerting.settings import AlertingSettings
-from services.alerting.store import SQL, load_gauges, refresh_tenants, save_gauges
+from services.alerting.store import SQL, advance_clock, load_gauges, refresh_tenants, save_gauges
 
 _REREAD_EVERY_S = 10.0
 
@@ -64,7 +64,9 @@ class FloodHandler:
                     grouped[key.tenant][key] = readings
             for name, of_tenant in sorted(grouped.items()):
                 tenant = self._memory.tenants[name]
-                await self._take_in(tx, tenant, of_tenant, arrivals.traces.get(name))
+                with telemetry.spans("judge", [arrivals.traces.get(key) for key in of_tenant]) as traces:
+                    passed_on = {key.entity_id: trace for key, trace in zip(of_tenant, traces, strict=True) if trace}
+                    await self._take_in(tx, tenant, of_tenant, arrivals.spoke, passed_on)
         except BaseException:
             self._memory.forget()
             raise
@@ -75,7 +77,12 @@ class FloodHandler:
                 self._memory.set_tenant(tenant)
 
     async def _take_in(
-        self, tx: Transaction, tenant: Tenant, readings: dict[GaugeKey, list[Reading]], trace: str | None
+        self,
+        tx: Transaction,
+        tenant: Tenant,
+        readings: dict[GaugeKey, list[Reading]],
+        spoke: Set[GaugeKey],
+        traces: Mapping[str, str],
     ) -> None:
         readings = await self._with_unseen(tx, tenant, readings)
         effects = Effects()
@@ -90,14 +97,14 @@ class FloodHandler:
                 effects.show(gauge)
             if gauge.state.head.at - gauge.stored_at >= self._settings.checkpoint_s:
                 effects.to_save[key.entity_id] = gauge
-        await self._returned(tx, tenant, readings, effects)
+        await self._returned(tx, tenant, readings.keys() & spoke, effects)
         await Hearing(tx, tenant, self._memory).hear(effects)
-        newest = max(self._memory.gauges[key].state.head.at for key in readings)
         if self._settings.clock == "data":
-            await tx.execute(SQL["advance_clock"], tenant.id, datetime.fromtimestamp(newest, UTC))
+            heard = sorted((row.at, key.entity_id) for key, rows in readings.items() for row in rows)
+            await advance_clock(tx, tenant, [(gauge, at) for at, gauge in heard])
         if effects:
             await save_gauges(tx, tenant, list(effects.to_save.values()))
-            await self._publisher.publish(tx, tenant, effects, self._moment(tenant), trace=trace)
+            await self._publisher.publish(tx, tenant, effects, self._moment(tenant), traces)
 
     async def _with_unseen(
         self, tx: Transaction, tenant: Tenant, readings: dict[GaugeKey, list[Reading]]
@@ -110,11 +117,9 @@ class FloodHandler:
         self._memory.gauges.update((gauge.key, gauge) for gauge in loaded.gauges)
         return {key: loaded.unseen.get(key, []) + rows for key, rows in readings.items()}
 
-    async def _returned(
-        self, tx: Transaction, tenant: Tenant, readings: dict[GaugeKey, list[Reading]], effects: Effects
-    ) -> None:
+    async def _returned(self, tx: Transaction, tenant: Tenant, heard: Set[GaugeKey], effects: Effects) -> None:
         """Gauges that were silent speak again: show their stage in place of "unknown"."""
-        for row in await tx.fetch(SQL["returned"], tenant.id, sorted(key.entity_id for key in readings)):
+        for row in await tx.fetch(SQL["returned"], tenant.id, sorted(key.entity_id for key in heard)):
             gauge = self._memory.gauges[GaugeKey(tenant.name, row["entity_id"])]
             effects.returned(gauge)
 

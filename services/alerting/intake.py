@@ -23,6 +23,7 @@ class _Sample(msgspec.Struct):
     value: Any
     observed_at: datetime
     version: int = 0
+    by_hand: bool = False
 
 
 class _Change(msgspec.Struct):
@@ -53,10 +54,12 @@ class GaugeKey(NamedTuple):
 
 
 class Arrivals(NamedTuple):
-    """What a batch brought: readings by gauge in order of arrival, and the newest trace of each tenant."""
+    """What a batch brought: readings by gauge in order of arrival, the newest trace of each gauge that has one, and
+    which gauges spoke themselves (a correction by hand says nothing of whether its gauge is alive)."""
 
     readings: dict[GaugeKey, list[Reading]]
-    traces: dict[str, str]
+    traces: dict[GaugeKey, str]
+    spoke: set[GaugeKey]
 
 
 _decoder = msgspec.json.Decoder(_Change)
@@ -65,7 +68,8 @@ _decoder = msgspec.json.Decoder(_Change)
 def readings_in(records: Sequence[Record]) -> Arrivals:
     """The water levels in `records`. A record or a value that is no level is logged and passed over."""
     found: dict[GaugeKey, list[Reading]] = {}
-    traces: dict[str, str] = {}
+    traces: dict[GaugeKey, str] = {}
+    spoke: set[GaugeKey] = set()
     for record in records:
         try:
             change = _decoder.decode(record.value)
@@ -81,12 +85,15 @@ def readings_in(records: Sequence[Record]) -> Arrivals:
             if not is_level(sample.value):
                 _log.warning("%s of %s is %r, no level in metres", LEVEL, change.entity, sample.value)
                 continue
-            found.setdefault(GaugeKey(change.tenant, change.entity), []).append(
+            gauge = GaugeKey(change.tenant, change.entity)
+            found.setdefault(gauge, []).append(
                 reading_of(sample.observed_at.timestamp(), sample.value, sample.version, arrived)
             )
+            if not sample.by_hand:
+                spoke.add(gauge)
             if change.trace:
-                traces[change.tenant] = change.trace
-    return Arrivals(found, traces)
+                traces[gauge] = change.trace
+    return Arrivals(found, traces, spoke)
 
 
 def is_level(value: Any) -> bool:

@@ -16,6 +16,7 @@ import msgspec
 from schemas.clock import JST
 from schemas.device import DeviceProfile
 from schemas.river import MODE_NAMES, TREND_NAMES, Mode, Name, Stage, Trend, stage_of_rank
+from services.alerting.outcome import CORRECTED, MARGIN_AND_DWELL
 from services.alerting.rulebook import Rulebook
 
 
@@ -91,11 +92,11 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     references: tuple[Sent, ...]
 
 
-_MARGIN_AND_DWELL = "margin-and-dwell"
 _INSTRUCTIONS = {
     Step.CLEAR: Name("引き続き河川に近づかないでください。", "Keep away from the river all the same."),
     Step.CANCEL: Name("この情報は取り消されました。", "This message has been withdrawn."),
 }
+_BECAUSE_CORRECTED = Name("観測値が訂正されました。", "A measured value has been corrected. ")
 _DANGER = Name(
     "市町村の避難情報を確認し、川から離れた安全な場所へ移れるようにしてください。",
     "Check your municipality's evacuation information and be ready to move to safety away from the river.",
@@ -110,7 +111,7 @@ def next_step(active: Alert | None, rank: int, from_rank: int, why: str) -> Step
     if active is None:
         return Step.ALERT if rank >= from_rank else None
     if rank < from_rank:
-        return Step.CLEAR if why == _MARGIN_AND_DWELL else Step.CANCEL
+        return Step.CLEAR if why == MARGIN_AND_DWELL else Step.CANCEL
     return Step.UPDATE if rank != active.rank else None
 
 
@@ -179,9 +180,12 @@ def _description(gauge: Gauge, now: Situation) -> Name:
     local = now.observed_at.astimezone(JST)
     trend = TREND_NAMES[now.trend]
     place = gauge.profile.name or gauge.station
+    because = _BECAUSE_CORRECTED if now.why == CORRECTED else Name("", "")
     return Name(
-        f"{place}の水位は{local.month}月{local.day}日{local:%H:%M} {now.level:.2f} m（{trend.ja}）。値は暫定です。",
-        f"Level at {place} {now.level:.2f} m at {local:%Y-%m-%d %H:%M} JST ({trend.en}). Provisional value.",
+        f"{because.ja}{place}の水位は{local.month}月{local.day}日{local:%H:%M} {now.level:.2f} m（{trend.ja}）。"
+        "値は暫定です。",
+        f"{because.en}Level at {place} {now.level:.2f} m at {local:%Y-%m-%d %H:%M} JST ({trend.en}). "
+        "Provisional value.",
     )
 
 

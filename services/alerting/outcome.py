@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from schemas.river import Quality, stage_of_rank
-from services.alerting.readings import Judged
+from services.alerting.readings import Judged, Reading
 from services.alerting.state import NOTHING, Decision, GaugeState, Kind, Outcome, Track
+
+CORRECTED = "corrected"
+"""Why a stage is lower: not the water fell, a measured value was corrected."""
+MARGIN_AND_DWELL = "margin-and-dwell"
+"""Why a stage is lower: the water has been below it, by a margin and for a time."""
 
 
 class Ruled(Protocol):
@@ -20,9 +25,18 @@ class Ruled(Protocol):
 
 
 def outcome(
-    before: Track, state: GaugeState, rules: Ruled, marks: tuple[Judged, ...], *, late: bool = False
+    before: Track,
+    state: GaugeState,
+    rules: Ruled,
+    marks: tuple[Judged, ...],
+    *,
+    late: bool = False,
+    corrected: Reading | None = None,
 ) -> Outcome:
-    """The outcome of coming from the assessment `before` to the one at the head of `state`."""
+    """The outcome of coming from the assessment `before` to the one at the head of `state`.
+
+    `corrected` is the reading that replaced another of the same time, where that led here.
+    """
     head = state.head
     if (
         head.rank == before.rank
@@ -31,10 +45,10 @@ def outcome(
         and head.reasons == before.reasons
     ):
         return Outcome(state, (), marks, head.trend is not before.trend, late)
-    found = [kind for kind in (_of_stage(before, head), _of_doubt(before, head)) if kind is not None]
+    found = [kind for kind in (_of_stage(before, head, corrected), _of_doubt(before, head)) if kind is not None]
     if not found and (head.quality, head.reasons) != (before.quality, before.reasons):
         found.append((Kind.QUALITY, ", ".join(head.reasons) or "good-again"))
-    inputs = _inputs(state, rules, late) if found else {}
+    inputs = _inputs(state, rules, late, corrected) if found else {}
     decisions = tuple(
         Decision(
             kind=kind,
@@ -54,12 +68,13 @@ def _after(kind: Kind, head: Track) -> Any:
     return stage_of_rank(head.doubt_rank) if kind is Kind.SUSPECT and head.doubt_rank > head.rank else head.stage
 
 
-def _of_stage(before: Track, head: Track) -> tuple[Kind, str] | None:
+def _of_stage(before: Track, head: Track, corrected: Reading | None) -> tuple[Kind, str] | None:
     if head.rank == before.rank:
         return None
     if head.rank > max(before.rank, 0):
         return Kind.RAISE, head.why
-    return (Kind.FIRST if before.rank < 0 else Kind.LOWER), head.why
+    taken_away = corrected is not None and before.rank > 0 and head.why != MARGIN_AND_DWELL
+    return (Kind.FIRST if before.rank < 0 else Kind.LOWER), CORRECTED if taken_away else head.why
 
 
 def _of_doubt(before: Track, head: Track) -> tuple[Kind, str] | None:
@@ -74,7 +89,7 @@ def _of_doubt(before: Track, head: Track) -> tuple[Kind, str] | None:
     return None
 
 
-def _inputs(state: GaugeState, rules: Ruled, late: bool) -> dict[str, Any]:
+def _inputs(state: GaugeState, rules: Ruled, late: bool, corrected: Reading | None) -> dict[str, Any]:
     head = state.head
     return {
         "readings": [[entry.reading.at, entry.reading.level, entry.quality] for entry in state.window[-6:]],
@@ -84,4 +99,5 @@ def _inputs(state: GaugeState, rules: Ruled, late: bool) -> dict[str, Any]:
         "reasons": list(head.reasons),
         "steps": [[level, rank] for level, rank in rules.steps],
         **({"late": True} if late else {}),
+        **({"corrected": [corrected.at, corrected.level]} if corrected else {}),
     }

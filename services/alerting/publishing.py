@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -46,33 +46,23 @@ class Publisher:
         self._url = settings.public_url.rstrip("/")
 
     async def publish(
-        self, tx: Transaction, tenant: Tenant, effects: Effects, moment: Moment, *, trace: str | None = None
+        self, tx: Transaction, tenant: Tenant, effects: Effects, moment: Moment, traces: Mapping[str, str]
     ) -> None:
-        """Store decisions and marks, send messages, update entities."""
+        """Store decisions and marks, send messages, update entities. `traces`: by the gauges' entity ids."""
         await save_decisions(tx, tenant, effects.decisions, mode=moment.mode, now=moment.wall)
         await save_marks(tx, tenant, effects.marks)
         messages = await self._messages(tx, tenant, effects.moves, moment)
         for message in messages:
             await self._store_message(tx, tenant, message)
-        updates = [_monitoring(tenant, gauge) for gauge in effects.changed.values()]
-        await self.write(tx, tenant, updates + [alert_entity(m) for m in messages], at=moment.wall, trace=trace)
-        notices = [_told(message, self._url) for message in messages]
-        notices += [_to_staff(tenant, move, moment.mode) for move in effects.suspects]
-        traced = [msgspec.structs.replace(notice, trace=trace) for notice in notices]
-        await enqueue(tx, tenant.name, traced, at=moment.wall)
-
-    async def write(
-        self,
-        tx: Transaction,
-        tenant: Tenant,
-        updates: Sequence[EntityUpdate],
-        *,
-        at: datetime,
-        trace: str | None = None,
-    ) -> None:
-        """Write entities."""
-        if updates:
-            await self._writer.write(tx, tenant.name, updates, at=at, trace=trace)
+        updates = [(gauge.key.entity_id, _monitoring(tenant, gauge)) for gauge in effects.changed.values()]
+        updates += [(message.alert.entity_id, alert_entity(message)) for message in messages]
+        traced = [update._replace(trace=traces.get(gauge)) for gauge, update in updates]
+        if traced:
+            await self._writer.write(tx, tenant.name, traced, at=moment.wall)
+        notices = [(message.alert.entity_id, _told(message, self._url)) for message in messages]
+        notices += [(move.gauge.key.entity_id, _to_staff(tenant, move, moment.mode)) for move in effects.suspects]
+        told = [msgspec.structs.replace(notice, trace=traces.get(gauge)) for gauge, notice in notices]
+        await enqueue(tx, tenant.name, told, at=moment.wall)
 
     async def _messages(self, tx: Transaction, tenant: Tenant, moves: Sequence[Move], moment: Moment) -> list[Message]:
         if not moves:

@@ -118,7 +118,7 @@ class FloodReading:
 
 
 async def city_now(tx: Transaction) -> datetime | None:
-    """The newest time observed, where the city's clock is that of its data; None before the first reading."""
+    """The city's present, where that is its data's (see `cityclock`); None before the first reading."""
     at: datetime | None = await tx.fetchval(_SQL["clock"])
     return at
 

@@ -7,6 +7,7 @@ import asyncio
 from broker.consume import Consumption, Subscription
 from broker.ports import CHANGES, Database, Log, Outlet
 from broker.store.entities import EntityWriter
+from broker.waiting import Parts
 from schemas.clock import Clock, utc_now
 from services.alerting.handlers import FloodHandler
 from services.alerting.rulebook import Rulebook, load_rules
@@ -34,9 +35,9 @@ async def run(
     handler = FloodHandler(EntityWriter(outlet), settings, rules, clock)
     consumption = Consumption(log, database, Subscription(CHANGES, GROUP, settings.batch), handler.handle)
     watch = SilenceWatch(database, EntityWriter(outlet), settings, rules, clock)
-    async with asyncio.TaskGroup() as tasks:
-        listener = tasks.create_task(_listen(database, handler))
-        tasks.create_task(watch.run(stop))
+    async with Parts() as tasks:
+        listener = tasks.add(_listen(database, handler))
+        tasks.add(watch.run(stop))
         await consumption.run(stop)
         listener.cancel()
 

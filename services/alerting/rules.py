@@ -16,7 +16,7 @@ import msgspec
 
 from schemas.river import Quality, Stage, Trend
 from services.alerting import quality
-from services.alerting.outcome import outcome
+from services.alerting.outcome import MARGIN_AND_DWELL, outcome
 from services.alerting.quality import SPIKE, Hold, QualityRules, Verdict
 from services.alerting.readings import Judged, Reading, Window
 from services.alerting.state import NOTHING, GaugeState, Note, Outcome, Packed, Track
@@ -72,7 +72,9 @@ def apply(state: GaugeState, reading: Reading, rules: GaugeRules) -> Outcome:
     if merged is None:
         return Outcome(state, late=True)
     after = refold(GaugeState(state.anchor, merged, state.notes), rules)
-    return outcome(state.head, _bounded(after, rules), rules, _differences(state.window, after.window), late=True)
+    marks = _differences(state.window, after.window)
+    corrected = reading if len(merged) == len(state.window) else None
+    return outcome(state.head, _bounded(after, rules), rules, marks, late=True, corrected=corrected)
 
 
 def annotate(state: GaugeState, at: float, note: Note, rules: GaugeRules) -> Outcome:
@@ -226,7 +228,7 @@ def _lowered(track: Track, reading: Reading, tops: tuple[int, ...], rules: Gauge
     highest = max(floor, track.below_rank)
     if reading.at - track.below_since < rules.dwell:
         return _Move(track.rank, "", tops, track.below_since, highest)
-    return _Move(highest, "margin-and-dwell", tops, reading.at if floor < highest else None, floor)
+    return _Move(highest, MARGIN_AND_DWELL, tops, reading.at if floor < highest else None, floor)
 
 
 def _trend(recent: tuple[tuple[float, float], ...], reading: Reading, rules: GaugeRules) -> Trend:

@@ -21,7 +21,8 @@ class AlertingSettings(BaseModel):
     mode: Mode | None = Field(default=None, description="overrides the rules' mode: a replay runs as an exercise")
     clock: Literal["wall", "data"] = Field(
         default="wall",
-        description="the city's present: this machine's clock, or (in a replay) the newest time observed",
+        description="the city's present: this machine's clock, or (in a replay) the newest time that more than one"
+        " gauge has observed",
     )
     silence_every_s: float = Field(default=30.0, gt=0, description="how often silent gauges are looked for")
     checkpoint_s: float = Field(
@@ -29,5 +30,5 @@ class AlertingSettings(BaseModel):
     )
     batch: int = Field(default=2000, ge=1, description="change records taken in one transaction at most")
     public_url: str = Field(
-        default="", description="the city's address as the public sees it, for links to CAP documents"
+        default="", description="the address in links to CAP documents; none: CITYOS_GATEWAY_PUBLIC_URL"
     )

@@ -16,6 +16,7 @@ from broker.ports import Transaction
 from broker.sql import load
 from schemas.device import DeviceProfile, parse_profile
 from schemas.river import Mode
+from services.alerting.cityclock import CityClock, first_heard
 from services.alerting.intake import GaugeKey, reading_of
 from services.alerting.memory import Held, Tenant
 from services.alerting.readings import Judged, Reading
@@ -192,6 +193,21 @@ async def save_marks(tx: Transaction, tenant: Tenant, marks: Sequence[tuple[str,
     ]
     if rows:
         await tx.execute(SQL["marks"], tenant.id, *(list(c) for c in zip(*rows, strict=True)))
+
+
+async def advance_clock(tx: Transaction, tenant: Tenant, heard: Sequence[tuple[str, float]]) -> None:
+    """Move the clock of a replay by readings (entity id, observed at in POSIX seconds) in order of their times."""
+    row = await tx.fetchrow(SQL["clock"], tenant.id)
+    before = None
+    if row is not None:
+        leap = row["leap"].timestamp() if row["leap"] else None
+        before = CityClock(row["at"].timestamp(), row["sole"], row["leaper"], leap)
+    clock = before
+    for gauge, at in heard:
+        clock = clock.heard(gauge, at) if clock else first_heard(gauge, at)
+    if clock is not None and clock != before:
+        leap_to = _time(clock.leap) if clock.leap is not None else None
+        await tx.execute(SQL["set_clock"], tenant.id, _time(clock.at), clock.sole, clock.leaper, leap_to)
 
 
 def _time(seconds: float) -> datetime:

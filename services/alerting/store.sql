@@ -92,9 +92,13 @@ on conflict (tenant_id, id) do update set
 insert into alert_message (tenant_id, id, alert_id, number, kind, sent_at, headline, headline_en, summary, cap)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 
--- name: advance_clock
-insert into city_clock (tenant_id, at) values ($1, $2)
-on conflict (tenant_id) do update set at = greatest(city_clock.at, excluded.at)
+-- name: clock
+select at, sole, leaper, leap from city_clock where tenant_id = $1 for update
+
+-- name: set_clock
+insert into city_clock (tenant_id, at, sole, leaper, leap) values ($1, $2, $3, $4, $5)
+on conflict (tenant_id) do update set
+    at = excluded.at, sole = excluded.sole, leaper = excluded.leaper, leap = excluded.leap
 
 -- name: clocks
 select t.id, t.name, c.at from tenant t left join city_clock c on c.tenant_id = t.id

@@ -13,6 +13,7 @@ from broker.delivery.queue import enqueue
 from broker.errors import Conflict, Unavailable
 from broker.ports import Database, Transaction
 from broker.store.entities import EntityWriter
+from broker.waiting import rounds
 from schemas.clock import Clock, iso, utc_now
 from schemas.device import DeviceProfile
 from schemas.river import Mode, Quality, Stage, Trend, stage_of_rank
@@ -61,15 +62,11 @@ class SilenceWatch:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look every `silence_every_s` until told to stop; a database that is away is waited out."""
-        while not stop.is_set():
+        async for _ in rounds(stop=stop, every=self._settings.silence_every_s):
             try:
                 await self.look()
             except (Unavailable, Conflict) as error:
                 _log.warning("silent gauges are looked for later: %s", error)
-            try:
-                await asyncio.wait_for(stop.wait(), self._settings.silence_every_s)
-            except TimeoutError:
-                continue
 
     async def look(self) -> int:
         """Mark all gauges that are silent now; returns how many were new."""

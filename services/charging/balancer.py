@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
+import math
 import secrets
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 from broker.errors import Conflict, Unavailable
 from broker.ports import Database, Transaction
 from broker.sql import load
+from broker.waiting import rounds
 from schemas.clock import JST, Clock, utc_now
 from services.charging.disaster import Emergency
-from services.charging.plugs import Node, Plug, asked, caps_of, targets_of
+from services.charging.plugs import NOWHERE, Node, Plug, asked, caps_of, targets_of
 from services.charging.sessions import parse
 from services.charging.settings import ChargingSettings
 from services.charging.sharing import steps
@@ -27,6 +28,7 @@ _COMMAND_SECONDS = 120
 _AGAIN = timedelta(seconds=60)
 _WORTH_W = 50.0
 """Differences below this are not told: each one is a message to a station."""
+_NO_SITE = {"id": NOWHERE, "part_of": None, "limit_w": math.inf, "sharing": "fair", "windows": "[]", "meter": None}
 _log = logging.getLogger(__name__)
 
 
@@ -94,19 +96,20 @@ class Balancer:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look at every site every `balance_s`, until `stop`."""
-        while not stop.is_set():
+        async for _ in rounds(stop=stop, every=self._settings.balance_s):
             try:
                 await self.round()
             except (Conflict, Unavailable) as error:
                 _log.warning("the load is looked at later: %s", error)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), self._settings.balance_s)
 
     async def round(self) -> int:
         """Look at every site once; how many connectors were told something."""
         async with self._database.transaction() as tx:
             rows = await tx.fetch(_SQL["sites"])
+            at_no_site = await tx.fetch(_SQL["at_no_site"])
         cities: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+        for row in at_no_site:
+            cities[row["tenant"]][NOWHERE] = _NO_SITE
         for row in rows:
             cities[row["tenant"]][row["id"]] = row
         count = 0
@@ -156,7 +159,9 @@ class Balancer:
         told = steps(nodes[0].limit_w, charging, drawing, least, caps_of(plugs, nodes))
         for plug in plugs:
             unheard = plug.pending and plug.connected and plug.told_at is not None and now - plug.told_at >= _AGAIN
-            again = unheard or (plug.asks_anew and plug.connected)
+            again = unheard or ((plug.asks_anew or plug.stale) and plug.connected)
+            if plug.site == NOWHERE and targets[plug.key] >= plug.most_w and await self._is_free(tx, tenant, plug):
+                continue
             if plug.session is None and (plug.watts != targets[plug.key] or again):
                 told[plug.key] = targets[plug.key]
             elif plug.watts is None or again:
@@ -165,7 +170,7 @@ class Balancer:
         count = 0
         for plug in plugs:
             watts = told.get(plug.key)
-            if watts is None or (not plug.asks_anew and _is_idle(plug, watts, now)):
+            if watts is None or (not (plug.asks_anew or plug.stale) and _is_idle(plug, watts, now)):
                 continue
             count += await self._tell(tx, tenant, plug, watts, now)
         return count
@@ -175,12 +180,23 @@ class Balancer:
     ) -> None:
         """Keep what each site draws for its chart, and forget what is older than `load_days`."""
         for node in nodes:
+            if node.id == NOWHERE:
+                continue
             here = [plug for plug in plugs if plug.site in node.sites]
             given = sum(plug.drawing_w for plug in here if plug.session is not None)
             drawn = sum(plug.power_w for plug in here)
             await tx.execute(_SQL["note_load"], tenant, node.id, now, drawn, given, node.limit_w)
             if now.minute == 0:
                 await tx.execute(_SQL["forget_load"], tenant, node.id, now - timedelta(days=self._settings.load_days))
+
+    async def _is_free(self, tx: Transaction, tenant: str, plug: Plug) -> bool:
+        """Whether a station at no site may draw all, and knows: then it is steered no longer."""
+        if plug.watts is None:
+            return True
+        if plug.pending or plug.stale or plug.told_for is not None or plug.watts < plug.most_w:
+            return False
+        await tx.execute(_SQL["release"], tenant, *plug.key)
+        return True
 
     def _plug(self, row: Any, now: datetime) -> Plug:
         reaction = timedelta(seconds=self._settings.reaction_s)
@@ -189,6 +205,7 @@ class Balancer:
             (row["station"], row["connector"]), row["site"], row["most_w"], row["phases"], row["unit"], row["priority"],
             row["flooded"], row["connected"], parse(json.loads(row["session"])) if row["session"] else None,
             row["power_w"] or 0.0, row["watts"], row["before_w"] or 0.0, not followed, row["asked_at"], asked(row),
+            row["told_for"], row["default_w"], row["booted_at"],
         )  # fmt: skip
 
     async def _tell(self, tx: Transaction, tenant: str, plug: Plug, watts: float, now: datetime) -> int:
@@ -205,7 +222,8 @@ class Balancer:
         expires = now + timedelta(seconds=_COMMAND_SECONDS)
         if await tx.fetchval(_SQL["command"], tenant, number, station, json.dumps(arguments), now, expires) is None:
             return 0
-        await tx.execute(_SQL["told"], tenant, station, connector, watts, plug.drawing_w, number, now)
+        told_for = plug.session.transaction if plug.session is not None else None
+        await tx.execute(_SQL["told"], tenant, station, connector, watts, plug.drawing_w, number, now, told_for)
         return 1
 
 

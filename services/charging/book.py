@@ -13,7 +13,7 @@ from broker.errors import Conflict, NotFound, Unavailable
 from broker.ports import Database, Transaction
 from broker.sql import load
 from broker.store.entities import EntityWriter
-from schemas.charging import Booked, StationSaid, TokenStatus
+from schemas.charging import Booked, StationSaid, TokenStatus, Verdict
 from schemas.clock import Clock, utc_now
 from services.charging.posting import Posting
 from services.charging.settings import ChargingSettings
@@ -66,7 +66,7 @@ class ChargingBook:
             raise Unavailable("too many messages of stations wait to be booked") from error
         return await booked
 
-    async def authorize(self, tenant: str, token: str) -> TokenStatus:
+    async def authorize(self, tenant: str, token: str) -> Verdict:
         """See `adapters.ev_charger.ports.Books.authorize`."""
         async with self._database.transaction() as tx:
             return await self.token(tx, tenant, token)
@@ -114,14 +114,14 @@ class ChargingBook:
             await posting.publish()
         return outcomes
 
-    async def token(self, tx: Transaction, tenant: str, token: str) -> TokenStatus:
+    async def token(self, tx: Transaction, tenant: str, token: str) -> Verdict:
         """As `authorize`, within a transaction."""
         row = await tx.fetchrow(_SQL["token"], tenant, token)
         if row is None:
-            return "Accepted" if self._settings.cards == "anyone" else "Invalid"
+            return Verdict("Accepted" if self._settings.cards == "anyone" else "Invalid")
         if row["until"] is not None and row["until"] <= self._clock():
-            return "Expired"
-        return cast(TokenStatus, row["status"])
+            return Verdict("Expired", row["until"])
+        return Verdict(cast(TokenStatus, row["status"]), row["until"])
 
 
 def _settle(batch: Sequence[_Waiting], outcomes: Sequence[Booked]) -> None:

@@ -1,11 +1,13 @@
 -- name: stations
 select t.name as tenant, d.id, d.status as device_status, coalesce(d.entity_id, '') as entity_id, s.refused, s.connected, s.site is not null as held,
+    s.priority, s.flooded, m.public_cap_w, m.emergency_floor_w,
     (select jsonb_object_agg(a.key, a.value -> 'value')::text from jsonb_each(e.doc) a
      where a.key in ('status', 'availableCapacity', 'connectors', 'powerConsumption', 'capacity', 'socketNumber')) as shown
 from unnest($1::text[], $2::text[]) asked (tenant, id)
 join tenant t on t.name = asked.tenant
 join device d on d.tenant_id = t.id and d.id = asked.id
 left join charging_station s on s.tenant_id = d.tenant_id and s.id = d.id
+left join charging_emergency m on m.tenant_id = t.id and m.closed_at is null
 left join entity e on e.tenant_id = d.tenant_id and e.id = coalesce(d.entity_id, 'urn:ngsi-ld:EVChargingStation:' || d.id)
 
 -- name: booted
@@ -44,6 +46,24 @@ where coalesce(charging_connector.needs_at, 'epoch') <= excluded.needs_at
 -- name: left
 update charging_connector c set needs_at = null, need_wh = null, need_from_wh = null, departs_at = null, vehicle_w = null
 from tenant t where t.name = $1 and c.tenant_id = t.id and c.station = $2 and c.connector = $3 and c.needs_at <= $4
+
+-- name: variables
+insert into charging_variable (tenant_id, station, name, value, writable, unit, at)
+select t.id, $2, v.name, v.value, v.writable, v.unit, $7
+from tenant t, unnest($3::text[], $4::text[], $5::boolean[], $6::text[]) v (name, value, writable, unit)
+where t.name = $1
+    and ((select count(*) from charging_variable k where k.tenant_id = t.id and k.station = $2) < 5000
+        or exists (select from charging_variable k where k.tenant_id = t.id and k.station = $2 and k.name = v.name))
+on conflict (tenant_id, station, name) do update set value = excluded.value, writable = excluded.writable,
+    unit = excluded.unit, at = excluded.at
+
+-- name: certificate_asked
+insert into charging_station (tenant_id, id, certificate_request, certificate_asked_at)
+select t.id, $2, $3, $4 from tenant t where t.name = $1
+on conflict (tenant_id, id) do update set certificate_request = excluded.certificate_request,
+    certificate_asked_at = case when excluded.certificate_request is not null then excluded.certificate_asked_at end
+where charging_station.certificate_asked_at is null
+    or charging_station.certificate_asked_at <= excluded.certificate_asked_at
 
 -- name: connectors
 select t.name as tenant, c.station, c.connector, c.status, c.error, c.info, c.power_w, c.status_at, c.most_w, c.phases,

@@ -16,11 +16,12 @@ from schemas.charging import FAMILY
 from schemas.clock import iso
 from schemas.river import Stage
 from services.charging.balancer import limit_at, lineage, trees
-from services.charging.disaster import Feed, feed
+from services.charging.disaster import Emergency, Feed, feed
 from services.charging.forms import emergency_form, session_form, station_form, supplies
+from services.charging.plugs import open_to_drivers
 from services.charging.posting import connector_of
 from services.charging.sessions import Session, parse
-from services.charging.stations import status_of, uses_of
+from services.charging.stations import Connector, status_of, uses_of
 
 _SQL = load("services.charging", "desk")
 _PROPOSED_FROM = frozenset({Stage.EVACUATION.value, Stage.DANGER.value, Stage.OVERFLOW.value})
@@ -88,12 +89,24 @@ async def stations(tx: Transaction) -> list[dict[str, Any]]:
     return [station_form(row, connectors[row["id"]], running[row["id"]]) for row in await tx.fetch(_SQL["stations"])]
 
 
+async def variables(tx: Transaction, station: str) -> list[dict[str, Any]]:
+    """How a station is set up, as it told when it was last asked, by name."""
+    return [{**dict(row), "at": iso(row["at"])} for row in await tx.fetch(_SQL["variables"], station)]
+
+
 async def public(tx: Transaction) -> list[dict[str, Any]]:
-    """What anybody may know: where stations are, and how many connectors are free, in use or out of order."""
-    connectors = await _connectors(tx)
+    """What anybody may know: where stations are, and how many connectors are free, in use or out of order.
+
+    Where the disaster mode stops a connector it is not free: nobody is to drive there.
+    """
+    connectors, rules = await _connectors(tx), await tx.fetchrow(_SQL["open_rules"])
+    emergency = None if rules is None else Emergency(rules["public_cap_w"], rules["emergency_floor_w"])
     shown = []
     for row in await tx.fetch(_SQL["public"]):
-        plugs, connected = [connector_of(each) for each in connectors[row["id"]]], row["connected"]
+        plugs, connected = (
+            [_to_drivers(each, row, emergency) for each in connectors[row["id"]]],
+            row["connected"],
+        )
         uses = uses_of(plugs, connected=connected)
         shown.append(
             {
@@ -105,6 +118,10 @@ async def public(tx: Transaction) -> list[dict[str, Any]]:
             }
         )
     return shown
+
+
+def _to_drivers(connector: Any, station: Any, emergency: Emergency | None) -> Connector:
+    return open_to_drivers(connector_of(connector), station["priority"], emergency, flooded=station["flooded"])
 
 
 async def _connectors(tx: Transaction) -> defaultdict[str, list[Any]]:

@@ -1,6 +1,6 @@
 -- name: stations
 select s.id, s.protocol, s.vendor, s.model, s.firmware, s.connected, s.booted_at, s.site, s.priority, s.flooded, s.refused,
-    s.v2h_w, s.battery_kwh, s.floods_with, e.doc::text as doc
+    s.v2h_w, s.battery_kwh, s.floods_with, s.certificate_request, s.certificate_asked_at, e.doc::text as doc
 from charging_station s
 left join device d on d.tenant_id = s.tenant_id and d.id = s.id
 left join entity e on e.tenant_id = s.tenant_id
@@ -8,7 +8,7 @@ left join entity e on e.tenant_id = s.tenant_id
 order by s.id
 
 -- name: public
-select s.id, s.connected, coalesce(e.doc #>> '{name,value}', s.id) as name, (e.doc #> '{location,value}')::text as location
+select s.id, s.connected, s.priority, s.flooded, coalesce(e.doc #>> '{name,value}', s.id) as name, (e.doc #> '{location,value}')::text as location
 from charging_station s
 left join device d on d.tenant_id = s.tenant_id and d.id = s.id
 left join entity e on e.tenant_id = s.tenant_id
@@ -24,6 +24,9 @@ order by c.station, c.connector
 
 -- name: open_sessions
 select state::text as state from charging_session where open order by station, transaction
+
+-- name: variables
+select name, value, writable, unit, at from charging_variable where station = $1 order by name
 
 -- name: sessions
 select state::text as state from charging_session order by at desc, station, transaction limit $1
@@ -76,6 +79,9 @@ delete from charging_token where token = $1 returning token
 -- name: emergencies
 select id, opened_at, opened_by, because, alert, public_cap_w, emergency_floor_w, closed_at, closed_by
 from charging_emergency order by opened_at desc limit 50
+
+-- name: open_rules
+select public_cap_w, emergency_floor_w from charging_emergency where closed_at is null
 
 -- name: open_emergency
 insert into charging_emergency (tenant_id, id, opened_at, opened_by, because, alert, public_cap_w, emergency_floor_w)

@@ -48,12 +48,10 @@ def ruled(demand: Demand, priority: Priority, emergency: Emergency | None, *, fl
     if emergency is None:
         return demand._replace(priority=_USUAL[priority])
     most = 0.0 if flooded else demand.most_w
-    least = demand.least_w
     if priority == "public":
         most = min(most, emergency.public_cap_w)
-    if priority == "emergency":
-        least = min(max(least, emergency.emergency_floor_w), demand.most_w)
-    return demand._replace(priority=_IN_DISASTER[priority], most_w=most, least_w=least)
+    floor = emergency.emergency_floor_w if priority == "emergency" else 0.0
+    return demand._replace(priority=_IN_DISASTER[priority], most_w=most, floor_w=floor)
 
 
 def supply(battery_kwh: float, soc: float, gives_w: float, load_w: float) -> Supply:

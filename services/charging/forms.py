@@ -69,6 +69,8 @@ def station_form(row: Any, rows: Sequence[Any], running: Sequence[Session]) -> d
         "v2hW": row["v2h_w"],
         "batteryKwh": row["battery_kwh"],
         "floodsWith": list(row["floods_with"]),
+        "certificateRequest": row["certificate_request"],
+        "certificateAskedAt": row["certificate_asked_at"] and iso(row["certificate_asked_at"]),
         "connectors": shown,
         "sessions": [session_form(session) for session in running],
     }

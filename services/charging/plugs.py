@@ -6,12 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from services.charging.disaster import Emergency, ruled
+from services.charging.disaster import Emergency, Priority, ruled
 from services.charging.sessions import Session
 from services.charging.sharing import Cap, Demand, Key, allocate, weight_of
+from services.charging.stations import Connector
 
 _LEAST_A, _VOLTS = 6.0, 200.0
 _USUAL_BATTERY_WH = 40_000.0
+NOWHERE = ""
+"""The site of stations that are at none. No limit is shared there, but the disaster mode holds for them too."""
 
 
 class Needs(NamedTuple):
@@ -24,7 +27,11 @@ class Needs(NamedTuple):
 
 
 class Plug(NamedTuple):
-    """A connector of a site: what it was told, what it may draw at the most until then, and its session."""
+    """A connector of a site: what it was told, what it may draw at the most until then, and its session.
+
+    `told_for` is the transaction that it was told for, None for whatever car comes; `default_w` is what it was last
+    told for whatever car comes.
+    """
 
     key: Key
     site: str
@@ -41,23 +48,57 @@ class Plug(NamedTuple):
     pending: bool
     told_at: datetime | None
     asks: Needs | None = None
+    told_for: str | None = None
+    default_w: float | None = None
+    booted_at: datetime | None = None
 
     @property
     def asks_anew(self) -> bool:
         """Its vehicle has asked for something since the station was last told its limit, and waits for a profile."""
-        return self.asks is not None and (self.told_at is None or self.told_at < self.asks.at)
+        return self.asks is not None and self.site != NOWHERE and (self.told_at is None or self.told_at < self.asks.at)
+
+    @property
+    def stale(self) -> bool:
+        """What it was told does not hold any more: the limit of a transaction ends with it (OCPP 1.6, 3.13.1), and a
+        station that booted since may have lost it."""
+        return self._booted or self._over
+
+    @property
+    def _booted(self) -> bool:
+        return self.told_at is not None and self.booted_at is not None and self.booted_at > self.told_at
+
+    @property
+    def _over(self) -> bool:
+        return self.told_for is not None and (self.session is None or self.session.transaction != self.told_for)
 
     @property
     def least_w(self) -> float:
-        """6 A on each phase: below this a vehicle does not charge (IEC 61851-1)."""
-        return min(_LEAST_A * _VOLTS * self.phases, self.most_w)
+        """What a vehicle there takes at the least."""
+        return least_of(self.most_w, self.phases)
 
     @property
     def drawing_w(self) -> float:
         """The most that it can draw now. Who was never told anything may draw all once a car is there."""
-        if self.watts is None:
+        if self.watts is None or self._booted:
             return self.most_w if self.session is not None else 0.0
+        if self._over:
+            return self.most_w if self.default_w is None else self.default_w
         return max(self.watts, self.before_w) if self.pending else self.watts
+
+
+def least_of(most_w: float, phases: int) -> float:
+    """6 A on each phase: below this a vehicle does not charge (IEC 61851-1)."""
+    return min(_LEAST_A * _VOLTS * phases, most_w)
+
+
+def open_to_drivers(
+    connector: Connector, priority: Priority, emergency: Emergency | None, *, flooded: bool
+) -> Connector:
+    """A connector as the public sees it: where the disaster mode stops it, it is not free. Nobody is to drive there."""
+    demand = Demand(("", connector.number), connector.most_w)
+    allowed = ruled(demand, priority, emergency, flooded=flooded).most_w
+    stopped = connector.status == "Available" and allowed < least_of(connector.most_w, connector.phases)
+    return connector._replace(status="Unavailable") if stopped else connector
 
 
 class Node(NamedTuple):
@@ -95,16 +136,21 @@ def targets_of(
     plugs, sharing = list(plugs), {node.id: node.sharing for node in nodes}
     for plug in plugs:
         if plug.session is None:
-            stopped = emergency is not None and (
-                plug.flooded or (plug.priority == "public" and emergency.public_cap_w < plug.least_w)
-            )
-            found[plug.key] = 0.0 if stopped else plug.least_w
+            found[plug.key] = _for_whoever_comes(plug, emergency)
             continue
         demand = demand_of(plug, plug.session, sharing[plug.site], now)
         since = plug.session.started_at or plug.session.last_at
         demands.append((since, ruled(demand, plug.priority, emergency, flooded=plug.flooded)))
     waiting = [demand for _, demand in sorted(demands, key=lambda each: each[0])]
     return {**found, **allocate(nodes[0].limit_w, waiting, caps_of(plugs, nodes))}
+
+
+def _for_whoever_comes(plug: Plug, emergency: Emergency | None) -> float:
+    """What a car that comes may begin with: its least; where nothing is shared, all that the disaster mode leaves."""
+    allowed = ruled(Demand(plug.key, plug.most_w), plug.priority, emergency, flooded=plug.flooded).most_w
+    if allowed < plug.least_w:
+        return 0.0
+    return allowed if plug.site == NOWHERE else plug.least_w
 
 
 def caps_of(plugs: Sequence[Plug], nodes: Sequence[Node]) -> list[Cap]:

@@ -20,15 +20,19 @@ from broker.store.entities import EntityWriter
 from schemas.charging import (
     Booked,
     Booted,
+    CertificateAsked,
     ConnectionSaid,
     NeedsSaid,
     Registration,
     SessionSaid,
     StationSaid,
     StatusSaid,
-    TokenStatus,
+    VariablesSaid,
+    Verdict,
 )
 from schemas.clock import iso
+from services.charging.disaster import Emergency
+from services.charging.plugs import open_to_drivers
 from services.charging.sessions import Flag, Session, fold, form, parse, superseded
 from services.charging.stations import Connector, session_entity, session_urn, station_entity, station_urn
 
@@ -37,9 +41,9 @@ SERVICE = "charging"
 """The name in links to persons: the reference is a card's fingerprint."""
 _MOST_TRANSACTION = 40
 _MOST_TEXT = 500
-_KINDS = ("booted", "connection", "status", "metered", "needs", "left")
+_KINDS = ("booted", "connection", "status", "metered", "needs", "left", "variables", "certificate_asked")
 """Statements that are run for many rows at once."""
-Judge = Callable[[Transaction, str, str], Awaitable[TokenStatus]]
+Judge = Callable[[Transaction, str, str], Awaitable[Verdict]]
 """Whether a card may charge: tenant and card."""
 
 
@@ -86,9 +90,21 @@ class Posting:
         elif isinstance(said, NeedsSaid):
             self._rows["needs"].append((*who, said.connector, said.at, said.energy_wh, said.departs_at, said.most_w))
             return Booked(registration=registration, held=row["held"])
+        elif isinstance(said, VariablesSaid):
+            if said.variables:
+                # Each once: of two of the same name in one message the later counts.
+                told = {each.name: each for each in said.variables}.values()
+                columns = (list(column) for column in zip(*told, strict=True))
+                self._rows["variables"].append((*who, *columns, said.at))
+        elif isinstance(said, CertificateAsked):
+            self._rows["certificate_asked"].append((*who, said.request, said.at))
         else:
             return await self._session(tenant, said, registration)
         return Booked(registration=registration)
+
+    def look(self, stations: Iterable[tuple[str, str]]) -> None:
+        """Publish these too: rules changed that the stations themselves do not tell of."""
+        self._touched.update(stations)
 
     async def publish(self) -> None:
         """Write what was collected, then the entities of what has changed, sorted, as the transaction's last act."""
@@ -98,7 +114,7 @@ class Posting:
         by_tenant: dict[str, list[EntityUpdate]] = {}
         stations, connectors = await self._read_stations(self._touched), await self._read_connectors()
         for (tenant, station), row in sorted(stations.items()):
-            plugs = [connector_of(each) for each in connectors[tenant, station]]
+            plugs = [_to_drivers(connector_of(each), row) for each in connectors[tenant, station]]
             shown = json.loads(row["shown"]) if row["shown"] else {}
             told = station_entity(plugs, connected=bool(row["connected"]), at=self._now)
             # A station that comes back as it was, or draws what it drew, is no news for those who follow entities.
@@ -138,10 +154,10 @@ class Posting:
         transaction = found.transaction if found else (transaction or await self._next())
         card = fingerprint(tenant, said.token) if said.token else None
         session = fold(found, said, transaction[:_MOST_TRANSACTION], card, self._now)
-        verdict: TokenStatus = "Accepted"
+        verdict = Verdict()
         if said.token is not None:
             verdict = await self._judge(self._tx, tenant, said.token)
-            if said.phase == "started" and verdict != "Accepted":
+            if said.phase == "started" and verdict.status != "Accepted":
                 session = _unauthorized(session)
         if found != session:
             await self._save(tenant, session, key)
@@ -196,6 +212,13 @@ class Posting:
 def fingerprint(tenant: str, token: str) -> str:
     """What a session keeps of its card: enough to tell two cards apart, nothing to charge with."""
     return hashlib.sha256(f"{tenant}/{token}".encode()).hexdigest()[:24]
+
+
+def _to_drivers(connector: Connector, station: Any) -> Connector:
+    if station["public_cap_w"] is None or station["priority"] is None:
+        return connector
+    emergency = Emergency(station["public_cap_w"], station["emergency_floor_w"])
+    return open_to_drivers(connector, station["priority"], emergency, flooded=station["flooded"])
 
 
 def connector_of(row: Any) -> Connector:

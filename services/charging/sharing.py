@@ -25,8 +25,9 @@ class Cap(NamedTuple):
 class Demand(NamedTuple):
     """A vehicle that would charge. Watts; `priority` 0 is served first.
 
-    `least_w` is below what a vehicle charges at all (6 A by IEC 61851): it gets that much or nothing. `weight` is its
-    part among those of its priority.
+    `least_w` is below what a vehicle charges at all (6 A by IEC 61851): it gets that much or nothing. `floor_w` is what
+    it is to have before anybody of its priority gets more, as far as there is room. `weight` is its part among those of
+    its priority.
     """
 
     key: Key
@@ -34,6 +35,7 @@ class Demand(NamedTuple):
     least_w: float = 1200.0
     priority: int = 0
     weight: float = 1.0
+    floor_w: float = 0.0
 
 
 def weight_of(sharing: Sharing, need_wh: float | None, hours_left: float | None) -> float:
@@ -48,7 +50,8 @@ def allocate(limit_w: float, demands: Iterable[Demand], within: Sequence[Cap] = 
     """Watts for each, never more than `limit_w` together nor than any cap's; what one priority leaves goes to the next.
 
     Within a priority those who come first in `demands` are admitted first (pass them by how long they have waited),
-    each with its least; what is left is shared by weight, up to what each can take and its caps allow.
+    each with its least, then raised to its floor; what is left is shared by weight, up to what each can take and its
+    caps allow.
     """
     shares: dict[Key, float] = {}
     left = [_Room(max(limit_w, 0.0), None), *(_Room(max(cap.limit_w, 0.0), cap.keys) for cap in within)]
@@ -64,7 +67,7 @@ def allocate(limit_w: float, demands: Iterable[Demand], within: Sequence[Cap] = 
             if demand.most_w > 0 and demand.least_w <= demand.most_w and fits:
                 admitted.append(demand)
                 asking = [room.less({demand.key: demand.least_w}) for room in asking]
-        given = _fill(left, admitted)
+        given = _fill(left, _floored(asking, admitted))
         shares.update(given)
         left = [room.less(given) for room in left]
     return shares
@@ -110,6 +113,17 @@ class _Room(NamedTuple):
 
     def less(self, given: Mapping[Key, float]) -> _Room:
         return self._replace(watts=self.watts - sum(watts for key, watts in given.items() if self.holds(key)))
+
+
+def _floored(rooms: Sequence[_Room], admitted: Sequence[Demand]) -> list[Demand]:
+    """Those admitted, the least of each raised to its floor as far as what is left of the rooms allows, in order."""
+    raised = []
+    for demand in admitted:
+        room = min(each.watts for each in rooms if each.holds(demand.key))
+        more = max(min(demand.floor_w, demand.most_w, demand.least_w + room) - demand.least_w, 0.0)
+        rooms = [each.less({demand.key: more}) for each in rooms]
+        raised.append(demand._replace(least_w=demand.least_w + more))
+    return raised
 
 
 def _fill(rooms: Sequence[_Room], admitted: Sequence[Demand]) -> dict[Key, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 import msgspec
 
@@ -12,7 +13,7 @@ from services.dispatch import store
 from services.dispatch.calendar import ServiceCalendar, read_calendar, read_holidays
 from services.dispatch.days import Days
 from services.dispatch.values import Ask
-from services.dispatch.zones import Located, Zone
+from services.dispatch.zones import Located, Missed, Zone, given_at
 
 Place = tuple[float, float]
 """Longitude and latitude."""
@@ -29,16 +30,21 @@ class ServiceArea:
     ) -> tuple[Ask, dict[str, Located]]:
         """The ask with its ends that were given as places where people get on and off there, and how far that is.
 
-        Raises `Invalid` for the field, as `zones.locate`.
+        Raises `Invalid` for the field, as `zones.given_at`.
         """
         given = {name: place for name, place in (("origin", origin), ("destination", destination)) if place is not None}
         if not given:
             return ask, {}
         async with self._database.transaction(tenant) as tx:
-            found = {name: await self._days.locate(tx, ask.day, place, name) for name, place in given.items()}
+            found = {name: given_at(await self._days.look(tx, ask.day, at), name) for name, at in given.items()}
         ends = [found[name].stop.id if name in found else getattr(ask, name) for name in ("origin", "destination")]
         own = tuple(one.stop for one in found.values() if one.stop.zone is not None)
         return replace(ask, origin=ends[0], destination=ends[1], places=own), found
+
+    async def look(self, tenant: str, day: date, place: Place) -> Located | Missed:
+        """Where somebody at that place gets on or off that day, or why nowhere."""
+        async with self._database.transaction(tenant) as tx:
+            return await self._days.look(tx, day, place)
 
     async def zones(self, tenant: str) -> tuple[Zone, ...]:
         """Every zone."""

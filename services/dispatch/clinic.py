@@ -90,7 +90,8 @@ class Clinic:
         at, until = minutes_into(appointment.at, day), minutes_into(appointment.until, day)
         outward = self._in_time(town, replace(there, arrive_by=at - self._days.settings.before_appointment))
         back = replace(there, origin=appointment.stop, destination=home, earliest=until)
-        return [Wish(outward), Wish(back)]
+        # Also where the patient has booked such a ride: the appointment's own are moved and cancelled with it.
+        return [Wish(outward, twice=True), Wish(back, twice=True)]
 
     def _in_time(self, town: Town, ask: Ask) -> Ask:
         """The latest start of a window that still promises an arrival in time, whatever the bus does on its way."""

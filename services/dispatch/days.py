@@ -17,7 +17,7 @@ from services.dispatch.settings import DispatchSettings
 from services.dispatch.town import Town
 from services.dispatch.travel import TravelTimes
 from services.dispatch.values import Stop, Tour, Vehicle
-from services.dispatch.zones import Located, locate
+from services.dispatch.zones import Located, Missed, look
 
 
 class Days:
@@ -84,11 +84,11 @@ class Days:
         given = with_places(await store.load_stops(tx), await store.load_places(tx, day, day), places)
         return in_force(given, roads, later=day > self.today())
 
-    async def locate(self, tx: Transaction, day: date, place: tuple[float, float], field: str) -> Located:
-        """Where somebody at that place (longitude and latitude) gets on or off that day. Raises as `zones.locate`."""
+    async def look(self, tx: Transaction, day: date, place: tuple[float, float]) -> Located | Missed:
+        """Where somebody at that place (longitude and latitude) gets on or off that day, or why nowhere."""
         roads = await store.load_roads(tx, closed=True)
         stops, _ = in_force(await store.load_stops(tx), roads, later=day > self.today())
-        return locate(*place, await store.load_zones(tx), stops, field)
+        return look(*place, await store.load_zones(tx), stops)
 
     def minute(self, day: date) -> float:
         """Minutes from the day's midnight until now."""

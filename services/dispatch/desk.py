@@ -75,18 +75,19 @@ class BookingDesk:
         *,
         asked_as: str | None = None,
         payment: str = "cash",
+        twice: bool = False,
     ) -> Booking:
         """Promise the ride; durable when this returns. The same `asked_as` again returns the booking made then.
 
-        Raises `Conflict` when the last seat went to somebody else meanwhile, `Invalid` for a promise that no quote
-        gives.
+        Raises `Conflict` when the last seat went to somebody else meanwhile, and (naming it) when the rider has the
+        very same ride already, unless it is meant to be had `twice`; `Invalid` for a promise that no quote gives.
         """
         self._not_past(ask)
         await self._prepare(tenant, ask.day, ask.places)
         async with self._database.transaction(tenant) as tx:
             if asked_as is not None and (before := await store.asked_before(tx, asked_as)):
                 return before
-            return await self._book(tx, Wish(ask, promise, payment), rider, asked_as)
+            return await self._book(tx, Wish(ask, promise, payment, twice), rider, asked_as)
 
     async def arrange(self, tenant: str, wishes: Sequence[Wish], rider: str, *, series: str) -> list[Booking]:
         """Book all of the rides (there and back) or none. The same `series` again returns what was booked then."""
@@ -111,7 +112,7 @@ class BookingDesk:
             made.append(await self._book(tx, wish, rider, f"{series}:{number}", series))
         return made
 
-    async def change(self, tenant: str, booking: str, ask: Ask, promise: Promise) -> Booking:
+    async def change(self, tenant: str, booking: str, ask: Ask, promise: Promise, *, twice: bool = False) -> Booking:
         """Give the booking up for a new one, both or neither. Raises as `book` and `cancel`."""
         self._not_past(ask)
         await self._prepare(tenant, ask.day, ask.places)
@@ -122,7 +123,7 @@ class BookingDesk:
             for day in sorted({old.ask.day, ask.day}):
                 await store.lock_day(tx, day)
             await self._end(tx, old, BookingState.CANCELLED, tell=False)
-            return await self._book(tx, Wish(ask, promise, old.payment), old.rider, None)
+            return await self._book(tx, Wish(ask, promise, old.payment, twice), old.rider, None)
 
     async def cancel(self, tenant: str, booking: str) -> None:
         """Give the booking up; again is no error. Raises `NotFound`, or `Conflict` when the bus is on its way."""
@@ -242,6 +243,8 @@ class BookingDesk:
             raise Invalid("this is not a promise that a quote for this ride gives; ask for a quote", field="promise")
         if promise.pickup_from < day.now:
             raise Invalid(f"{clock(promise.pickup_from)} is past; ask for a quote again", field="promise")
+        if not wish.twice:
+            await store.check_not_twice(tx, ask, promise, rider)
         booking = Booking(
             uuid4().hex,
             rider,

@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from broker.delivery.queue import take_back
+from broker.delivery.subscribers import forget_addresses
 from broker.errors import Invalid, NotFound
 from broker.ports import Transaction
 from broker.sql import load
@@ -16,6 +18,8 @@ from services.dispatch.fares import FareRules
 from services.dispatch.values import Booking, Stop, clock
 
 SQL = load("services.dispatch", "people")
+KIND = "bus.ride"
+"""Of the notices that riders are mailed."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +70,31 @@ async def riders_named(tx: Transaction, ids: Sequence[str]) -> dict[str, Rider]:
     return {row["id"]: Rider(*row) for row in await tx.fetch(SQL["riders"], sorted(set(ids)))}
 
 
-async def save_rider(tx: Transaction, rider: Rider, stops: Sequence[Stop], at: datetime) -> None:
-    """Add the rider, or give them these values. Raises `Invalid` for a home stop that there is not."""
+async def save_rider(tx: Transaction, tenant: str, rider: Rider, stops: Sequence[Stop], at: datetime) -> None:
+    """Add the rider, or give them these values. Raises `Invalid` for a home stop that there is not.
+
+    What waits for a mail address that is theirs no more is not sent there: it goes to the new one, or to the calls.
+    """
     if rider.home is not None and rider.home not in {stop.id for stop in stops}:
         raise Invalid(f"there is no stop {rider.home!r}", field="home")
+    before = (await riders_named(tx, [rider.id])).get(rider.id)
     await tx.execute(SQL["save_rider"], *astuple(rider), at)
+    if before is not None and before.mail not in (None, rider.mail):
+        mailed = {notice_id(row["id"]): row["id"] for row in await tx.fetch(SQL["mailed"], rider.id)}
+        unsent = await take_back(tx, tenant, sorted(mailed))
+        await tx.execute(SQL["tell_anew"], [mailed[one] for one in unsent])
+        await forget_mail(tx, tenant, [before.mail])
+
+
+async def forget_mail(tx: Transaction, tenant: str, addresses: Sequence[str | None]) -> None:
+    """Leave nothing in the queues of these addresses, nor that they are told, unless another rider has one of them."""
+    unused = [row["mail"] for row in await tx.fetch(SQL["unused"], tenant, [one for one in addresses if one])]
+    await forget_addresses(tx, tenant, "mail", unused, KIND)
+
+
+def notice_id(id: str) -> str:
+    """The delivery's name of what a rider is told."""
+    return f"{KIND}:{id}"
 
 
 async def load_fares(tx: Transaction) -> FareRules:

@@ -45,6 +45,15 @@ where n.state = 'new' order by n.at limit 100 for update of n skip locked
 -- name: sent
 update ride_notice n set state = $3 from tenant t
 where t.id = n.tenant_id and t.name = $1 and n.id = $2
+-- name: mailed
+select id from ride_notice
+where tenant_id = current_setting('cityos.tenant_id')::int and rider = $1 and state = 'mailed'
+-- name: tell_anew
+update ride_notice set state = 'new' where tenant_id = current_setting('cityos.tenant_id')::int and id = any($1::text[])
 -- name: has_mail
 select exists (select from subscriber s join tenant t on t.id = s.tenant_id
 where t.name = $1 and s.channel = 'mail' and s.target = $2)
+
+-- name: unused
+select mail from unnest($2::text[]) as m (mail)
+where not exists (select from bus_rider r join tenant t on t.id = r.tenant_id where t.name = $1 and r.mail = m.mail)

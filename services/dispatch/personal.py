@@ -7,9 +7,11 @@ from typing import Any
 
 from broker.consent.holdings import Erased
 from broker.consent.register import references
+from broker.delivery.queue import take_back
 from broker.ports import Transaction
 from broker.sql import load
 from schemas.clock import JST
+from services.dispatch import people
 
 _SQL = load("services.dispatch", "personal")
 SERVICE = "dispatch"
@@ -43,9 +45,13 @@ class RidesHolding:
         done = await tx.execute(_SQL["forget_rides"], tenant, riders, today, now)
         erased, kept = int(done.split()[-1]), await tx.fetchval(_SQL["coming"], tenant, riders)
         if not kept:
+            notices = [people.notice_id(row["id"]) for row in await tx.fetch(_SQL["noticed"], tenant, riders)]
+            await take_back(tx, tenant, notices, sent_too=True)
+            addresses = [row["mail"] for row in await tx.fetch(_SQL["riders"], tenant, riders)]
             for name in _FORGET_RIDER:
                 when = (now,) if name != "forget_told" else ()
                 erased += int((await tx.execute(_SQL[name], tenant, riders, *when)).split()[-1])
+            await people.forget_mail(tx, tenant, addresses)
         why = "これから乗る予約と連絡先は、運行のため乗車か取消まで残ります。" if kept else ""
         return Erased(category=self.category, service=SERVICE, erased=erased, kept=kept, why=why)
 

@@ -58,6 +58,10 @@ update bus_rider set name = '', kana = '', phone = '', mail = null, wheelchairs 
     note = '', account = null, changed_at = $3
 where tenant_id = (select id from tenant where name = $1) and id = any($2::text[])
 
+-- name: noticed
+select id from ride_notice
+where tenant_id = (select id from tenant where name = $1) and rider = any($2::text[])
+
 -- name: forget_told
 update ride_notice set rider = '', said = '', state = 'done'
 where tenant_id = (select id from tenant where name = $1) and rider = any($2::text[])

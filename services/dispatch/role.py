@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import httpx
 
 from broker.consume import Consumption, Subscription
-from broker.errors import CityError
 from broker.ports import CHANGES, Database, Log, Outlet
+from broker.waiting import Parts, again
 from schemas.clock import Clock, utc_now
 from services.dispatch import store
 from services.dispatch.crew import Crew
@@ -57,21 +56,11 @@ async def run(
         keeper = Keeper(database, days, desk, Teller(database, days, crew))
         watcher = ChangeWatcher(database, days, desk, crew)
         consumption = Consumption(log, database, Subscription(CHANGES, GROUP), watcher.handle)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_again(stop, settings.improve_every_s, keeper.improve))
-            tasks.create_task(_again(stop, settings.tell_every_s, keeper.tell))
-            tasks.create_task(consumption.run(stop))
-
-
-async def _again(stop: asyncio.Event, seconds: float, work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
-    """A round that fails is logged and tried again in the next."""
-    while not stop.is_set():
-        try:
-            await work(stop)
-        except CityError as error:
-            _log.warning("the buses' plans wait: %s", error)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), seconds)
+        async with Parts() as tasks:
+            for work, every in ((keeper.improve, settings.improve_every_s), (keeper.tell, settings.tell_every_s)):
+                round_ = partial(work, stop)
+                tasks.add(again(round_, stop=stop, every=every, log=_log, otherwise="the buses' plans wait"))
+            tasks.add(consumption.run(stop))
 
 
 class Keeper:

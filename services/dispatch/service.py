@@ -31,6 +31,8 @@ from services.dispatch.values import Booking, ClosureRule, Stop, Vehicle, Wish
 
 MOST_DAYS_AHEAD = 92
 MOST_DAYS_OF_FIGURES = 400
+DAYS_OF_PLACES = 366
+"""Places of a rider's own that were not used for so long are offered no more."""
 
 
 class BusService:
@@ -73,12 +75,17 @@ class BusService:
     async def save_rider(self, tenant: str, rider: Rider) -> None:
         """Add the rider, or give them these values. Raises `Invalid` naming the field."""
         async with self._database.transaction(tenant) as tx:
-            await people.save_rider(tx, rider, await store.load_stops(tx), self._now())
+            await people.save_rider(tx, tenant, rider, await store.load_stops(tx), self._now())
 
     async def bookings_of(self, tenant: str, rider: str) -> list[Booking]:
         """A rider's bookings from yesterday on, the soonest first."""
         async with self._database.transaction(tenant) as tx:
             return await store.bookings_of(tx, rider, self.days.today() - timedelta(days=1))
+
+    async def places_of(self, tenant: str, rider: str) -> tuple[Stop, ...]:
+        """The places in zones that a rider rode from or to lately, the last ones first."""
+        async with self._database.transaction(tenant) as tx:
+            return await store.places_of(tx, rider, self.days.today() - timedelta(days=DAYS_OF_PLACES))
 
     async def booking(self, tenant: str, booking: str) -> Booking:
         """One booking. Raises `NotFound`."""
@@ -94,23 +101,23 @@ class BusService:
 
     async def repeat(
         self, tenant: str, wishes: Sequence[Wish], rider: str, weekdays: frozenset[int], until: date, *, series: str
-    ) -> dict[date, list[Booking] | str]:
+    ) -> dict[date, list[Booking] | Conflict | Invalid]:
         """Book the rides again on each of the weekdays (0: Monday) until a date; what was booked, or why not, by day.
 
         Each day is booked for itself: a day without room leaves the others. Asking again tries the failed ones again.
         """
         first = min(wish.ask.day for wish in wishes)
-        last = min(until, first + timedelta(days=MOST_DAYS_AHEAD))
-        if until < first:
-            raise Invalid(f"{until} is before the first ride on {first}", field="until")
-        found: dict[date, list[Booking] | str] = {}
-        for day in (first + timedelta(days=n) for n in range((last - first).days + 1)):
+        last = first + timedelta(days=MOST_DAYS_AHEAD)
+        if not first <= until <= last:
+            raise Invalid(f"{until} is not between the first ride on {first} and {last}", field="until")
+        found: dict[date, list[Booking] | Conflict | Invalid] = {}
+        for day in (first + timedelta(days=n) for n in range((until - first).days + 1)):
             if day == first or day.weekday() in weekdays:
                 moved = [replace(w, ask=replace(w.ask, day=day + (w.ask.day - first)), promise=None) for w in wishes]
                 try:
                     found[day] = await self.desk.arrange(tenant, moved, rider, series=f"{series}:{day}")
                 except (Conflict, Invalid) as error:
-                    found[day] = str(error)
+                    found[day] = error
         return found
 
     async def calls(self, tenant: str) -> list[dict[str, Any]]:

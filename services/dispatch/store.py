@@ -14,7 +14,7 @@ from broker.ports import Transaction
 from broker.sql import load
 from services.dispatch.calendar import ServiceCalendar, decode
 from services.dispatch.roads import Road
-from services.dispatch.values import Ask, Booking, BookingState, Breach, Break, Promise, Stop, Tour, Vehicle
+from services.dispatch.values import Ask, Booking, BookingState, Breach, Break, Promise, Stop, Tour, Vehicle, clock
 from services.dispatch.zones import Zone
 
 SQL = load("services.dispatch", "store")
@@ -30,8 +30,13 @@ async def load_places(tx: Transaction, first: date, last: date) -> tuple[Stop, .
     return tuple(Stop(*row) for row in await tx.fetch(SQL["places"], first, last))
 
 
+async def places_of(tx: Transaction, rider: str, first: date) -> tuple[Stop, ...]:
+    """The places of their own that a rider's bookings since `first` begin or end at, the last ones first."""
+    return tuple(Stop(*row) for row in await tx.fetch(SQL["places_of"], rider, first))
+
+
 async def save_place(tx: Transaction, place: Stop) -> None:
-    """Keep the place for bookings that name it; one that is known stays as it is, but for its zone."""
+    """Keep the place for bookings that name it; one that is known takes its zone and name."""
     await tx.execute(SQL["add_place"], place.id, place.name, place.longitude, place.latitude, place.zone)
 
 
@@ -173,6 +178,25 @@ async def load_series(tx: Transaction, series: str) -> list[Booking]:
     """What one request booked, in order; others with this key wait until the transaction ends."""
     await tx.execute(SQL["lock_booking_key"], series)
     return [_booking(row) for row in await tx.fetch(SQL["series"], series)]
+
+
+async def check_not_twice(tx: Transaction, ask: Ask, promise: Promise, rider: str) -> None:
+    """Raise `Conflict`, naming it, where the rider has this ride already: the same ends, as many, at the same time.
+
+    At the same time: nobody can be on both, as one may begin before the other is over. To be asked while the day is
+    locked.
+    """
+    where = (ask.day, ask.origin, ask.destination, ask.seats, ask.wheelchairs)
+    row = await tx.fetchrow(SQL["same_ride"], rider, *where, promise.pickup_from, promise.arrive_by)
+    if row is None:
+        return
+    same = _booking(row)
+    window = f"{clock(same.promise.pickup_from)} to {clock(same.promise.pickup_until)}"
+    raise Conflict(
+        f"the rider has this very ride already: booking {same.id} of {ask.day}, {window}, from {ask.origin!r} to "
+        f"{ask.destination!r}; change or cancel that one. Staff may book it again with twice: true",
+        existing=same.id,
+    )
 
 
 async def bookings_of(tx: Transaction, rider: str, first: date) -> list[Booking]:

@@ -10,7 +10,14 @@ order by id
 -- name: add_place
 insert into bus_stop (tenant_id, id, name, longitude, latitude, zone)
 values (current_setting('cityos.tenant_id')::int, $1, $2, $3, $4, $5)
-on conflict (tenant_id, id) do update set zone = excluded.zone
+on conflict (tenant_id, id) do update set zone = excluded.zone, name = excluded.name
+-- name: places_of
+select id, name, longitude, latitude, closed_because, closed_by, zone
+from bus_stop s join (
+    select place, max(day) as last from ride_booking, unnest(array[origin, destination]) place
+    where tenant_id = current_setting('cityos.tenant_id')::int and rider = $1 and day >= $2 group by place) used
+    on used.place = s.id
+where tenant_id = current_setting('cityos.tenant_id')::int and zone is not null order by last desc, id limit 20
 -- name: zones
 select id, name, border::text as border, door, walk from bus_zone
 where tenant_id = current_setting('cityos.tenant_id')::int order by id
@@ -89,6 +96,13 @@ where d.day between $1 and $2 order by d.day, t.name
 select id, day, rider, origin, destination, seats, wheelchairs, pickup_from, pickup_until, arrive_by, state, broken_because,
     fare, payment, direct, series, vehicle, boarded_at, alighted_at, breaches::text as breaches
 from ride_booking where tenant_id = current_setting('cityos.tenant_id')::int and series = $1 order by asked_as
+-- name: same_ride
+select id, day, rider, origin, destination, seats, wheelchairs, pickup_from, pickup_until, arrive_by, state, broken_because,
+    fare, payment, direct, series, vehicle, boarded_at, alighted_at, breaches::text as breaches
+from ride_booking where tenant_id = current_setting('cityos.tenant_id')::int and rider = $1 and day = $2 and origin = $3
+    and destination = $4 and seats = $5 and wheelchairs = $6 and pickup_from < $8 and arrive_by > $7
+    and state = 'booked' and alighted_at is null
+order by pickup_from, id limit 1
 -- name: bookings_of
 select id, day, rider, origin, destination, seats, wheelchairs, pickup_from, pickup_until, arrive_by, state, broken_because,
     fare, payment, direct, series, vehicle, boarded_at, alighted_at, breaches::text as breaches

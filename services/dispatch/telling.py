@@ -16,7 +16,6 @@ from services.dispatch.days import Days
 from services.dispatch.driven import Expected, late
 from services.dispatch.values import Booking, BookingState
 
-KIND = "bus.ride"
 NEAR_MINUTES = 5.0
 LATE_MINUTES = 3.0
 LOST_MINUTES = 60.0
@@ -59,7 +58,7 @@ class Teller:
     async def _mail(self, tx: Transaction, row: Any) -> bool:
         """False when the address takes other notices already, so that somebody must ring."""
         about = {"mail": row["mail"]}
-        wants = Filter(kinds=(KIND,), modes=(self._mode,), about={"mail": (row["mail"],)})
+        wants = Filter(kinds=(people.KIND,), modes=(self._mode,), about={"mail": (row["mail"],)})
         known = await tx.fetchval(people.SQL["has_mail"], row["tenant"], row["mail"])
         if not known:
             try:
@@ -67,8 +66,8 @@ class Teller:
             except Conflict:
                 return False
         notice = Notice(
-            id=f"{KIND}:{row['id']}",
-            kind=KIND,
+            id=people.notice_id(row["id"]),
+            kind=people.KIND,
             mode=self._mode,
             subject="デマンドバスのお知らせ",
             text=row["said"],

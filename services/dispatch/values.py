@@ -122,11 +122,15 @@ class Booking:
 
 @dataclass(frozen=True)
 class Wish:
-    """A ride to be booked: at the `promise` that a quote gave, or (None) at the first that is free."""
+    """A ride to be booked: at the `promise` that a quote gave, or (None) at the first that is free.
+
+    `twice`: staff know that the rider has the very same ride already, and mean it.
+    """
 
     ask: Ask
     promise: Promise | None = None
     payment: str = "cash"
+    twice: bool = False
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ PLACE = "place-"
 """How the ids of places begin, which no stop's id may."""
 _DIGITS = 4
 """Decimals of a degree: places within some ten metres of each other are one."""
-_SIDES = ("north", "north-east", "east", "south-east", "south", "south-west", "west", "north-west")
+SIDES = ("north", "north-east", "east", "south-east", "south", "south-west", "west", "north-west")
+_HEADINGS = ("北", "北東", "東", "南東", "南", "南西", "西", "北西")
 
 
 @dataclass(frozen=True)
@@ -52,65 +53,108 @@ class Located:
     metres: float
 
 
+@dataclass(frozen=True)
+class Edge:
+    """The nearest edge of a zone: how many metres away, in which direction (one of `SIDES`), and where it is."""
+
+    zone: Zone
+    metres: float
+    side: str
+    longitude: float
+    latitude: float
+
+
+@dataclass(frozen=True)
+class Missed:
+    """Why no bus serves a place: no zone has it, and then `edge` is the nearest one's, None without any zone; or riders
+    walk in its `zone`, and no open stop is near enough. `nearest` is the nearest open stop.
+    """
+
+    zone: Zone | None
+    edge: Edge | None
+    nearest: Located | None
+
+    def told(self) -> str:
+        """The reason, and what would do."""
+        where = "there is no open stop"
+        if self.nearest is not None:
+            stop = self.nearest.stop
+            where = f"the nearest stop is {stop.id!r} ({stop.name}), {self.nearest.metres:.0f} m away"
+        if self.zone is not None:
+            walk = f"the {self.zone.walk} m that one walks in {self.zone.name!r}"
+            return f"no open stop lies within {walk}; {where}"
+        if self.edge is None:
+            return f"buses come to stops alone here; {where}"
+        edge = self.edge
+        way = f"{edge.metres:.0f} m to the {edge.side} ({edge.longitude:.5f}, {edge.latitude:.5f})"
+        return f"this place is outside every zone: the edge of {edge.zone.name!r} is {way}; {where}"
+
+
 def is_place(stop: str) -> bool:
     """Whether this is the id of a place of somebody's own, and of no stop."""
     return stop.startswith(PLACE)
 
 
-def locate(longitude: float, latitude: float, zones: Sequence[Zone], stops: Sequence[Stop], field: str) -> Located:
-    """Where somebody at that place gets on or off. `stops` are all stops, closed ones with their reason.
+def look(longitude: float, latitude: float, zones: Sequence[Zone], stops: Sequence[Stop]) -> Located | Missed:
+    """Where somebody at that place gets on or off, or why nowhere. `stops`: all, closed ones with their reason.
 
-    Raises `Invalid` for the field, telling the nearest zone's edge and stop, for a place outside every zone; and
-    telling the nearest stop where that is too far to walk.
+    A place is known to some ten metres, so that what is answered here is served when it is sent back.
     """
-    around = [zone for zone in zones if zone.holds(longitude, latitude)]
-    nearest = _nearest(longitude, latitude, stops)
+    east, north = round(longitude, _DIGITS), round(latitude, _DIGITS)
+    around = [zone for zone in zones if zone.holds(east, north)]
     for zone in around:
         if zone.door:
-            return Located(_place(zone, longitude, latitude), 0.0)
+            return Located(_place(zone, east, north, stops), 0.0)
+    nearest = _nearest(east, north, [stop for stop in stops if stop.closed_because is None])
     if nearest is not None and any(nearest.metres <= zone.walk for zone in around):
         return nearest
-    where = "there is no open stop" if nearest is None else f"the nearest stop is {_told(nearest)}"
-    if around:
-        walk = max(zone.walk for zone in around)
-        raise Invalid(
-            f"no open stop lies within the {walk} m that one walks in {around[0].name!r}; {where}", field=field
-        )
-    if not zones:
-        raise Invalid(f"buses come to stops alone here; {where}", field=field)
-    raise Invalid(f"this place is outside every zone: {_edge(longitude, latitude, zones)}; {where}", field=field)
+    widest = max(around, key=lambda zone: zone.walk, default=None)
+    return Missed(widest, _edge(east, north, zones) if zones and widest is None else None, nearest)
 
 
-def _place(zone: Zone, longitude: float, latitude: float) -> Stop:
-    east, north = round(longitude, _DIGITS), round(latitude, _DIGITS)
+def given_at(found: Located | Missed, field: str) -> Located:
+    """What was found for the place in that field. Raises `Invalid` for it with the reason and what would do."""
+    if isinstance(found, Missed):
+        raise Invalid(found.told(), field=field)
+    return found
+
+
+def _place(zone: Zone, east: float, north: float, stops: Sequence[Stop]) -> Stop:
     name = blake2b(f"{east:.{_DIGITS}f},{north:.{_DIGITS}f}".encode(), digest_size=8).hexdigest()
-    return Stop(f"{PLACE}{name}", f"{zone.name}（ご指定の場所）", east, north, zone=zone.id)
+    return Stop(f"{PLACE}{name}", f"{zone.name}（{_words(east, north, stops)}）", east, north, zone=zone.id)
+
+
+def _words(east: float, north: float, stops: Sequence[Stop]) -> str:
+    """The place as a driver finds it and a rider knows it again, told from the nearest stop: 駅前から北へ320m."""
+    nearest = _nearest(east, north, stops)
+    if nearest is None:
+        return "ご指定の場所"
+    stop = nearest.stop
+    away = round(nearest.metres, -1)
+    if away == 0:
+        return f"{stop.name}のそば"
+    ((x, y),) = Plane([(stop.longitude, stop.latitude)]).kilometres([(east, north)])
+    return f"{stop.name}から{_HEADINGS[_octant(x, y)]}へ{away:.0f}m"
 
 
 def _nearest(longitude: float, latitude: float, stops: Sequence[Stop]) -> Located | None:
-    found = [
-        Located(stop, 1000 * kilometres(longitude, latitude, stop.longitude, stop.latitude))
-        for stop in stops
-        if stop.closed_because is None
-    ]
+    found = [Located(stop, 1000 * kilometres(longitude, latitude, stop.longitude, stop.latitude)) for stop in stops]
     return min(found, key=lambda one: (one.metres, one.stop.id), default=None)
 
 
-def _told(nearest: Located) -> str:
-    stop = nearest.stop
-    return f"{stop.id!r} ({stop.name}), {nearest.metres:.0f} m away"
-
-
-def _edge(longitude: float, latitude: float, zones: Sequence[Zone]) -> str:
-    """The nearest edge of a zone: of which, how far, in which direction, and where."""
+def _edge(longitude: float, latitude: float, zones: Sequence[Zone]) -> Edge:
     plane = Plane([(longitude, latitude)])
     here = shapely.Point(0.0, 0.0)
     ways = [(zone, shapely.shortest_line(here, shapely.Polygon(plane.kilometres(zone.border)))) for zone in zones]
     zone, way = min(ways, key=lambda one: one[1].length)
     east, north = way.coords[-1]
     (there,) = plane.degrees(np.array([[east, north]]))
-    side = _SIDES[round(math.atan2(east, north) / (math.pi / 4)) % 8]
-    return f"the edge of {zone.name!r} is {1000 * way.length:.0f} m to the {side} ({there[0]:.5f}, {there[1]:.5f})"
+    return Edge(zone, 1000 * way.length, SIDES[_octant(east, north)], float(there[0]), float(there[1]))
+
+
+def _octant(east: float, north: float) -> int:
+    """The direction as an index of `SIDES`."""
+    return round(math.atan2(east, north) / (math.pi / 4)) % 8
 
 
 @lru_cache(maxsize=64)

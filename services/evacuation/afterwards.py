@@ -23,11 +23,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from broker.catalogue.flat import shielded
 from schemas.clock import JST
 from schemas.river import Stage
 from services.evacuation.areas import District
 from services.evacuation.levels import MAYORS
-from services.evacuation.night_record import harmless
 from services.evacuation.orders import Kind, Order
 
 _MEANS = {Stage.EVACUATION: 3, Stage.DANGER: 4, Stage.OVERFLOW: 5}
@@ -208,7 +208,7 @@ def as_csv(lines: Sequence[Line]) -> bytes:
     for line in lines:
         times = (_local(at) for at in (line.due, line.proposed, line.issued))
         lead: Any = "" if line.lead_min is None else line.lead_min
-        names = (harmless(line.name), line.level, harmless(line.gauge_name))
+        names = (shielded(line.name), line.level, shielded(line.gauge_name))
         writer.writerow([*names, *times, lead, OUTCOME_NAMES[line.outcome]])
     return ("\ufeff" + out.getvalue()).encode()
 

@@ -28,22 +28,42 @@ class Source(NamedTuple):
     government_code: str
 
 
-def cap_of(
-    order: Order, identifier: str, words: Words, districts: Sequence[District], source: Source, earlier: Sequence[str]
-) -> str:
-    """The document, valid against the OASIS schema. `earlier` are references ``sender,identifier,sent``."""
+class Part(NamedTuple):
+    """What is told of some districts: a notice, its words, and where they hold."""
+
+    order: Order
+    words: Words
+    districts: Sequence[District]
+
+
+def cap_of(part: Part, identifier: str, source: Source, earlier: Sequence[str], rest: Sequence[Part] = ()) -> str:
+    """The document of a notice, valid against the OASIS schema.
+
+    `earlier` are references ``sender,identifier,sent`` of the messages it takes the place of, and `rest` what those
+    said that still holds elsewhere: a referenced message counts no more as a whole (CAP 1.2, 3.2.1 msgType), so the
+    document says it again, and a withdrawal of a part is an Update too.
+    """
+    order, words, _ = part
     assert order.issued_at is not None, "a notice that waits has no document"
     root = etree.Element(tag("alert"), nsmap={None: NAMESPACE})
     add(root, "identifier", identifier)
     add(root, "sender", source.sender)
     add(root, "sent", cap_time(order.issued_at))
     add(root, "status", STATUS[order.mode])
-    add(root, "msgType", _TYPE[order.kind])
+    add(root, "msgType", "Update" if rest else _TYPE[order.kind])
     add(root, "scope", "Public")
     if order.kind is Kind.WITHDRAW:
         add(root, "note", f"{words.headline} / {words.headline_en}")
     if earlier:
         add(root, "references", " ".join(earlier))
+    for one in (part, *rest):
+        _infos(root, one, source)
+    return as_text(root)
+
+
+def _infos(root: etree._Element, part: Part, source: Source) -> None:
+    order, words, districts = part
+    assert order.issued_at is not None, "a notice that waits has no document"
     texts = (("ja-JP", "避難情報", words.headline, words.text), ("en", "Evacuation", words.headline_en, words.text_en))
     for which, (language, event, headline, text) in enumerate(texts):
         info = etree.SubElement(root, tag("info"))
@@ -62,7 +82,6 @@ def cap_of(
         add(info, "description", text)
         for district in districts:
             _area(info, district, source.government_code)
-    return as_text(root)
 
 
 def _response(order: Order) -> str:

@@ -15,11 +15,11 @@ from broker.delivery.queue import audience, enqueue
 from broker.errors import Conflict, Forbidden, Invalid, NotFound
 from broker.ports import Transaction
 from broker.store.entities import EntityWriter
-from schemas.clock import Clock, utc_now
+from schemas.clock import JST, Clock, utc_now
 from schemas.river import Mode
 from services.evacuation import store
 from services.evacuation.areas import District, Loaded, parse_districts, with_figures
-from services.evacuation.cap import Source, cap_of
+from services.evacuation.cap import Part, Source, cap_of
 from services.evacuation.levels import Levels, national_levels
 from services.evacuation.orders import (
     KIND_NAMES,
@@ -35,10 +35,18 @@ from services.evacuation.orders import (
     next_standing,
 )
 from services.evacuation.proposals import Proposal
+from services.evacuation.replaced import left_of, replaced_by
 from services.evacuation.settings import EvacuationSettings
 from services.evacuation.store import SQL, Event, Times
-from services.evacuation.telling import MATTER, district_alert, identifier_of, notice_of, resident_notice
-from services.evacuation.wording import Told, Words, words_of
+from services.evacuation.telling import (
+    MATTER,
+    confirmation_notice,
+    district_alert,
+    identifier_of,
+    notice_of,
+    resident_notice,
+)
+from services.evacuation.wording import Place, Told, Words, words_of
 
 Present = Callable[[Transaction], Awaitable[datetime | None]]
 """The city's present where it is not this machine's: in a replay."""
@@ -98,9 +106,8 @@ class EvacuationDesk:
         now = await store.load_standing(tx, self.mode)
         held = {name: now.get(name, Standing()) for name in wish.seen}
         about = await self._about(tx, wish)
-        next_standing(wish, held, about)
         draft = await self._drafted(tx, wish, about, held, Officer(id="", name=""))
-        words = self._words(draft, districts, draft.asked_at)
+        words = self._words(draft, districts, held, next_standing(wish, held, about))
         channels = Counter(await audience(tx, tenant, notice_of(draft, words, districts, self._url)))
         if self.mode is Mode.ACTUAL:
             channels.update(await count_listening(tx, tenant, MATTER))
@@ -131,11 +138,15 @@ class EvacuationDesk:
         held = await store.lock_standing(tx, wish.seen, self.mode)
         check_seen(wish, held, {district.id: district.name for district in districts})
         about = await self._about(tx, wish)
-        next_standing(wish, held, about)
+        levels = next_standing(wish, held, about)
         order = await self._drafted(tx, wish, about, held, officer)
         if not self.settings.second_person:
             return await self._issue(tx, tenant, order, wish, districts, held, officer)
-        await store.save_order(tx, order, wish, await self._evidence(tx, wish.seen))
+        words = self._words(order, districts, held, levels)
+        await store.save_order(tx, order, wish, await self._evidence(tx, wish.seen), words)
+        await enqueue(tx, tenant, [confirmation_notice(order, words)], at=(await self.times(tx)).wall)
+        # Who asks has seen the proposals: from here on it is the confirmation that waits for somebody.
+        await tx.fetch(SQL["answer"], list(order.districts), self.mode, officer.id, (await self.times(tx)).wall)
         text = f"{self._what(order, districts)}の確認を求めました。理由: {wish.reason}"
         await self.note(tx, Event("asked", officer, order.districts, text, {"order": order.id}))
         return order
@@ -190,12 +201,12 @@ class EvacuationDesk:
         order = msgspec.structs.replace(
             order, state=State.ISSUED, decided_by=officer, issued_at=now.city, before=before_of(wish, held, about)
         )
-        words = self._words(order, districts, now.city)
         levels = next_standing(wish, held, about)
+        words = self._words(order, districts, held, levels)
         for name in sorted(levels):
             restored = about.before[name].order if wish.kind is Kind.WITHDRAW and about else order.id
             await tx.execute(SQL["set_standing"], name, self.mode, levels[name], restored if levels[name] else None)
-        document = cap_of(order, identifier_of(order), words, districts, await self._source(tx), self._earlier(about))
+        document = await self._document(tx, Part(order, words, districts), wish, about, held)
         evidence = await self._evidence(tx, wish.seen)
         await store.save_order(tx, order, wish, evidence, words, document)
         text = f"{self._what(order, districts)}。理由: {wish.reason}"
@@ -243,11 +254,19 @@ class EvacuationDesk:
             asked_at=(await self.times(tx)).city,
         )
 
-    def _words(self, order: Order, districts: Sequence[District], at: datetime) -> Words:
-        names = [(district.name, district.name_en) for district in districts]
+    def words_in_force(self, order: Order, districts: Sequence[District]) -> Words:
+        """An issued or corrected notice as it is to be told of those of its districts where it still holds."""
+        levels = {district.id: order.level for district in districts}
+        return self._words(order, districts, {}, levels)
+
+    def _words(
+        self, order: Order, districts: Sequence[District], held: Mapping[str, Standing], levels: Mapping[str, int]
+    ) -> Words:
+        places = [Place(d.name, d.name_en, held.get(d.id, Standing()).level, levels[d.id]) for d in districts]
+        at = order.issued_at or order.asked_at
         issuer = (self.settings.issuer, self.settings.issuer_en)
-        told = Told(order.kind, order.level, order.mode, names, at, order.note, issuer)
-        return words_of(told, self.levels.on(at.date()))
+        told = Told(order.kind, order.level, order.mode, places, at, order.note, issuer)
+        return words_of(told, self.levels.on(at.astimezone(JST).date()))
 
     async def _evidence(self, tx: Transaction, names: Mapping[str, int]) -> dict[str, Proposal]:
         rows = await tx.fetch(SQL["proposals"], self.mode)
@@ -262,12 +281,22 @@ class EvacuationDesk:
         names = (f"{row['title']}{self.settings.issuer}", f"{self.settings.issuer_en} ({row['title'] or row['name']})")
         return Source(self.settings.sender, names, row["local_government_code"] or "")
 
-    def _earlier(self, about: Order | None) -> list[str]:
-        if about is None or about.issued_at is None:
-            return []
-        return [f"{self.settings.sender},{identifier_of(about)},{cap_time(about.issued_at)}"]
+    async def _document(
+        self, tx: Transaction, part: Part, wish: Wish, about: Order | None, held: Mapping[str, Standing]
+    ) -> str:
+        replaced = await replaced_by(tx, wish.kind, about, held)
+        left = await left_of(tx, self.mode, replaced, wish.seen)
+        rest = [Part(order, self.words_in_force(order, where), where) for order, where in left]
+        earlier = [
+            f"{self.settings.sender},{identifier_of(order)},{cap_time(order.issued_at)}"
+            for order in replaced
+            if order.issued_at is not None
+        ]
+        return cap_of(part, identifier_of(part.order), await self._source(tx), earlier, rest)
 
     @staticmethod
     def _what(order: Order, districts: Sequence[District]) -> str:
         names = "、".join(district.name for district in districts)
-        return f"{names}に警戒レベル{order.level}を{KIND_NAMES[order.kind]}"
+        to = "に" if order.kind is Kind.ISSUE else "の"
+        several = order.kind is Kind.LIFT and len({before.level for before in order.before.values()}) > 1
+        return f"{names}{to}{'避難の情報' if several else f'警戒レベル{order.level}'}を{KIND_NAMES[order.kind]}"

@@ -9,20 +9,24 @@ from typing import Any
 import msgspec
 
 from broker.delivery.atom import Entry, atom_feed
+from broker.errors import Invalid
 from broker.ports import Transaction
-from schemas.clock import iso
+from schemas.clock import JST, iso
 from schemas.river import Mode
 from services.evacuation import store
+from services.evacuation.areas import District
 from services.evacuation.desk import EvacuationDesk
 from services.evacuation.levels import shown
 from services.evacuation.orders import Order, Standing
+from services.evacuation.past import past_of
 from services.evacuation.proposals import Proposal, propose
 from services.evacuation.store import SQL
 from services.evacuation.telling import identifier_of, public_body
 from services.evacuation.wording import Words
 
 _ORDERS = 100
-_LINES = 2000
+_LINES = 10_000
+"""More lines than any night has; a longer record is carried away in parts."""
 
 
 async def desk_view(tx: Transaction, desk: EvacuationDesk) -> dict[str, Any]:
@@ -36,22 +40,28 @@ async def desk_view(tx: Transaction, desk: EvacuationDesk) -> dict[str, Any]:
     around = await store.load_around(tx, districts, now.city, desk.mode)
     standing = await store.load_standing(tx, desk.mode)
     stored = {row["district_id"]: row for row in await tx.fetch(SQL["proposals"], desk.mode)}
+    past = past_of(await store.load_proposed(tx, now.city), now.city)
     shown_districts = []
     for district in districts:
         beside = [around[source] for source in district.sources if source in around]
         fresh = propose([signs[gauge] for gauge in district.gauges], now.city, beside)
         held = standing.get(district.id, Standing())
+        proposal = _proposal(fresh, stored.get(district.id))
         # Borders are asked for once, as open data: on a phone they would outweigh the rest every five seconds.
         told = {name: value for name, value in msgspec.to_builtins(district).items() if name != "polygon"}
         shown_districts.append(
-            {**told, "proposal": _proposal(fresh, stored.get(district.id)), "standing": msgspec.to_builtins(held)}
+            {
+                **told,
+                "proposal": {**proposal, "past": past.get((district.id, fresh.level))},
+                "standing": msgspec.to_builtins(held),
+            }
         )
     shown_districts.sort(key=lambda one: (-one["proposal"]["level"], -one["standing"]["level"]))
     return {
         "now": iso(now.city),
         "mode": desk.mode,
         "secondPerson": desk.settings.second_person,
-        "levels": shown(desk.levels.on(now.city.date())),
+        "levels": shown(desk.levels.on(now.city.astimezone(JST).date())),
         "districts": shown_districts,
         "orders": await orders(tx, desk.mode),
     }
@@ -64,13 +74,18 @@ def _proposal(fresh: Proposal, row: Mapping[str, Any] | None) -> dict[str, Any]:
         "since": iso(row["observed_at"]) if known and row and row["observed_at"] else None,
         "answeredAt": iso(row["answered_at"]) if known and row and row["answered_at"] else None,
         "escalatedAt": iso(row["escalated_at"]) if known and row and row["escalated_at"] else None,
+        "raised": row["raised"] if known and row else 0,
     }
 
 
 async def orders(tx: Transaction, mode: Mode) -> list[dict[str, Any]]:
     """The latest notices, newest first, with who decided."""
     return [
-        order_form(msgspec.json.decode(row["body"], type=Order), _words(row["words"]))
+        {
+            **order_form(msgspec.json.decode(row["body"], type=Order), _words(row["words"])),
+            "raised": row["raised"],
+            "raisedAt": iso(row["raised_at"]) if row["raised_at"] else None,
+        }
         for row in await tx.fetch(SQL["orders"], mode, _ORDERS)
     ]
 
@@ -86,8 +101,14 @@ async def progress(tx: Transaction, order: Order) -> list[dict[str, Any]]:
     return [dict(row) for row in await tx.fetch(SQL["progress"], identifier_of(order))]
 
 
-async def record(tx: Transaction, mode: Mode, start: datetime, end: datetime) -> list[dict[str, Any]]:
-    """The lines of the record written from `start` until before `end`, newest first."""
+async def record(
+    tx: Transaction, mode: Mode, start: datetime, end: datetime, newest: int | None = None
+) -> list[dict[str, Any]]:
+    """The lines of the record written from `start` until before `end`, newest first: the `newest`, or all. Raises
+    `Invalid` where all are too many: a record must not end early without a word."""
+    rows = await tx.fetch(SQL["record"], mode, start, end, newest or _LINES + 1)
+    if len(rows) > _LINES:
+        raise Invalid(f"more than {_LINES} lines were written in that time; ask for a shorter one", field="from")
     return [
         {
             "number": row["id"],
@@ -100,18 +121,22 @@ async def record(tx: Transaction, mode: Mode, start: datetime, end: datetime) ->
             "text": row["text"],
             "detail": msgspec.json.decode(row["detail"]),
         }
-        for row in await tx.fetch(SQL["record"], mode, start, end, _LINES)
+        for row in rows
     ]
 
 
 async def public_view(tx: Transaction, desk: EvacuationDesk) -> dict[str, Any]:
     """What anybody may read: the notices in force, and what the levels are called and coloured now."""
-    edition = desk.levels.on((await desk.times(tx)).city.date())
-    return {"orders": await in_force(tx), "levels": shown(edition)}
+    edition = desk.levels.on((await desk.times(tx)).city.astimezone(JST).date())
+    return {"orders": [public_body(*one) for one in await in_force(tx, desk)], "levels": shown(edition)}
 
 
-async def in_force(tx: Transaction) -> list[dict[str, Any]]:
-    """Actual notices that hold, for anybody. Exercises are not among them: the query itself asks for actual."""
+async def in_force(tx: Transaction, desk: EvacuationDesk) -> list[tuple[Order, Words, list[District]]]:
+    """Actual notices that hold, the newest first, and where. Exercises are not among them: the query itself asks for
+    actual.
+
+    A notice that was lifted or overtaken in some of its districts names only the others.
+    """
     districts = await store.load_districts(tx)
     standing = await store.load_standing(tx, Mode.ACTUAL)
     found = []
@@ -120,7 +145,8 @@ async def in_force(tx: Transaction) -> list[dict[str, Any]]:
         held = [d for d in districts if standing.get(d.id, Standing()).order == order.id]
         words = _words(row["words"])
         assert words is not None, "an issued notice has its words"
-        found.append(public_body(order, words, held))
+        whole = {district.id for district in held} == set(order.districts)
+        found.append((order, words if whole else desk.words_in_force(order, held), held))
     return found
 
 
@@ -134,11 +160,10 @@ async def public_feed(tx: Transaction, url: str, now: datetime) -> bytes:
     return text.encode()
 
 
-async def flash_text(tx: Transaction) -> str:
-    """One line for each notice in force, for the L-shaped text of cable television; empty where nothing holds."""
-    standing = await store.load_standing(tx, Mode.ACTUAL)
-    held = {one.order for one in standing.values() if one.level}
-    return "".join(f"{words.flash}\r\n" for order, words in await _public(tx) if order.id in held)
+async def flash_text(tx: Transaction, desk: EvacuationDesk) -> str:
+    """Lines that name every district under a notice, for the L-shaped text of cable television; empty where nothing
+    holds."""
+    return "".join(f"{line}\r\n" for _, words, _ in await in_force(tx, desk) for line in words.flash.splitlines())
 
 
 async def public_cap(tx: Transaction, number: int) -> bytes | None:

@@ -1,18 +1,15 @@
-"""The role `evacuation`: proposals from changed stages, escalation of those nobody answers, old images forgotten."""
+"""The role `evacuation`: proposals from changed stages, what nobody answers told again, old images forgotten."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
 from broker.consume import Consumption, Subscription
-from broker.errors import CityError
 from broker.ports import CHANGES, Database, Log
+from broker.waiting import Parts, again
 from schemas.clock import Clock, utc_now
 from schemas.river import Mode
 from services.evacuation import cameras
@@ -38,12 +35,15 @@ async def run(
     """Work until `stop` is set. `database` is the system's: it sees every tenant."""
     proposer = Proposer(mode, by_data=by_data, clock=clock)
     consumption = Consumption(log, database, Subscription(CHANGES, GROUP), proposer.handle)
-    escalation = Escalation(database, settings, clock)
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(consumption.run(stop))
-        tasks.create_task(_again("unanswered proposals wait", escalation.look, settings.look_every_s, stop))
+    escalation = Escalation(database, settings, mode, by_data=by_data, clock=clock)
+    async with Parts() as tasks:
+        tasks.add(consumption.run(stop))
         forget = partial(forget_old, database, settings, clock)
-        tasks.create_task(_again("what is old stays", forget, _FORGET_EVERY_S, stop))
+        for work, every, otherwise in (
+            (escalation.look, settings.look_every_s, "what nobody answered waits"),
+            (forget, _FORGET_EVERY_S, "what is old stays"),
+        ):
+            tasks.add(again(work, stop=stop, every=every, log=_log, otherwise=otherwise))
 
 
 async def forget_old(database: Database, settings: EvacuationSettings, clock: Clock) -> None:
@@ -51,16 +51,3 @@ async def forget_old(database: Database, settings: EvacuationSettings, clock: Cl
     async with database.transaction() as tx:
         await cameras.purge(tx, clock() - timedelta(hours=settings.stills_kept_h))
         await safety.purge(tx, clock() - timedelta(days=settings.safety_kept_days))
-
-
-async def _again(
-    without: str, act: Callable[[], Coroutine[Any, Any, object]], every: float, stop: asyncio.Event
-) -> None:
-    """Do it until `stop`. A round that fails is logged (`without` it) and made up for in the next."""
-    while not stop.is_set():
-        try:
-            await act()
-        except CityError as error:
-            _log.warning("%s: %s", without, error)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), every)

@@ -22,9 +22,20 @@ class EvacuationSettings(BaseModel):
     )
     second_person: bool = Field(default=False, description="whether another officer must confirm each notice")
     answer_within_s: float = Field(
-        default=300.0, gt=0, description="seconds until an unanswered proposal is raised with the next people"
+        default=300.0,
+        gt=0,
+        description="seconds until a proposal that nobody answers, or a notice that nobody confirms, is told again, to "
+        "the next in line too",
     )
-    look_every_s: float = Field(default=10.0, gt=0, description="how often unanswered proposals are looked for")
+    repeat_every_s: float = Field(
+        default=300.0,
+        gt=0,
+        description="seconds between further tellings, each to one more in line, until somebody does",
+    )
+    repeat_for_h: float = Field(
+        default=24.0, gt=0, description="hours after which what nobody answered or confirmed is told no more"
+    )
+    look_every_s: float = Field(default=10.0, gt=0, description="how often it is looked for what nobody has answered")
     stills_kept_h: float = Field(default=72.0, gt=0, description="how long cameras' still images are kept, in hours")
     safety_kept_days: float = Field(
         default=30.0, gt=0, description="how long residents' words of safety are kept, in days"

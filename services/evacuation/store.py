@@ -11,6 +11,7 @@ import msgspec
 from broker.ports import Transaction
 from broker.sql import load
 from schemas.river import Mode, Quality, Stage, Trend
+from services.evacuation import past
 from services.evacuation.afterwards import Night, Proposed, StageChange
 from services.evacuation.areas import District
 from services.evacuation.around import Around, around_of
@@ -165,6 +166,12 @@ async def note(tx: Transaction, times: Times, mode: Mode, event: Event) -> None:
     await tx.execute(
         SQL["note"], times.wall, times.city, mode, event.kind, *who, list(event.districts), event.text, detail
     )
+
+
+async def load_proposed(tx: Transaction, before: datetime) -> list[past.Proposed]:
+    """What was proposed in every mode, the newest first."""
+    rows = await tx.fetch(SQL["proposed_before"], before, _MOST)
+    return [past.Proposed(name, row["city_at"], row["level"]) for row in rows for name in row["districts"]]
 
 
 async def load_night(tx: Transaction, mode: Mode, start: datetime, end: datetime) -> Night:

@@ -50,7 +50,7 @@ left join entity a on a.tenant_id = current_setting('cityos.tenant_id')::int
 left join entity o on o.tenant_id = current_setting('cityos.tenant_id')::int and o.id = w.id
 
 -- name: proposals
-select district_id, level, body::text as body, observed_at, since, answered_by, answered_at, escalated_at
+select district_id, level, body::text as body, observed_at, since, answered_by, answered_at, escalated_at, raised
 from evacuation_proposal where tenant_id = current_setting('cityos.tenant_id')::int and mode = $1
 
 -- name: proposal_level
@@ -65,7 +65,8 @@ on conflict (tenant_id, district_id, mode) do update set
     since = case when p.level = excluded.level then p.since else excluded.since end,
     answered_by = case when excluded.level <= p.level then p.answered_by end,
     answered_at = case when excluded.level <= p.level then p.answered_at end,
-    escalated_at = case when excluded.level <= p.level then p.escalated_at end
+    escalated_at = case when excluded.level <= p.level then p.escalated_at end,
+    raised = case when excluded.level <= p.level then p.raised else 0 end
 
 -- name: answer
 update evacuation_proposal set answered_by = $3, answered_at = $4
@@ -74,16 +75,33 @@ where tenant_id = current_setting('cityos.tenant_id')::int and district_id = any
 returning district_id, level
 
 -- name: unanswered
-select t.name as tenant, p.district_id, p.mode, p.level, d.body ->> 'name' as name, p.observed_at
+select t.name as tenant, p.district_id, p.level, d.body ->> 'name' as name, p.since, p.raised + 1 as step
 from evacuation_proposal p join tenant t on t.id = p.tenant_id
 join district d on d.tenant_id = p.tenant_id and d.id = p.district_id
-where p.level > 0 and p.answered_at is null and p.escalated_at is null and p.since <= $1
+where p.mode = $1 and p.level > 0 and p.answered_at is null and p.since > $4
+    and case p.raised when 0 then p.since <= $2 else p.escalated_at <= $3 end
 order by t.name, p.district_id limit 100
 for update of p skip locked
 
+-- name: unconfirmed
+select t.name as tenant, o.body::text as body, o.words::text as words, o.raised + 1 as step
+from evacuation_order o join tenant t on t.id = o.tenant_id
+where o.mode = $1 and o.state = 'waiting' and o.waiting_since > $4
+    and case o.raised when 0 then o.waiting_since <= $2 else o.raised_at <= $3 end
+order by t.name, o.number limit 100
+for update of o skip locked
+
+-- name: present
+select max(observed_at) from evacuation_proposal
+where tenant_id = current_setting('cityos.tenant_id')::int and mode = $1
+
 -- name: escalate
-update evacuation_proposal set escalated_at = $3
+update evacuation_proposal set escalated_at = $3, raised = raised + 1
 where tenant_id = current_setting('cityos.tenant_id')::int and district_id = $1 and mode = $2
+
+-- name: raise_order
+update evacuation_order set raised_at = $2, raised = raised + 1
+where tenant_id = current_setting('cityos.tenant_id')::int and id = $1
 
 -- name: open_standing
 insert into evacuation_standing (tenant_id, district_id, mode)
@@ -119,7 +137,7 @@ select body::text as body, wish::text as wish from evacuation_order
 where tenant_id = current_setting('cityos.tenant_id')::int and id = $1 for update
 
 -- name: orders
-select body::text as body, words::text as words from evacuation_order
+select body::text as body, words::text as words, raised, raised_at from evacuation_order
 where tenant_id = current_setting('cityos.tenant_id')::int and mode = $1
 order by asked_at desc, number desc limit $2
 
@@ -171,6 +189,11 @@ select city_at, districts, (detail ->> 'level')::int as level from evacuation_re
 where tenant_id = current_setting('cityos.tenant_id')::int and mode = $1 and kind = 'proposed'
     and city_at >= $2 and city_at < $3
 order by city_at, id limit $4
+
+-- name: proposed_before
+select city_at, districts, (detail ->> 'level')::int as level from evacuation_record
+where tenant_id = current_setting('cityos.tenant_id')::int and kind = 'proposed' and city_at < $1
+order by city_at desc, id desc limit $2
 
 -- name: orders_between
 select body::text as body from evacuation_order

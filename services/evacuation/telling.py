@@ -17,8 +17,11 @@ from services.evacuation.wording import Words
 
 KIND = "evacuation.order"
 PROPOSED = "evacuation.proposal"
+CONFIRM = "evacuation.confirmation"
 MATTER = "evacuation"
 """As what residents ask to be told of it (`broker.delivery.personal`): in their browsers, by mail."""
+LONGEST_LINE = 9
+"""Steps that a filter can name; from there on everybody in line is told every time."""
 _SEVERITY = {0: "informational", 3: "high", 4: "critical", 5: "critical"}
 
 
@@ -51,20 +54,48 @@ def resident_notice(order: Order, words: Words, url: str) -> Notice:
     return msgspec.structs.replace(notice_of(order, words, [], url), body={**body, "cap": link}, page="/")
 
 
-def proposal_notice(district: str, name: str, level: int, mode: Mode, number: str, *, again: bool) -> Notice:
-    """For staff: a proposal, or one that nobody has answered."""
-    urgent = "【未応答】" if again else ""
+def raised(notice: Notice, step: int) -> list[Notice]:
+    """A notice that nobody answered, told for the `step`-th time again: to those told before, and to the next in line.
+
+    They are variants of one notice, with one id, so that each subscriber gets the first that it takes. Who is next in
+    line takes the kind with ``.unanswered``; who comes later names in the filter the `step` from which on.
+    """
+    again = msgspec.structs.replace(notice, id=f"{notice.id}-again{step}", subject=f"【未応答】{notice.subject}")
+    line = [
+        msgspec.structs.replace(again, kind=f"{notice.kind}.unanswered", about={**notice.about, "step": str(number)})
+        for number in range(min(step, LONGEST_LINE), 0, -1)
+    ]
+    return [*line, again]
+
+
+def proposal_notice(district: str, name: str, level: int, mode: Mode, number: str) -> Notice:
+    """For staff: a proposal."""
     return Notice(
-        id=f"{PROPOSED}-{mode}-{district}-{level}-{number}{'-again' if again else ''}",
-        kind=f"{PROPOSED}.unanswered" if again else PROPOSED,
+        id=f"{PROPOSED}-{mode}-{district}-{level}-{number}",
+        kind=PROPOSED,
         mode=mode,
-        subject=f"{urgent}{name}: 警戒レベル{level}の検討を",
+        subject=f"{name}: 警戒レベル{level}の検討を",
         text=f"{name}の水位計が警戒レベル{level}にあたる状況です。職員の画面で根拠を確かめ、判断してください。",
         body={"district": district, "name": name, "level": level, "status": mode},
         about={"district": district},
         grade=level,
         staff=True,
         topic=f"evacuation/proposals/{district}",
+    )
+
+
+def confirmation_notice(order: Order, words: Words) -> Notice:
+    """For staff: a notice waits for a second person."""
+    return Notice(
+        id=f"{CONFIRM}-{order.id}",
+        kind=CONFIRM,
+        mode=order.mode,
+        subject=f"【確認待ち】{words.headline}",
+        text=f"{order.asked_by.name}さんが、もう1人の職員の確認を求めています（まだ出ていません）。\n\n{words.text}",
+        body={"order": order.id, "kind": order.kind, "level": order.level, "status": order.mode},
+        grade=order.level,
+        staff=True,
+        topic="evacuation/confirmations",
     )
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
 
 from broker.delivery.queue import enqueue
 from broker.ports import Database, Record, Transaction
@@ -13,10 +16,12 @@ from schemas.clock import Clock, utc_now
 from schemas.river import Mode
 from services.evacuation import store
 from services.evacuation.areas import District
+from services.evacuation.orders import Order
 from services.evacuation.proposals import propose
 from services.evacuation.settings import EvacuationSettings
 from services.evacuation.store import SQL, SYSTEM, Event, Times
-from services.evacuation.telling import proposal_notice
+from services.evacuation.telling import confirmation_notice, proposal_notice, raised
+from services.evacuation.wording import Words
 
 _LOOKED_AT = frozenset({"FloodMonitoring", "WeatherObserved", "DamObserved", "FloodNotice", "WaterLevelForecast"})
 
@@ -69,29 +74,66 @@ class Proposer:
         await store.note(tx, now, self._mode, event)
         if level > before:
             number = str(int(now.wall.timestamp()))
-            notice = proposal_notice(district.id, district.name, level, self._mode, number, again=False)
+            notice = proposal_notice(district.id, district.name, level, self._mode, number)
             await enqueue(tx, tenant, [notice], at=now.wall)
 
 
 class Escalation:
-    """Raises proposals that nobody has answered with the people who are asked next."""
+    """Tells again what nobody has answered or confirmed: to those who know, and each time to one more in line.
 
-    def __init__(self, database: Database, settings: EvacuationSettings, clock: Clock = utc_now) -> None:
-        self._database, self._settings, self._clock = database, settings, clock
+    `mode` is what the city issues; what waits in another mode is over. `by_data` as for `Proposer`.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        settings: EvacuationSettings,
+        mode: Mode,
+        *,
+        by_data: bool = False,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._database, self._settings, self._mode = database, settings, mode
+        self._by_data, self._clock = by_data, clock
 
     async def look(self) -> int:
-        """Escalate what waits too long, each once; how many."""
-        now = self._clock()
+        """Tell again what has waited too long by now; how many."""
+        now, settings = self._clock(), self._settings
+        since = (
+            now - timedelta(seconds=settings.answer_within_s),
+            now - timedelta(seconds=settings.repeat_every_s),
+            now - timedelta(hours=settings.repeat_for_h),
+        )
         async with self._database.transaction() as tx:
-            rows = await tx.fetch(SQL["unanswered"], now - timedelta(seconds=self._settings.answer_within_s))
-            for row in rows:
-                await tx.execute(SQL["become"], row["tenant"])
-                mode = Mode(row["mode"])
-                await tx.execute(SQL["escalate"], row["district_id"], mode, now)
-                number = str(int(now.timestamp()))
-                where = (row["district_id"], row["name"], row["level"])
-                await enqueue(tx, row["tenant"], [proposal_notice(*where, mode, number, again=True)], at=now)
-                text = f"{row['name']}: 警戒レベル{row['level']}の提案に応答がないため、次の担当へ知らせました"
-                times = Times(now, row["observed_at"] or now)
-                await store.note(tx, times, mode, Event("escalated", SYSTEM, [row["district_id"]], text))
-        return len(rows)
+            proposals = await tx.fetch(SQL["unanswered"], self._mode, *since)
+            for row in proposals:
+                await self._raise_proposal(tx, row, now)
+            orders = await tx.fetch(SQL["unconfirmed"], self._mode, *since)
+            for row in orders:
+                await self._raise_order(tx, row, now)
+        return len(proposals) + len(orders)
+
+    async def _raise_proposal(self, tx: Transaction, row: Mapping[str, Any], now: datetime) -> None:
+        await tx.execute(SQL["become"], row["tenant"])
+        await tx.execute(SQL["escalate"], row["district_id"], self._mode, now)
+        number = str(int(row["since"].timestamp()))
+        notice = proposal_notice(row["district_id"], row["name"], row["level"], self._mode, number)
+        await enqueue(tx, row["tenant"], raised(notice, row["step"]), at=now)
+        what = f"{row['name']}: 警戒レベル{row['level']}の提案に応答がない"
+        await self._note(tx, now, what, [row["district_id"]], {"step": row["step"]})
+
+    async def _raise_order(self, tx: Transaction, row: Mapping[str, Any], now: datetime) -> None:
+        await tx.execute(SQL["become"], row["tenant"])
+        order = msgspec.json.decode(row["body"], type=Order)
+        words = Words(**msgspec.json.decode(row["words"]))
+        await tx.execute(SQL["raise_order"], order.id, now)
+        await enqueue(tx, row["tenant"], raised(confirmation_notice(order, words), row["step"]), at=now)
+        what = f"確認待ち「{words.headline}」に応答がない"
+        await self._note(tx, now, what, order.districts, {"step": row["step"], "order": order.id})
+
+    async def _note(
+        self, tx: Transaction, now: datetime, what: str, districts: Sequence[str], detail: dict[str, Any]
+    ) -> None:
+        city = await tx.fetchval(SQL["present"], self._mode) if self._by_data else None
+        text = f"{what}ため、次の担当まで知らせました（{detail['step']}回目）"
+        await store.note(tx, Times(now, city or now), self._mode, Event("escalated", SYSTEM, districts, text, detail))

@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from broker.entities.merge import EntityUpdate
-from broker.errors import CityError, Invalid
+from broker.errors import Invalid
 from broker.ports import Database, Transaction
 from broker.store.entities import EntityWriter
+from broker.waiting import again
 from schemas.clock import Clock, iso, utc_now
 from services.forecast import store
 from services.forecast.settings import ForecastSettings
@@ -137,10 +137,4 @@ async def run(
 ) -> None:
     """Work until `stop`. A round that fails is logged and made up for in the next."""
     forecaster = Forecaster(database, writer, clock)
-    while not stop.is_set():
-        try:
-            await forecaster.look()
-        except CityError as error:
-            _log.warning("levels are forecast later: %s", error)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), settings.every_s)
+    await again(forecaster.look, stop=stop, every=settings.every_s, log=_log, otherwise="levels are forecast later")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from broker.delivery.notice import Notice
+from broker.delivery.notice import Notice, for_the_public
 from broker.delivery.queue import Subscriber
 
 
@@ -17,6 +17,15 @@ class NotDelivered(Exception):
         self.final = final
         self.gone = gone
         self.wait = wait
+
+
+def keep_from_public(notice: Notice) -> None:
+    """Return if everybody may read it. The last door before a public channel, whatever is in its queue.
+
+    Raises `NotDelivered`.
+    """
+    if not for_the_public(notice):
+        raise NotDelivered(f"{notice.mode} or for staff: it never goes to a public channel", final=True)
 
 
 class Channel(Protocol):

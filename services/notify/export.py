@@ -16,7 +16,7 @@ import httpx
 from broker.delivery.notice import Notice
 from broker.delivery.queue import Subscriber
 from broker.errors import Invalid
-from services.notify.channel import NotDelivered
+from services.notify.channel import NotDelivered, keep_from_public
 from services.notify.posting import deliver
 from services.notify.settings import NotifySettings
 
@@ -29,9 +29,9 @@ class Export(NamedTuple):
 
 
 Exporter = Callable[[Notice], Export | None]
-"""Makes the document of a notice; None for one that the other system does not take. `notice.mode` tells 本番, 訓練 and
-テスト; `notice.body` of an evacuation notice has `kind` (issue, correct, lift, withdraw), `level`, `issuedAt`, the
-texts and the districts with their borders. Pure."""
+"""Makes the document of a notice; None for one that the other system does not take. It is given actual notices alone:
+exercises go to no public system. `notice.body` of an evacuation notice has `kind` (issue, correct, lift, withdraw),
+`level`, `issuedAt`, the texts and the districts with their borders. Pure."""
 
 
 def load_exporter(name: str) -> Exporter:
@@ -56,6 +56,7 @@ class ExportChannel:
 
     async def send(self, subscriber: Subscriber, notice: Notice) -> None:
         """See `Channel.send`. What the exporter cannot make a document of is a dead letter, which says why."""
+        keep_from_public(notice)
         try:
             export = self._exporter(notice)
         except Exception as error:  # the city's own code: its faults are this delivery's alone

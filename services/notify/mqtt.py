@@ -10,6 +10,7 @@ import msgspec
 from broker.delivery.notice import Notice
 from broker.delivery.queue import Subscriber
 from broker.errors import Unavailable
+from schemas.river import Mode
 from services.notify.channel import NotDelivered
 from services.notify.settings import NotifySettings
 
@@ -18,7 +19,11 @@ Publish = Callable[[str, bytes], Awaitable[None]]
 
 
 class MqttChannel:
-    """Publishes under ``<prefix>/<target>/<topic of the notice>``; the subscriber's target is a topic level or more."""
+    """Publishes under ``<prefix>/<target>/<topic of the notice>``; the subscriber's target is a topic level or more.
+
+    What is not actual has ``exercise`` or ``test`` before the notice's topic: a sign or siren that listens for the real
+    thing cannot hear it, even where a slip lets exercises through to its branch.
+    """
 
     def __init__(self, publish: Publish, settings: NotifySettings) -> None:
         self._publish = publish
@@ -26,7 +31,8 @@ class MqttChannel:
 
     async def send(self, subscriber: Subscriber, notice: Notice) -> None:
         """See `Channel.send`."""
-        levels = (self._settings.mqtt_prefix, subscriber.target, notice.topic or notice.kind)
+        mode = "" if notice.mode is Mode.ACTUAL else str(notice.mode)
+        levels = (self._settings.mqtt_prefix, subscriber.target, mode, notice.topic or notice.kind)
         topic = "/".join(level.strip("/") for level in levels if level.strip("/"))
         if any(character in topic for character in "+#\0"):
             raise NotDelivered(f"{topic!r} is no topic to publish on", final=True)

@@ -29,15 +29,15 @@ def addressed(
 
     `address` is what `guard.resolve` said of the host in `url`: looking the name up again could give another one.
     """
-    parts = urlsplit(url)
+    parts, named = urlsplit(url), httpx.URL(url)  # which writes a host in ASCII (IDNA)
     host = f"[{address}]" if ":" in address else address
     netloc = host if parts.port is None else f"{host}:{parts.port}"
     return client.build_request(
         method,
         urlunsplit((parts.scheme, netloc, parts.path or "/", parts.query, "")),
         content=body,
-        headers={"user-agent": "city-os", **headers, "host": parts.netloc.rpartition("@")[2]},
-        extensions={"sni_hostname": parts.hostname or ""},
+        headers={"user-agent": "city-os", **headers, "host": named.netloc.decode()},
+        extensions={"sni_hostname": named.raw_host.decode()},
     )
 
 

@@ -15,6 +15,8 @@ import msgspec
 
 from access.keys import SigningKey
 from broker import telemetry
+from broker.consent.gate import Gate
+from broker.delivery.asking import refusal
 from broker.delivery.queue import (
     CHANNEL,
     Claim,
@@ -24,11 +26,13 @@ from broker.delivery.queue import (
     claim,
     failed,
     purge,
+    refused,
     release,
     succeeded,
 )
 from broker.errors import CityError
 from broker.ports import Database, Transaction
+from broker.waiting import rounds
 from schemas.clock import Clock, utc_now
 from services.notify.channel import Channel, NotDelivered
 from services.notify.export import ExportChannel, load_exporter
@@ -96,6 +100,7 @@ class Notifier:
         self._settings = settings
         self._ways = ways
         self._clock = clock
+        self._gate = Gate(database)
         self._retries = RetryRules(settings.first_pause_s, settings.longest_pause_s, settings.attempts)
         self._serving: set[asyncio.Task[None]] = set()
         self._purged_at: datetime | None = None
@@ -103,8 +108,7 @@ class Notifier:
     async def run(self, stop: asyncio.Event) -> None:
         """Claim whenever there is room and something may be due: on a notice, when a retry may be due, after work."""
         async with self._database.notices(CHANNEL) as event:
-            while not stop.is_set():
-                event.clear()
+            async for _ in rounds(event, stop=stop, every=self._settings.poll_s):
                 await self._purge()
                 room = self._settings.parallel - len(self._serving)
                 claims = await self._claim(room) if room else []
@@ -113,7 +117,6 @@ class Notifier:
                     self._serving.add(task)
                     task.add_done_callback(self._serving.discard)
                     task.add_done_callback(lambda _task: event.set())
-                await self._wait(event, stop)
         if self._serving:
             await asyncio.wait(self._serving)
 
@@ -145,17 +148,13 @@ class Notifier:
             _log.warning("deliveries wait: %s", error)
             return []
 
-    async def _wait(self, event: asyncio.Event, stop: asyncio.Event) -> None:
-        waiters = [asyncio.create_task(event.wait()), asyncio.create_task(stop.wait())]
-        await asyncio.wait(waiters, timeout=self._settings.poll_s, return_when=asyncio.FIRST_COMPLETED)
-        for waiter in waiters:
-            waiter.cancel()
-
     async def _serve(self, held: Claim) -> None:
         """Send a subscriber's oldest deliveries in order; the first that fails ends the turn."""
         healthy, gone = False, False
         try:
             for delivery in held.deliveries:
+                if await self._refused(held.subscriber, delivery):
+                    continue
                 fault = await self._attempt(held.subscriber, delivery)
                 healthy = fault is None
                 gone = fault is not None and fault.gone
@@ -165,6 +164,20 @@ class Notifier:
                 await release(tx, held.subscriber, healthy=healthy, gone=gone)
         except CityError as error:
             _log.warning("subscriber %d is free again when its lease ends: %s", held.subscriber.id, error)
+
+    async def _refused(self, subscriber: Subscriber, delivery: Delivery) -> bool:
+        """Whether it must not be told any more: then it ends, unsent."""
+        notice, now = delivery.notice, self._clock()
+        if notice.disclosure is None and notice.addressee is None:
+            return False
+        async with self._database.transaction() as tx:
+            why = await refusal(tx, self._gate, subscriber, notice, now)
+            if why is not None:
+                await refused(tx, delivery, why, now=now)
+        if why is not None:
+            telemetry.DELIVERIES.add(1, {"channel": subscriber.channel, "outcome": "refused"})
+            _log.info("subscriber %d, delivery %d: %s", subscriber.id, delivery.id, why)
+        return why is not None
 
     async def _attempt(self, subscriber: Subscriber, delivery: Delivery) -> NotDelivered | None:
         fault: NotDelivered | None = None

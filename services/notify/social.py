@@ -18,7 +18,7 @@ from authlib.oauth1 import ClientAuth
 
 from broker.delivery.notice import Notice
 from broker.delivery.queue import Subscriber
-from services.notify.channel import NotDelivered
+from services.notify.channel import NotDelivered, keep_from_public
 from services.notify.posting import deliver
 from services.notify.settings import NotifySettings
 
@@ -83,6 +83,7 @@ class SocialChannel:
 
     async def send(self, subscriber: Subscriber, notice: Notice) -> None:
         """See `Channel.send`. A token that is refused waits for a better one: the queue is kept."""
+        keep_from_public(notice)
         if not subscriber.secret:
             raise NotDelivered("the account has no access token; add it with `cityos subscriber add --token-file`")
         service, settings = self._service, self._settings

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 
 from broker.consume import Consumption, Subscription
@@ -13,6 +12,7 @@ from broker.ports import CHANGES, Database, Log
 from broker.subscriptions.announcing import Announcer
 from broker.subscriptions.handler import SubscriptionHandler
 from broker.subscriptions.standing import Standing
+from broker.waiting import Parts, rounds
 from schemas.clock import Clock, utc_now
 from services.notify.sender import Sender
 
@@ -37,21 +37,22 @@ async def run(
     handler = SubscriptionHandler(contexts, clock, standing)
     announcer = Announcer(contexts, clock)
     consumption = Consumption(log, database, Subscription(CHANGES, GROUP, 500, 0.2), handler.handle)
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(sender.run(stop))
-        tasks.create_task(_keep_time(database, handler, announcer, stop))
+    async with Parts() as tasks:
+        tasks.add(sender.run(stop))
+        tasks.add(_keep_time(database, handler, announcer, stop))
         await consumption.run(stop)
 
 
 async def _keep_time(
     database: Database, handler: SubscriptionHandler, announcer: Announcer, stop: asyncio.Event
 ) -> None:
-    while not stop.is_set():
+    async for _ in rounds(stop=stop, every=_EVERY):
         try:
             async with database.transaction() as tx:
                 await handler.tell_due(tx)
                 await announcer.tell_due(tx)
         except (Conflict, Unavailable) as error:
             _log.warning("subscriptions by time wait: %s", error)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), _EVERY)
+        except Exception:
+            # A fault of ours with one of them must not end the deliveries of all.
+            _log.exception("subscriptions by time failed; they are tried again")

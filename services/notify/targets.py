@@ -8,9 +8,9 @@ from broker.errors import Invalid
 from services.notify.guard import url_fault
 
 CHANNELS = ("webhook", "mail", "mqtt", "line", "mastodon", "x", "export")
+"""Those to which an operator may send; a browser (`webpush`) is added by the person who uses it."""
 TOKENED = frozenset({"line", "mastodon", "x"})
 """Those that an account's access token opens."""
-"""Those to which an operator may send; a browser (`webpush`) is added by the person who uses it."""
 
 
 def check_target(channel: str, target: str, *, allow_private: bool) -> None:

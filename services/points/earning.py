@@ -92,6 +92,8 @@ def _earned(campaign: Campaign, occasion: Occasion) -> tuple[int, str] | None:
     if isinstance(rule, Fixed) and occasion.campaign == campaign.id:
         if rule.proof is not None and occasion.proof != rule.proof:
             return None
+        if rule.once_per == "household" and occasion.person.household is None:
+            return None  # nobody could tell whether the household has had it
         proof = f"（確認書類：{rule.proof}）" if rule.proof else ""
         return rule.points, f"定額の給付{proof}で {rule.points:,}ポイント"
     return None
@@ -145,9 +147,8 @@ def _quotas(campaign: Campaign, occasion: Occasion, points: int) -> list[Quota]:
     if isinstance(rule, Participation) and rule.per_occasion_once and occasion.event_id:
         quotas.append(Quota(account, f"{id}:event:{occasion.event_id}", points))
     if isinstance(rule, Fixed):
-        household = occasion.person.household if rule.once_per == "household" else None
-        if household is not None:
-            quotas.append(Quota(campaign.fund, f"household:{household}", points))
+        if rule.once_per == "household":
+            quotas.append(Quota(campaign.fund, f"household:{occasion.person.household}", points))
         quotas.append(Quota(account, f"{id}:once", points))
     return quotas
 

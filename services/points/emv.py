@@ -30,7 +30,12 @@ def crc(text: str) -> str:
 
 
 def build(code: ShopCode) -> str:
-    """The text of the QR code. Names are shortened to what the standard allows (25 and 15 characters)."""
+    """The text of the QR code. Names are shortened to what the standard allows (25 and 15 characters).
+
+    Tags 59 and 60 take the common (Latin) characters alone: names in Japanese stand in tag 64, and the ids in their
+    place for readers that do not know it.
+    """
+    name, city = code.name[:25], code.city[:15]
     account = _tlv("00", SCHEME) + _tlv("01", code.tenant) + _tlv("02", code.shop)
     parts = [
         _tlv("00", "01"),
@@ -40,9 +45,10 @@ def build(code: ShopCode) -> str:
         _tlv("53", _YEN),
         _tlv("54", str(code.amount)) if code.amount is not None else "",
         _tlv("58", "JP"),
-        _tlv("59", code.name[:25]),
-        _tlv("60", code.city[:15]),
+        _tlv("59", name if name.isascii() else code.shop[:25]),
+        _tlv("60", city if city.isascii() else code.tenant[:15]),
         _tlv("62", _tlv("05", code.reference)) if code.reference else "",
+        "" if name.isascii() and city.isascii() else _tlv("64", _tlv("00", "JA") + _tlv("01", name) + _tlv("02", city)),
         "6304",
     ]
     text = "".join(parts)
@@ -61,14 +67,15 @@ def parse(text: str) -> ShopCode:
         raise Invalid("the code is of another payment service, not of the city's points", field="code")
     if tags.get("53") != _YEN or not account.get("01") or not account.get("02"):
         raise Invalid("the code names no shop, or another currency than yen", field="code")
+    japanese = _read(tags.get("64", ""))
     amount = tags.get("54")
     if amount is not None and not (amount.isascii() and amount.isdigit() and int(amount) > 0):
         raise Invalid("the code's amount is not a whole number of yen", field="code")
     return ShopCode(
         tenant=account["01"],
         shop=account["02"],
-        name=tags.get("59", ""),
-        city=tags.get("60", ""),
+        name=japanese.get("01") or tags.get("59", ""),
+        city=japanese.get("02") or tags.get("60", ""),
         amount=int(amount) if amount else None,
         reference=_read(tags.get("62", "")).get("05"),
     )

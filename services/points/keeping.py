@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from broker.errors import CityError
 from broker.ports import Database
+from broker.waiting import rounds
 from schemas.clock import Clock, utc_now
 from services.points.announcing import announce
 from services.points.closing import SETTLING, SQL, close
@@ -31,7 +32,7 @@ class Keeper:
     async def run(self, stop: asyncio.Event) -> None:
         """Keep the books until `stop`. What fails for one tenant is tried again and holds up no other."""
         sealing = announcing = 0.0
-        while not stop.is_set():
+        async for _ in rounds(stop=stop, every=self._settings.sweep_s):
             seals, announces = sealing <= 0, announcing <= 0
             sealing = self._settings.seal_s if seals else sealing - self._settings.sweep_s
             announcing = self._settings.announce_s if announces else announcing - self._settings.sweep_s
@@ -43,10 +44,6 @@ class Keeper:
                 tenants = []
             for tenant in tenants:
                 await self._keep(tenant, seals=seals, announces=announces)
-            try:
-                await asyncio.wait_for(stop.wait(), self._settings.sweep_s)
-            except TimeoutError:
-                continue
 
     async def _keep(self, tenant: str, *, seals: bool, announces: bool) -> None:
         try:

@@ -30,7 +30,9 @@ class Percent(_Strict, frozen=True, tag="percent", tag_field="type"):
 
 
 class Fixed(_Strict, frozen=True, tag="fixed", tag_field="type"):
-    """`points` per person or household, once. `proof` names what staff must have seen (a document's kind)."""
+    """`points` per person or household, once; nothing per household for whom no household is registered.
+
+    `proof` names what staff must have seen (a document's kind)."""
 
     points: int
     once_per: Literal["person", "household"] = "person"

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 
+from broker.catalogue.flat import shielded
 from schemas.clock import JST
 from services.points.settlement import Line, Settlement
 
@@ -33,14 +34,15 @@ def as_csv(made: Settlement, lines: Sequence[Line]) -> bytes:
     """Figures, then every payment and refund; UTF-8 with a mark, so that Excel reads it."""
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(["加盟店", made.name, made.shop])
+    writer.writerow(["加盟店", shielded(made.name), shielded(made.shop)])
     writer.writerow(["対象月", f"{made.period:%Y-%m}", *(["最終精算"] if made.last else [])])
     writer.writerows(rows(made))
     writer.writerow([])
     writer.writerow(["日時", "取引番号", "種別", "ポイント", "お買い上げ額（円）"])
     for line in lines:
         at = line.at.astimezone(JST)
-        writer.writerow([f"{at:%Y-%m-%d %H:%M:%S}", line.id, _NAMES.get(line.code, line.code), line.points, line.yen])
+        what = (shielded(line.id), _NAMES.get(line.code, line.code))
+        writer.writerow([f"{at:%Y-%m-%d %H:%M:%S}", *what, line.points, line.yen])
     return ("\ufeff" + out.getvalue()).encode()
 
 

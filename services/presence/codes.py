@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import ECB
 
 from broker.errors import Invalid
+from schemas.detection import ROTATING
 
 _FIXED = re.compile(
     r"ibeacon:[0-9a-f]{32}:\d{1,5}:\d{1,5}|eddystone-uid:[0-9a-f]{20}:[0-9a-f]{12}|altbeacon:[0-9a-f]{40}|mac:[0-9a-f]{12}"
@@ -90,7 +91,7 @@ def names_between(rotation: Rotation, since: datetime, until: datetime) -> Itera
     for number in range(max(first, 0), last + 1):
         counter = number * period % _COUNTER
         begin = datetime.fromtimestamp(rotation.zero + number * period, UTC)
-        tag = f"eddystone-eid:{ephemeral_id(rotation.key, rotation.exponent, counter).hex()}"
+        tag = f"{ROTATING}{ephemeral_id(rotation.key, rotation.exponent, counter).hex()}"
         yield Name(tag, begin, begin + timedelta(seconds=period))
 
 

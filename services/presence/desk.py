@@ -20,6 +20,7 @@ from schemas.clock import JST, Clock, iso
 from services.presence import store
 from services.presence.codes import LONGEST, SHORTEST, read_code
 from services.presence.exchange import agreed, public_key
+from services.presence.keying import row_of
 from services.presence.places import Fences, read_polygon
 from services.presence.rules import Rule
 from services.presence.settings import TagsSettings
@@ -28,7 +29,7 @@ from services.presence.telling import CATEGORY, PURPOSE
 from services.presence.track import Cell, State, Watch, fold, standing
 
 SERVICE = "presence"
-"""The name in links of persons: the reference is the tag's row, never its code."""
+"""The name in links of persons: the reference is the tag's handle, never its code nor the name of its rows."""
 MISSING = "missing-person"
 _RESOLVER = "eid-resolver"
 """The use of the secret with which the city agrees on keys with tags."""
@@ -58,10 +59,10 @@ class FamilyDesk:
 
     def __init__(self, veil: Veil, settings: TagsSettings, clock: Clock) -> None:
         self._veil, self._settings, self._clock = veil, settings, clock
-        self._template = Watch(Fences({}), settings.window_s, settings.unseen_after_s)
+        self._template = Watch(Fences({}), settings.window_s, settings.unseen_after_s, settings.dwell_s)
 
     async def register(self, tx: Transaction, asker: Asker, person: str, code: str, name: str) -> str:
-        """The tag with this code is worn by `person`, in the asker's care, from now on. Returns its id.
+        """The tag with this code is worn by `person`, in the asker's care, from now on. Returns its handle.
 
         Raises `Invalid` naming the field, `NotFound` for a person not in the asker's care, `Conflict` for a tag that is
         registered already.
@@ -71,17 +72,18 @@ class FamilyDesk:
         if not 1 <= len(name) <= 60 or "\x00" in name:
             raise Invalid("the name has 1 to 60 characters", field="name")
         await demand_right_to_act(tx, asker.tenant, asker.id, person, now)
-        id = secrets.token_hex(8)
-        sealed = self._seal(asker.tenant, TAG, Wearer(code=known.text, person=person, name=name))
+        handle = secrets.token_hex(8)
+        row = row_of(self._veil, asker.tenant, handle)
+        sealed = self._seal(asker.tenant, TAG, Wearer(code=known.text, person=person, name=name, handle=handle))
         blind = (self._veil.blind(asker.tenant, "code", known.same), self._veil.blind(asker.tenant, "person", person))
         async with as_family(tx):
-            if await tx.fetchval(_SQL["add"], id, asker.vendor or "", *blind, sealed, now) is None:
+            if await tx.fetchval(_SQL["add"], row, asker.vendor or "", *blind, sealed, now) is None:
                 raise Conflict("a tag with this code is registered already")
-            await tx.execute(_SQL["add_aliases"], id, *store.aliases(self._veil, asker.tenant, known.text, now, now))
+            await tx.execute(_SQL["add_aliases"], row, *store.aliases(self._veil, asker.tenant, known.text, now, now))
             if known.rotation is not None:
-                await tx.execute(_SQL["named_until"], id, now + store.NAMED_AHEAD)
-        await link(tx, asker.tenant, person, SERVICE, id, asker.id, now)
-        return id
+                await tx.execute(_SQL["named_until"], row, now + store.NAMED_AHEAD)
+        await link(tx, asker.tenant, person, SERVICE, handle, asker.id, now)
+        return handle
 
     def resolver(self, tenant: str) -> dict[str, Any]:
         """What a tag that exchanges keys is given (Eddystone-EID): the city's public key, and the exponents taken."""
@@ -110,13 +112,10 @@ class FamilyDesk:
     async def _tags(self, tx: Transaction, asker: Asker, person: str) -> list[dict[str, Any]]:
         async with as_family(tx):
             rows = await tx.fetch(_SQL["of_person"], self._veil.blind(asker.tenant, "person", person))
+        worn = [(row, self._wearer(asker.tenant, row["sealed"])) for row in rows]
         return [
-            {
-                "id": row["id"],
-                "name": self._wearer(asker.tenant, row["sealed"]).name,
-                "since": iso(row["registered_at"]),
-            }
-            for row in rows
+            {"id": wearer.handle or row["id"], "name": wearer.name, "since": iso(row["registered_at"])}
+            for row, wearer in worn
             if asker.vendor in (None, row["vendor"])
         ]
 
@@ -124,8 +123,8 @@ class FamilyDesk:
         """Where the wearer is, as said of it now. Booked. Raises `Forbidden`, `NotFound`."""
         watched = await self._disclosed(tx, gate, asker, tag)
         async with as_family(tx):
-            text = await tx.fetchval(_SQL["current"], tag)
-            search = await tx.fetchrow(_SQL["search_of"], tag)
+            text = await tx.fetchval(_SQL["current"], watched.id)
+            search = await tx.fetchrow(_SQL["search_of"], watched.id)
         state = decode_state(text) if text else State()
         now = self._clock()
         stand = standing(state, now, watched.watch)
@@ -184,22 +183,22 @@ class FamilyDesk:
         if not 1 <= len(name) <= 60 or "\x00" in name:
             raise Invalid("the name has 1 to 60 characters", field="name")
         read_polygon(polygon)
-        await self._own(tx, asker, tag)
+        watched = await self._own(tx, asker, tag)
         id = secrets.token_hex(6)
         async with as_family(tx):
-            if await tx.fetchval(_SQL["count_places"], tag) >= _MOST_PLACES:
+            if await tx.fetchval(_SQL["count_places"], watched.id) >= _MOST_PLACES:
                 raise Conflict(f"a tag has at most {_MOST_PLACES} places; remove one first")
             sealed = self._seal(asker.tenant, PLACE, SealedPlace(name=name, polygon=dict(polygon)))
-            await tx.execute(_SQL["add_place"], id, tag, sealed)
+            await tx.execute(_SQL["add_place"], id, watched.id, sealed)
         return id
 
     async def remove_place(self, tx: Transaction, asker: Asker, tag: str, place: str) -> None:
         """Forget a place, with the rules about it. Raises `NotFound`."""
-        await self._own(tx, asker, tag)
+        watched = await self._own(tx, asker, tag)
         async with as_family(tx):
-            if await tx.fetchval(_SQL["remove_place"], tag, place) is None:
+            if await tx.fetchval(_SQL["remove_place"], watched.id, place) is None:
                 raise NotFound("there is no such place")
-            await tx.execute(_SQL["forget_rules_of_place"], tag, place)
+            await tx.execute(_SQL["forget_rules_of_place"], watched.id, place)
 
     async def settings(self, tx: Transaction, asker: Asker, tag: str) -> dict[str, Any]:
         """The places and rules of a tag in the asker's care. Raises `NotFound`."""
@@ -216,10 +215,10 @@ class FamilyDesk:
             if rule.kind in ("enter", "leave", "not-arrived", "outside") and rule.place not in watched.places:
                 raise Invalid(f"{rule.kind} needs the id of one of the tag's places", field=f"rules[{index}].place")
         async with as_family(tx):
-            await tx.execute(_SQL["clear_rules"], tag)
-            await tx.execute(
-                _SQL["add_rules"], tag, [f"{tag}.{rule.id}" for rule in rules], [encode(rule) for rule in rules]
-            )
+            row = watched.id
+            await tx.execute(_SQL["clear_rules"], row)
+            ids = [f"{row}.{rule.id}" for rule in rules]
+            await tx.execute(_SQL["add_rules"], row, ids, [encode(rule) for rule in rules])
 
     async def forget(self, tx: Transaction, asker: Asker, tag: str) -> None:
         """End a tag: everything about it goes at once. Raises `NotFound`."""
@@ -230,16 +229,23 @@ class FamilyDesk:
         """Delete a tag's link, names, places, rules, presence, events and detections."""
         await unlink(tx, tenant, person, SERVICE, tag)
         async with as_family(tx):
-            for statement in ("forget_searches", "forget_cells", "forget"):
-                await tx.execute(_SQL[statement], tag)
+            # The handle too: of a tag from before whose rows have not been given their name yet.
+            for row in (row_of(self._veil, tenant, tag), tag):
+                for statement in ("forget_searches", "forget_cells", "forget"):
+                    await tx.execute(_SQL[statement], row)
 
-    async def demand(self, tx: Transaction, asker: Asker, tag: str) -> None:
-        """Return if the tag's wearer is in the asker's care. Raises `NotFound`."""
-        await self._own(tx, asker, tag)
+    async def demand(self, tx: Transaction, asker: Asker, tag: str) -> str:
+        """The name of the tag's rows, if its wearer is in the asker's care. Raises `NotFound`."""
+        return (await self._own(tx, asker, tag)).id
 
-    async def wearer_of(self, tx: Transaction, tenant: str, tag: str) -> str:
-        """The person who wears a tag. Raises `NotFound`."""
-        return (await self._watched(tx, tenant, tag)).wearer.person
+    async def of_row(self, tx: Transaction, tenant: str, row: str) -> Watched:
+        """The tag of which rows bear this name. Raises `NotFound`."""
+        async with as_family(tx):
+            number = await tx.fetchval(_SQL["number"])
+            found = await store.load_watched(tx, self._veil, tenant, number, [row], self._template)
+        if row not in found:
+            raise NotFound(_NONE)
+        return found[row]
 
     async def record(self, tx: Transaction, tenant: str, tag: str) -> dict[str, Any] | None:
         """All that is kept of a tag, for its wearer to carry away; None where it is kept no more."""
@@ -248,7 +254,7 @@ class FamilyDesk:
         except NotFound:
             return None
         async with as_family(tx):
-            days = [row["day"] for row in await tx.fetch(_SQL["days"], tag)]
+            days = [row["day"] for row in await tx.fetch(_SQL["days"], watched.id)]
         return {
             "tag": tag,
             "name": watched.wearer.name,
@@ -286,12 +292,7 @@ class FamilyDesk:
         return watched
 
     async def _watched(self, tx: Transaction, tenant: str, tag: str) -> Watched:
-        async with as_family(tx):
-            number = await tx.fetchval(_SQL["number"])
-            found = await store.load_watched(tx, self._veil, tenant, number, [tag], self._template)
-        if tag not in found:
-            raise NotFound(_NONE)
-        return found[tag]
+        return await self.of_row(tx, tenant, row_of(self._veil, tenant, tag))
 
     def _seal(self, tenant: str, use: str, value: msgspec.Struct) -> bytes:
         return self._veil.seal(tenant, use, msgspec.json.encode(value))

@@ -1,6 +1,6 @@
 -- name: add
-insert into tag (tenant_id, id, vendor, code, person, sealed, registered_at)
-values (current_setting('cityos.tenant_id')::int, $1, $2, $3, $4, $5, $6)
+insert into tag (tenant_id, id, vendor, code, person, sealed, registered_at, keyed)
+values (current_setting('cityos.tenant_id')::int, $1, $2, $3, $4, $5, date_trunc('day', $6::timestamptz), true)
 on conflict do nothing returning id
 
 -- name: add_aliases
@@ -10,7 +10,7 @@ from unnest($2::int[], $3::text[], $4::timestamptz[]) as n (e, p, u)
 on conflict do nothing
 
 -- name: named_until
-update tag set named_until = $2 where id = $1
+update tag set named_until = date_trunc('hour', $2::timestamptz) where id = $1
 
 -- name: of_person
 select id, vendor, sealed, registered_at from tag where person = $1 and ended_at is null order by registered_at, id

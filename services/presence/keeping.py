@@ -16,6 +16,7 @@ from broker.store.retention import cutoffs
 from broker.veil import Veil
 from schemas.clock import Clock, iso
 from services.presence import store
+from services.presence.keying import key_all
 from services.presence.places import Fences
 from services.presence.rules import due
 from services.presence.settings import TagsSettings
@@ -38,7 +39,7 @@ class Keeper:
     ) -> None:
         self._database, self._veil, self._settings = database, veil, settings
         self._teller, self._writer, self._clock = teller, writer, clock
-        self._template = Watch(Fences({}), settings.window_s, settings.unseen_after_s)
+        self._template = Watch(Fences({}), settings.window_s, settings.unseen_after_s, settings.dwell_s)
 
     async def look(self) -> int:
         """Tell of wearers who are unseen or have not arrived, each once. How many events were found."""
@@ -61,6 +62,10 @@ class Keeper:
                     await self._teller.note(tx, tenant, number, found, watched)
                 count += len(found)
         return count
+
+    async def key(self) -> int:
+        """Give the rows of before their keyed names. How many tags."""
+        return await key_all(self._database, self._veil)
 
     async def name(self) -> int:
         """Give tags their pseudonyms: of this epoch and its neighbours, or of the names to come. How many tags."""
@@ -85,7 +90,8 @@ class Keeper:
     async def publish(self) -> int:
         """Write `CrowdFlowObserved` for each detector and hour in which enough tags were heard. How many.
 
-        Fewer than the least number are not told at all, so nobody can be told from a small count.
+        Fewer than the city's least number are not told at all, so nobody can be told from a small count; and an hour is
+        told once, so nobody can be told from what a later count of it has more.
         """
         now = self._clock()
         until = (now - _LATE_REPORTS).replace(minute=0, second=0, microsecond=0)
@@ -96,6 +102,7 @@ class Keeper:
                 updates[row["tenant"]].append(_flow(row["detector"], row["decided"], row["people"]))
             for tenant, ones in sorted(updates.items()):
                 await self._writer.write(tx, tenant, ones, at=now)
+            await tx.execute(SQL["drop_told"], since - timedelta(days=1))
         return sum(map(len, updates.values()))
 
     async def forget(self) -> int:

@@ -17,6 +17,7 @@ Lonlat = tuple[float, float]
 MARGIN_M = 30.0
 """How far outside a place one must be to have left it: the hysteresis of its edge."""
 _METRES_PER_DEGREE = 111_195.0
+_REMEMBERED = 64
 _MOST_CORNERS = 2000
 _LARGEST_M2 = 1e9
 
@@ -38,11 +39,23 @@ class Fences:
         for one in self._shapes:
             shapely.prepare(one)
         self._tree = STRtree(self._shapes)
+        self._answers: dict[Lonlat, dict[str, bool]] = {}
 
-    def at(self, place: Lonlat) -> dict[str, bool]:
-        """The places that the point is in (True) or within `MARGIN_M` of (False); it is well outside all others."""
+    def at(self, place: Lonlat) -> Mapping[str, bool]:
+        """The places that the point is in (True) or within `MARGIN_M` of (False); it is well outside all others.
+
+        Remembered, for detectors stand still and ask for the same point at every sighting.
+        """
         if not self.ids:
             return {}
+        answer = self._answers.get(place)
+        if answer is None:
+            if len(self._answers) >= _REMEMBERED:
+                self._answers.clear()
+            answer = self._answers[place] = self._ask(place)
+        return answer
+
+    def _ask(self, place: Lonlat) -> dict[str, bool]:
         point = Point(place[0] * self._scale[0], place[1] * self._scale[1])
         near = self._tree.query(point, predicate="dwithin", distance=MARGIN_M)
         return {self.ids[index]: bool(self._shapes[index].covers(point)) for index in sorted(near)}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
 
 from broker.consent.gate import Gate
 from broker.consume import Consumption, Subscription
@@ -13,6 +11,7 @@ from broker.errors import CityError
 from broker.ports import OBSERVATIONS, Database, Log, Outlet
 from broker.store.entities import EntityWriter
 from broker.veil import Veil
+from broker.waiting import Parts, again, rounds
 from schemas.clock import Clock, utc_now
 from services.presence.keeping import Keeper
 from services.presence.settings import TagsSettings
@@ -20,7 +19,7 @@ from services.presence.telling import Teller
 from services.presence.watching import Presence
 
 GROUP = "presence"
-_SLOWLY = 60.0
+_SLOWLY, _SOON = 60.0, 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -38,19 +37,20 @@ async def run(
     keeper = Keeper(database, veil, settings, teller, EntityWriter(outlet), clock)
     presence = Presence(veil, settings, teller, clock)
     consumption = Consumption(log, database, Subscription(OBSERVATIONS, GROUP), presence.handle)
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(consumption.run(stop))
-        tasks.create_task(_again(stop, settings.look_every_s, keeper.look))
-        for work in (keeper.name, keeper.publish, keeper.forget):
-            tasks.create_task(_again(stop, _SLOWLY, work))
-
-
-async def _again(stop: asyncio.Event, seconds: float, work: Callable[[], Awaitable[int]]) -> None:
-    """A round that fails is logged and made up for in the next."""
-    while not stop.is_set():
+    # Before anything is heard: a batch under way would still know a tag by its former name.
+    async for _ in rounds(stop=stop, every=_SOON):
         try:
-            await work()
+            await keeper.key()
+            break
         except CityError as error:
             _log.warning("watch tags wait: %s", error)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), seconds)
+    async with Parts() as tasks:
+        tasks.add(consumption.run(stop))
+        for work, every in (
+            (keeper.look, settings.look_every_s),
+            (keeper.key, _SLOWLY),
+            (keeper.name, _SLOWLY),
+            (keeper.publish, _SLOWLY),
+            (keeper.forget, _SLOWLY),
+        ):
+            tasks.add(again(work, stop=stop, every=every, log=_log, otherwise="watch tags wait"))

@@ -1,6 +1,6 @@
 -- name: report
 insert into tag_search (tenant_id, id, tag_id, reported_by, reported_at, sealed)
-values (current_setting('cityos.tenant_id')::int, $1, $2, $3, $4, $5) on conflict do nothing returning id
+values (current_setting('cityos.tenant_id')::int, $1, $2, '', $3, $4) on conflict do nothing returning id
 
 -- name: open_ones
 select s.id, s.tag_id, s.reported_at, s.opened_at, s.until,
@@ -12,7 +12,7 @@ from tag_search s where s.closed_at is null order by s.reported_at, s.id limit 5
 select current_setting('cityos.tenant_id')::int
 
 -- name: lock
-select id, tag_id, reported_by, reported_at, sealed from tag_search where id = $1 and closed_at is null for update
+select id, tag_id, reported_at, sealed from tag_search where id = $1 and closed_at is null for update
 
 -- name: open
 insert into tag_search_officer (tenant_id, search_id, officer, opened_at, until, emergency)
@@ -22,13 +22,13 @@ values (current_setting('cityos.tenant_id')::int, $1, $2, $3, $4, $5)
 update tag_search set opened_at = coalesce(opened_at, $2), until = greatest(until, $3) where id = $1
 
 -- name: one_of_tag
-select id, tag_id, reported_by, reported_at, opened_at, until, sealed from tag_search where tag_id = $1 and closed_at is null
+select id, tag_id, reported_at, opened_at, until, sealed from tag_search where tag_id = $1 and closed_at is null
 
 -- name: officers
 select officer, opened_at, until, emergency from tag_search_officer where search_id = $1 order by opened_at
 
 -- name: close
-update tag_search set closed_at = $2, closed_by = $3, reported_by = '', sealed = null where id = $1
+update tag_search set closed_at = $2, closed_by = $3, sealed = null where id = $1
 
 -- name: drop_closed
 delete from tag_search where tenant_id = $1 and closed_at < $2

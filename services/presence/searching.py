@@ -50,18 +50,18 @@ class SearchDesk:
         """
         if len(words) > _MOST_WORDS or "\x00" in words:
             raise Invalid(f"write at most {_MOST_WORDS} characters", field="words")
-        await self._family.demand(tx, asker, tag)
+        row = await self._family.demand(tx, asker, tag)
         id, sealed = secrets.token_hex(8), self._veil.seal(asker.tenant, _SEALED, words.encode())
         async with as_family(tx):
-            if await tx.fetchval(_SQL["report"], id, tag, asker.id, self._clock(), sealed) is None:
+            if await tx.fetchval(_SQL["report"], id, row, self._clock(), sealed) is None:
                 raise Conflict("a search for this person is open already")
         return id
 
     async def shown(self, tx: Transaction, asker: Asker, tag: str) -> dict[str, Any] | None:
         """The open search as the family sees it, with every officer who may look or might; None where there is none."""
-        await self._family.demand(tx, asker, tag)
+        named = await self._family.demand(tx, asker, tag)
         async with as_family(tx):
-            row = await tx.fetchrow(_SQL["one_of_tag"], tag)
+            row = await tx.fetchrow(_SQL["one_of_tag"], named)
             officers = await tx.fetch(_SQL["officers"], row["id"]) if row else []
         if row is None:
             return None
@@ -94,14 +94,15 @@ class SearchDesk:
         now = self._clock()
         async with as_family(tx):
             row = await self._lock(tx, search)
-        person = await self._family.wearer_of(tx, officer.tenant, row["tag_id"])
+        watched = await self._family.of_row(tx, officer.tenant, row["tag_id"])
+        person = watched.wearer.person
         wish = NewEmergency(person=person, categories=(CATEGORY,), reason=reason, minutes=minutes)
         made = await exceptions.open(tx, officer.tenant, wish, officer.id, now)
         async with as_family(tx):
             await tx.execute(_SQL["open"], search, officer.id, now, made.until, made.id)
             await tx.execute(_SQL["opened"], search, now, made.until)
-            worn = Worn(officer.tenant, await tx.fetchval(_SQL["number"]), row["tag_id"], person)
-        notice = partial(search_notice, row["tag_id"], search, officer.id, made.until, now)
+            worn = Worn(officer.tenant, await tx.fetchval(_SQL["number"]), watched.handle, person)
+        notice = partial(search_notice, watched.handle, search, officer.id, made.until, now)
         await tell_family(tx, gate, worn, notice, now)
         return made.until
 
@@ -113,14 +114,16 @@ class SearchDesk:
         """
         async with as_family(tx):
             row = await self._lock(tx, search)
-        found = await self._family.presence(tx, gate, officer, row["tag_id"])
+        watched = await self._family.of_row(tx, officer.tenant, row["tag_id"])
+        found = await self._family.presence(tx, gate, officer, watched.handle)
         return {**found, "words": self._words(officer.tenant, row["sealed"]), "reportedAt": row["reported_at"]}
 
     async def path(self, tx: Transaction, gate: Gate, officer: Asker, search: str, day: date) -> dict[str, Any]:
         """The path and events of one day. Booked; raises as `look`."""
         async with as_family(tx):
             row = await self._lock(tx, search)
-        return await self._family.history(tx, gate, officer, row["tag_id"], day)
+        watched = await self._family.of_row(tx, officer.tenant, row["tag_id"])
+        return await self._family.history(tx, gate, officer, watched.handle, day)
 
     async def close(self, tx: Transaction, exceptions: Exceptions, officer: Asker, search: str) -> str:
         """Found, or needed no longer, by an officer who opened it. Returns the tag. Raises `NotFound`.
@@ -134,13 +137,13 @@ class SearchDesk:
         if officer.id not in officers:
             raise NotFound("there is no such search of yours")
         await self._end(tx, exceptions, officer, search)
-        return str(row["tag_id"])
+        return (await self._family.of_row(tx, officer.tenant, row["tag_id"])).handle
 
     async def withdraw(self, tx: Transaction, exceptions: Exceptions, asker: Asker, tag: str) -> None:
         """The family ends the search: they have found them. Raises `NotFound`."""
-        await self._family.demand(tx, asker, tag)
+        named = await self._family.demand(tx, asker, tag)
         async with as_family(tx):
-            row = await tx.fetchrow(_SQL["one_of_tag"], tag)
+            row = await tx.fetchrow(_SQL["one_of_tag"], named)
         if row is None:
             raise NotFound("no search for this person is open")
         await self._end(tx, exceptions, asker, row["id"])
@@ -149,7 +152,7 @@ class SearchDesk:
         now = self._clock()
         async with as_family(tx):
             officers = await tx.fetch(_SQL["officers"], search)
-            await tx.execute(_SQL["close"], search, now, by.id)
+            await tx.execute(_SQL["close"], search, now, by.by)
         for one in officers:
             await exceptions.end(tx, by.tenant, one["emergency"], one["officer"], now)
 

@@ -24,5 +24,15 @@ class TagsSettings(BaseModel):
         description="seconds in which a detector's sightings of a tag count as one; fixed once in use",
     )
     unseen_after_s: int = Field(900, ge=60, description="seconds without a sighting after which a tag is unseen")
-    flow_least: int = Field(10, ge=2, description="the least number of tags that an open count may tell (k)")
+    dwell_s: float = Field(
+        0.0,
+        ge=0,
+        le=3600,
+        description="seconds that a stay in or out of a place must last before it counts; 0 tells a mere passing, too",
+    )
+    flow_least: int = Field(
+        10,
+        ge=2,
+        description="the least number of tags that an open count may tell (k), where a city has no number of its own",
+    )
     look_every_s: float = Field(5.0, gt=0, description="how often tags that are missing or late are looked for")

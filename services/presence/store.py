@@ -7,10 +7,12 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
 
+from broker.errors import NotFound
 from broker.ports import Transaction
 from broker.sql import load
 from broker.veil import Veil
@@ -20,16 +22,19 @@ from services.presence.rules import Rule
 from services.presence.track import Cell, State, Watch, window_start
 
 SQL = load("services.presence", "store")
+_OPEN = 2048
 TAG, PLACE = "tag", "tag-place"
 """The uses under which a tag's link and its places are sealed."""
 
 
 class Wearer(msgspec.Struct, frozen=True, kw_only=True):
-    """What stands sealed in a tag's row: its code, whose it is (a person of `broker.consent`), what they are called."""
+    """What stands sealed in a tag's row: its code, whose it is (a person of `broker.consent`), what they are called,
+    and the handle by which persons and apps know the tag (`keying`; '' where the row still bears it)."""
 
     code: str
     person: str
     name: str
+    handle: str = ""
 
 
 class SealedPlace(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,9 +45,10 @@ class SealedPlace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Watched(NamedTuple):
-    """A registered tag with all that its family set."""
+    """A registered tag with all that its family set. `id` is its rows' name, `handle` what persons and apps call it."""
 
     id: str
+    handle: str
     wearer: Wearer
     vendor: str
     places: Mapping[str, SealedPlace]
@@ -88,16 +94,21 @@ async def load_watched(
     """The registered tags among `tags`, opened."""
     found = {}
     for row in await tx.fetch(SQL["watched"], number, list(tags)):
-        sealed = {id: base64.b64decode(text) for id, text in json.loads(row["places"]).items()}
-        places = {
-            id: msgspec.json.decode(veil.open(tenant, PLACE, one), type=SealedPlace) for id, one in sealed.items()
-        }
-        fences = Fences({id: read_polygon(place.polygon) for id, place in places.items()})
+        places, fences = _open_places(veil, tenant, row["places"])
         rules = msgspec.json.decode(row["rules"], type=list[Rule])
         wearer = msgspec.json.decode(veil.open(tenant, TAG, row["sealed"]), type=Wearer)
         watch = template._replace(fences=fences)
-        found[row["id"]] = Watched(row["id"], wearer, row["vendor"], places, rules, watch)
+        found[row["id"]] = Watched(row["id"], wearer.handle or row["id"], wearer, row["vendor"], places, rules, watch)
     return found
+
+
+@lru_cache(maxsize=_OPEN)
+def _open_places(veil: Veil, tenant: str, sealed: str) -> tuple[Mapping[str, SealedPlace], Fences]:
+    """A family's places and their polygons. Kept open, for they are asked at every sighting and change once a year;
+    what was sealed anew is another text, and what was erased is asked for no more."""
+    opened = {id: veil.open(tenant, PLACE, base64.b64decode(one)) for id, one in json.loads(sealed).items()}
+    places = {id: msgspec.json.decode(one, type=SealedPlace) for id, one in opened.items()}
+    return places, Fences({id: read_polygon(place.polygon) for id, place in places.items()})
 
 
 def encode(value: Any) -> str:
@@ -128,6 +139,12 @@ async def save_cells(tx: Transaction, number: int, cells: Mapping[str, Sequence[
     ]
     if rows:
         await tx.execute(SQL["save_cells"], number, *(list(column) for column in zip(*rows, strict=True)))
+
+
+async def set_flow_least(tx: Transaction, tenant: str, least: int) -> None:
+    """The least number of tags that an open count of this city may tell, from now on. Raises `NotFound`."""
+    if await tx.fetchval(SQL["flow_least"], tenant, least) is None:
+        raise NotFound(f"there is no tenant {tenant!r}")
 
 
 async def make_days(tx: Transaction, kind: str, number: int, days: Sequence[date]) -> None:

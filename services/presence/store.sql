@@ -62,7 +62,7 @@ where e.kind in ('enter', 'leave', 'spoofed', 'impossible-speed', 'battery-low')
 
 -- name: note
 insert into tag_event (tenant_id, tag_id, kind, place, at, decided, noted_at, told_at)
-select $1, t, k, p, a, d, $7, $8 from unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::int[]) as e (t, k, p, a, d)
+select $1, t, k, p, a, d, date_trunc('hour', $7::timestamptz), $8 from unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::int[]) as e (t, k, p, a, d)
 on conflict (tenant_id, tag_id, kind, place, at) do update set withdrawn_at = null, decided = excluded.decided
 returning tag_id, kind, place, at, (xmax = 0) as new
 
@@ -107,7 +107,7 @@ order by t.named_until limit 200
 for update of t skip locked
 
 -- name: named_until
-update tag set named_until = $3 where tenant_id = $1 and id = $2
+update tag set named_until = date_trunc('hour', $3::timestamptz) where tenant_id = $1 and id = $2
 
 -- name: add_aliases
 insert into tag_alias (tenant_id, epoch, pseudonym, tag_id, until)
@@ -118,19 +118,28 @@ on conflict do nothing
 delete from tag_alias where tenant_id = $1 and until < $2
 
 -- name: flows
+with told as (
+    insert into tag_told_hour (tenant_id, decided)
+    select distinct tenant_id, decided from tag_flow where decided >= $1 and decided < $2
+    on conflict do nothing returning tenant_id, decided)
 select n.name as tenant, f.detector, f.decided, count(*)::int as people
-from tag_flow f join tenant n on n.id = f.tenant_id
-where f.decided >= $1 and f.decided < $2
-group by 1, 2, 3 having count(*) >= $3 order by 1, 2, 3
+from told join tag_flow f using (tenant_id, decided)
+join tenant n on n.id = f.tenant_id
+left join tag_open o on o.tenant_id = f.tenant_id
+group by 1, 2, 3, o.flow_least having count(*) >= coalesce(o.flow_least, $3) order by 1, 2, 3
+
+-- name: drop_told
+delete from tag_told_hour where decided < $1
+
+-- name: flow_least
+insert into tag_open (tenant_id, flow_least) select id, $2 from tenant where name = $1
+on conflict (tenant_id) do update set flow_least = excluded.flow_least returning tenant_id
 
 -- name: drop_days
 select tag_drop_days($1, $2, $3)
 
 -- name: drop_events
 delete from tag_event where tenant_id = $1 and at < $2
-
--- name: open_flows
-select min(decided) from tag_flow where decided < $1
 
 -- name: drop_checkpoints
 delete from tag_day where tenant_id = $1 and day < $2

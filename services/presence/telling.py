@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
+
+import msgspec
 
 from access.consent import Disclosure
 from broker.consent.gate import Gate
@@ -36,7 +40,7 @@ _SAID = {
 
 
 class Worn(NamedTuple):
-    """A tag and who wears it, in which city (its name and number)."""
+    """A tag (its handle) and who wears it, in which city (its name and number)."""
 
     tenant: str
     number: int
@@ -68,7 +72,7 @@ class Teller:
                     await self._tell(tx, tenant, number, tag, one)
 
     async def _tell(self, tx: Transaction, tenant: str, number: int, tag: Watched, one: Happening) -> None:
-        worn = Worn(tenant, number, tag.id, tag.wearer.person)
+        worn = Worn(tenant, number, tag.handle, tag.wearer.person)
         await tell_family(tx, self._gate, worn, partial(_notice, tag, one), self._clock())
 
 
@@ -89,7 +93,7 @@ async def tell_family(tx: Transaction, gate: Gate, worn: Worn, write: Callable[[
             reference=worn.tag,
         )
         if (await gate.tell(tx, asked)).allowed:
-            told.append((guardian, write(guardian)))
+            told.append((guardian, msgspec.structs.replace(write(guardian), disclosure=asked)))
     await tell_persons(tx, worn.tenant, MATTER, told, at=now)
     await enqueue(tx, worn.tenant, [notice for _, notice in told], at=now)
 
@@ -114,13 +118,19 @@ def _notice(tag: Watched, one: Happening, guardian: str) -> Notice:
     """Neither a name nor a place stands in it: mail and webhooks pass through many hands, the page shows the rest."""
     local = f"{one.at.astimezone(JST):%H:%M}"
     return Notice(
-        id=f"{KIND}:{tag.id}:{one.kind}:{one.place}:{int(one.at.timestamp())}:{guardian}",
+        id=f"{KIND}:{tag.handle}:{_name(tag, one)}:{guardian}",
         kind=KIND,
         mode=Mode.ACTUAL,
         subject="見守りタグのお知らせ",
         text=f"{local} {_SAID[one.kind]}。場所と経路は見守りのページでご確認ください。",
-        body={"kind": one.kind, "tag": tag.id, "place": one.place, "at": one.at.isoformat()},
-        about={"tag": tag.id, "guardian": guardian},
+        body={"kind": one.kind, "tag": tag.handle, "place": one.place, "at": one.at.isoformat()},
+        about={"tag": tag.handle, "guardian": guardian},
         private=True,
-        page=f"{PAGE}?tag={tag.id}",
+        page=f"{PAGE}?tag={tag.handle}",
     )
+
+
+def _name(tag: Watched, one: Happening) -> str:
+    """One name for one event, which tells nothing: the delivery bears it for weeks, beside persons."""
+    told = f"{one.kind}:{one.place}:{int(one.at.timestamp())}"
+    return hmac.digest(tag.wearer.code.encode(), told.encode(), hashlib.sha256).hex()[:24]

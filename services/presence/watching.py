@@ -13,7 +13,7 @@ from broker.store.accounting import DUPLICATE, RECEIVED, STORED, Ledger, rejecte
 from broker.store.retention import cutoffs
 from broker.veil import Veil
 from schemas.clock import Clock
-from schemas.detection import Detection
+from schemas.detection import ROTATING, Detection
 from schemas.observation import Reason, Received, decode_arrival
 from services.presence import store
 from services.presence.places import Fences
@@ -33,7 +33,7 @@ class Presence:
 
     def __init__(self, veil: Veil, settings: TagsSettings, teller: Teller, clock: Clock) -> None:
         self._veil, self._settings, self._teller, self._clock = veil, settings, teller, clock
-        self._template = Watch(Fences({}), settings.window_s, settings.unseen_after_s)
+        self._template = Watch(Fences({}), settings.window_s, settings.unseen_after_s, settings.dwell_s)
 
     async def handle(self, tx: Transaction, records: Sequence[Record]) -> None:
         """Count every detection once; keep those of registered tags only."""
@@ -55,8 +55,8 @@ class Presence:
             ledger.add(tenant, seen.device, arrival.received_at, RECEIVED)
             if oldest is not None and seen.observed_at < oldest:
                 ledger.add(tenant, seen.device, arrival.received_at, rejected_as(Reason.TIME_TOO_OLD))
-        await self._count(tx, number, [one.detection for one in young])
         tags = await self._registered(tx, number, [one.detection for one in young])
+        await self._count(tx, tenant, number, tags, [one.detection for one in young])
         new = await self._present(tx, tenant, number, tags, [one.detection for one in young])
         for arrival, seen in young:
             key = (tags.get((seen.epoch, seen.tag), ""), cell_of(seen, self._settings.window_s))
@@ -68,12 +68,34 @@ class Presence:
         """Before when each tenant's detections are dropped already: nothing that old is taken in again."""
         return {one.tenant_id: one.before for one in await cutoffs(tx, "tag_cell", self._clock())}
 
-    async def _count(self, tx: Transaction, number: int, seen: Sequence[Detection]) -> None:
+    async def _count(
+        self,
+        tx: Transaction,
+        tenant: str,
+        number: int,
+        tags: Mapping[tuple[int, str], str],
+        seen: Sequence[Detection],
+    ) -> None:
         """For the open counts of each detector and hour."""
-        rows = {(one.device, one.observed_at.replace(minute=0, second=0, microsecond=0), one.tag) for one in seen}
+        rows = {
+            (one.device, one.observed_at.replace(minute=0, second=0, microsecond=0), name)
+            for one in seen
+            if (name := self._counted_as(tenant, tags, one)) is not None
+        }
         if rows:
             await store.make_days(tx, "tag_flow", number, sorted({hour.date() for _, hour, _ in rows}))
             await tx.execute(SQL["hear"], number, *(list(column) for column in zip(*sorted(rows), strict=True)))
+
+    def _counted_as(self, tenant: str, tags: Mapping[tuple[int, str], str], seen: Detection) -> str | None:
+        """One name for one tag in an hour, or a crowd would be told where one child sits.
+
+        A tag that changes its name is counted by its registration, and not at all where it has none: its names cannot
+        be told from those of others.
+        """
+        if not seen.rotating:
+            return seen.tag
+        tag = tags.get((seen.epoch, seen.tag))
+        return None if tag is None else self._veil.pseudonym(tenant, f"{ROTATING}{tag}", seen.epoch)
 
     async def _registered(self, tx: Transaction, number: int, seen: Sequence[Detection]) -> dict[tuple[int, str], str]:
         names = sorted({(one.epoch, one.tag) for one in seen})

@@ -51,6 +51,7 @@ def run(name: str, city: WholeCity) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.mosquitto
+@pytest.mark.in_order
 @pytest.mark.parametrize("name", IN_THE_ORDER_OF_THE_README)
 def test_the_command_works_as_written(name: str, city: WholeCity) -> None:
     for tool in ("curl", "mosquitto_pub"):
@@ -65,5 +66,5 @@ def test_the_command_works_as_written(name: str, city: WholeCity) -> None:
 
 def level(city: WholeCity) -> float | None:
     """The level that the README's device sent, as an app reads it; None while it is not there."""
-    answer = httpx.get(city.url + READING, timeout=5)
+    answer = httpx.get(city.url + READING, timeout=30)
     return answer.json()["waterLevel"]["value"] if answer.status_code == 200 else None

@@ -20,14 +20,14 @@ function memory(): Pick<Storage, "getItem" | "setItem"> {
   return { getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => void kept.set(key, value) };
 }
 
-const all = async (reports: readonly Report[]) =>
+const all = async (_: string, reports: readonly Report[]) =>
   reports.map(({ id }) => ({ id, accepted: true, because: "" }));
 
 describe("the driver's queue", () => {
   it("keeps reports through a reload until the city has heard them", async () => {
     const storage = memory();
     const queue = new ReportQueue(storage);
-    queue.add("b1", "boarded", new Date(0));
+    queue.add("v1", "b1", "boarded", new Date(0));
     await expect(queue.send(() => Promise.reject(new Error("tunnel")))).rejects.toThrow("tunnel");
     const again = new ReportQueue(storage);
     expect(again.waiting.map((report) => report.what)).toEqual(["boarded"]);
@@ -38,15 +38,28 @@ describe("the driver's queue", () => {
 
   it("lets a refused report go and says so, and keeps what came while it was sending", async () => {
     const queue = new ReportQueue(memory());
-    queue.add("b1", "no-show", new Date(0));
+    queue.add("v1", "b1", "no-show", new Date(0));
     let sent = 0;
-    const refused = await queue.send(async (reports) => {
-      if (sent++ === 0) queue.add("b2", "boarded", new Date(1));
+    const refused = await queue.send(async (_, reports) => {
+      if (sent++ === 0) queue.add("v2", "b2", "boarded", new Date(1));
       return reports.map(({ id, booking }) => ({ id, accepted: booking !== "b1", because: "on board" }));
     });
     expect(refused.map((heard) => heard.because)).toEqual(["on board"]);
     expect(sent).toBe(2);
     expect(queue.waiting).toEqual([]);
+  });
+
+  it("says of each bus what was seen on it, also after the driver has changed buses", async () => {
+    const queue = new ReportQueue(memory());
+    queue.add("v1", "b1", "boarded", new Date(0));
+    queue.add("v2", "b2", "boarded", new Date(1));
+    queue.add("v1", "b1", "alighted", new Date(2));
+    const sent: string[] = [];
+    await queue.send(async (vehicle, reports) => {
+      sent.push(...reports.map(({ booking, what }) => `${vehicle} ${booking} ${what}`));
+      return all(vehicle, reports);
+    });
+    expect(sent).toEqual(["v1 b1 boarded", "v1 b1 alighted", "v2 b2 boarded"]);
   });
 
   it("survives nonsense in the storage", () => {

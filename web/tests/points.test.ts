@@ -25,6 +25,10 @@ test("a shop's code shows its name and amount; anything else shows nothing", () 
     name: "カフェ花屋",
     amount: "5000",
   });
+  expect(readShopCode("0002015905shop164150002JA0105カフェ花屋6304ABCD")).toEqual({
+    name: "カフェ花屋",
+    amount: null,
+  });
   expect(readShopCode("00020159")).toBeNull();
   expect(readShopCode("https://example.jp")).toBeNull();
 });

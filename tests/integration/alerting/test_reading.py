@@ -127,3 +127,10 @@ async def test_the_clock_of_a_replay(database: CityDatabase) -> None:
     await flood.feed((0, 0.5), (30, 0.5), (20, 0.5))
     async with database.app.transaction("fukui") as tx:
         assert await city_now(tx) == START + timedelta(minutes=30)
+    await flood.gauge(HARA, name="別")
+    await flood.feed((40, 0.5), (2 * 1440, 0.5), (2 * 1440 + 10, 0.5), entity_id=HARA)
+    await flood.feed((50, 0.5))
+    async with database.app.transaction("fukui") as tx:
+        assert await city_now(tx) == START + timedelta(minutes=50), (
+            "one gauge two days ahead does not take the city along"
+        )

@@ -51,7 +51,7 @@ class City:
             yield
         finally:
             stop.set()
-            await asyncio.wait_for(asyncio.gather(*tasks), 20)
+            await asyncio.wait_for(asyncio.gather(*tasks), 60)
             await log.close()
 
 

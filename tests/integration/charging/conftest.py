@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from broker.ingest.settings import IntakeSettings
 from broker.ingest.writer import GROUP, ObservationWriter
 from broker.log.postgres import PostgresLog, PostgresOutlet
 from broker.ports import CHANGES, OBSERVATIONS
+from broker.store.commands import Wish, add_command
 from broker.store.devices import Device, DeviceRegistry, register
 from broker.store.entities import EntityWriter
 from cityos.simulated_station import SimulatedStation
@@ -33,6 +35,7 @@ from schemas.charging import FAMILY
 from schemas.clock import utc_now
 from services.charging.book import ChargingBook
 from services.charging.settings import ChargingSettings
+from services.charging.showing import Showing
 from tests.conftest import CityDatabase
 
 SECRET = "eighteen-characters"
@@ -100,6 +103,13 @@ class Central:
         return {name: each.get("value") for name, each in doc.items() if isinstance(each, dict)}
 
 
+async def tell(central: Central, number: str, name: str, arguments: dict[str, Any]) -> None:
+    """Have the station EV-1 told something."""
+    now = utc_now()
+    async with central.database.system.transaction("fukui") as tx:
+        await add_command(tx, Wish(number, "EV-1", name, arguments, "a test", now + timedelta(minutes=5)), now)
+
+
 async def until(look: Callable[[], Awaitable[Any]], good: Callable[[Any], bool]) -> Any:
     """What `look` sees once it is good."""
     seen = None
@@ -127,7 +137,8 @@ async def running(database: CityDatabase, **settings: Any) -> AsyncIterator[Cent
     async with ChargingBook(system, EntityWriter(outlet), ChargingSettings()).running() as book:
         central = CentralSystem(intake, book, Door(doorkeeper, registry, "fukui", given), given)
         await central.start()
-        works = (intake.run(stop), StationCourier(central, system).run(stop), consumption.run(stop))
+        showing = Showing(system, EntityWriter(outlet), book.token).run(stop, 0.1)
+        works = (intake.run(stop), StationCourier(central, system).run(stop), consumption.run(stop), showing)
         keepers = [asyncio.create_task(work) for work in works]
         parts = Central(database, central, registry, doorkeeper, log, intake)
         try:

@@ -14,7 +14,7 @@ from broker.ports import Transaction
 from broker.store.devices import Device, register
 from broker.store.entities import EntityWriter
 from broker.store.postgres import PostgresDatabase
-from schemas.charging import FAMILY, Booted, ConnectionSaid, StatusSaid
+from schemas.charging import FAMILY, Booted, ConnectionSaid, StatusSaid, Variable, VariablesSaid
 from schemas.clock import utc_now
 from services.charging.book import ChargingBook
 from services.charging.settings import ChargingSettings
@@ -72,3 +72,23 @@ async def test_one_that_is_at_fault_fails_alone(database: CityDatabase) -> None:
             await book.book("fukui", StatusSaid(station="NOBODY", connector=1, status="Available", at=now))
     async with database.system.transaction() as tx:
         assert await tx.fetchval("select count(*) from charging_station where connected") == 9
+
+
+async def test_a_station_of_very_many_variables_has_those_that_are_known_renewed(database: CityDatabase) -> None:
+    [name], now = await _stations(database, 1), utc_now()
+    async with database.system.transaction() as tx:
+        await tx.execute(
+            "insert into charging_variable (tenant_id, station, name, value, writable, at)"
+            " select t.id, $1, 'V' || n, 'old', true, $2 from tenant t, generate_series(1, 5000) n"
+            " where t.name = 'fukui'",
+            name,
+            now,
+        )
+    said = VariablesSaid(station=name, at=now, variables=(Variable("V7", "new", True), Variable("W", "more", True)))
+    async with ChargingBook(
+        database.system, EntityWriter(PostgresOutlet(PARTITIONS)), ChargingSettings()
+    ).running() as book:
+        await asyncio.wait_for(book.book("fukui", said), PATIENCE)
+    async with database.system.transaction() as tx:
+        changed = await tx.fetch("select name, value from charging_variable where value <> 'old'")
+    assert [tuple(row.values()) for row in changed] == [("V7", "new")], "renewed, and no more than there is room for"

@@ -12,12 +12,13 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from broker.store.commands import Wish, add_command
+from broker.store.commands import command
 from cityos.simulated_station import CallFailed
 from schemas.clock import iso, utc_now
 from tests.conftest import CityDatabase
-from tests.integration.charging.conftest import PATIENCE, SECRET, Central, running, until
+from tests.integration.charging.conftest import PATIENCE, SECRET, Central, running, tell, until
 
+THEN = "2026-11-21T09:00:00Z"
 URN = "urn:ngsi-ld:EVChargingStation:EV-1"
 both = pytest.mark.parametrize("version", ["1.6", "2.0.1"])
 
@@ -63,6 +64,10 @@ async def test_a_stop_of_an_unknown_transaction_is_kept(central: Central) -> Non
     await station.stop()
     session = await central.entity("urn:ngsi-ld:EVChargingSession:EV-1:4711", status="COMPLETED")
     assert session["flags"] == ["unknown-start"]
+    for meter in (7000, 9000, 9000):  # two that never got an id, one of them told twice
+        station.transaction, station.meter_wh = "-1", meter
+        await station.call("StopTransaction", {"transactionId": -1, "meterStop": meter, "timestamp": THEN})
+    assert len(await central.rows("select from charging_session where not open")) == 3
 
 
 @both
@@ -126,6 +131,8 @@ FAULTS = [
     ("1.6", '[2,"1","FlyToTheMoon",{}]', "NotImplemented"),
     ("1.6", '[2,"1","Reset",{"type":"Soft"}]', "NotSupported"),
     ("1.6", '[2,"1","Heartbeat",[]]', "TypeConstraintViolation"),
+    ("1.6", '[2,"1","Authorize",{"idTag":"a\\u0000"}]', "PropertyConstraintViolation"),
+    ("2.0.1", '[2,"1","Get15118EVCertificate",{}]', "OccurrenceConstraintViolation"),
     (
         "1.6",
         '[2,"1","StopTransaction",{"transactionId":1,"meterStop":1,"timestamp":"yesterday"}]',
@@ -178,6 +185,9 @@ async def test_the_door_refuses_strangers_and_slows_guessers_down(central: Centr
     with pytest.raises(InvalidStatus) as held:
         await central.client("EV-1").connect()
     assert held.value.response.status_code == 429, "the right password too, until the guessing has stopped a while"
+    from_elsewhere = central.client("EV-1", local="127.0.0.2")
+    await from_elsewhere.connect()
+    assert await from_elsewhere.boot() == "Accepted", "who knows a station's name cannot keep it out"
     await central.station("EV-2")  # comes from the same address: behind a carrier's stand many
 
 
@@ -260,16 +270,49 @@ COMMANDS: list[tuple[str, dict[str, Any], str, str]] = [
 async def test_a_command_reaches_the_station_and_its_answer_settles_it(central: Central, version: str) -> None:
     station = await central.station("EV-1", version)
     for number, (name, arguments, action16, action201) in enumerate(COMMANDS):
-        await _command(central, f"c-{number}", name, arguments)
+        await tell(central, f"c-{number}", name, arguments)
         await station.until_asked(action16 if version == "1.6" else action201)
     query = "select status from device_command"
     await until(lambda: central.rows(query), lambda rows: {row["status"] for row in rows} == {"done"})
     assert station.limit_w == 2400
 
 
+async def test_how_a_station_is_set_up_is_kept_and_its_wish_for_a_certificate_too(central: Central) -> None:
+    await central.station("EV-1", "1.6")
+    other = await central.station("EV-2", "2.0.1")
+    await tell(central, "c-1", "get-configuration", {})
+    part = {"component": {"name": "EVSE", "evse": {"id": 1}}, "variable": {"name": "AvailabilityState"},
+            "variableAttribute": [{"value": "Available", "mutability": "ReadOnly"}]}  # fmt: skip
+    report = {"requestId": 1, "generatedAt": iso(utc_now()), "seqNo": 0, "reportData": [part, part]}
+    await other.call("NotifyReport", report)
+    query = "select station, name, value, writable from charging_variable order by station"
+    rows = await until(lambda: central.rows(query), lambda rows: len(rows) == 2)
+    assert [tuple(row.values()) for row in rows] == [
+        ("EV-1", "HeartbeatInterval", "300", True), ("EV-2", "EVSE@1.AvailabilityState", "Available", False)
+    ]  # fmt: skip
+    assert (await other.call("SignCertificate", {"csr": "-----BEGIN CERTIFICATE REQUEST-----"}))["status"] == "Accepted"
+    rows = await central.rows("select certificate_request from charging_station where id = 'EV-2'")
+    assert rows[0]["certificate_request"].startswith("-----BEGIN")
+
+
+async def test_an_answer_of_any_length_is_kept_whole(central: Central) -> None:
+    station = await central.station("EV-1")
+    keys = [{"key": f"Key{number}", "readonly": True, "value": "v" * 40} for number in range(40)]
+    station.configuration = keys
+    await tell(central, "long", "get-configuration", {})
+    await tell(central, "short", "unlock", {"connector": 1})
+    query = "select status from device_command"
+    await until(lambda: central.rows(query), lambda rows: {row["status"] for row in rows} == {"done"})
+    async with central.database.app.transaction("fukui") as tx:
+        long, short = [await command(tx, number, utc_now()) for number in ("long", "short")]
+    assert long["answer"].endswith("…")
+    assert long["whole"] == {"configurationKey": keys}
+    assert (short["answer"], short["whole"]) == ("Unlocked", None)
+
+
 async def test_a_command_that_is_none_fails_with_its_reason(central: Central) -> None:
     await central.station("EV-1")
-    await _command(central, "c-1", "limit", {"watts": 1000})
+    await tell(central, "c-1", "limit", {"watts": 1000})
     query = "select status, answer from device_command"
     [row] = await until(lambda: central.rows(query), lambda rows: rows[0]["status"] == "failed")
     assert "connector" in row["answer"]
@@ -287,13 +330,6 @@ async def test_nothing_is_answered_that_is_not_durable(central: Central) -> None
         assert not asking.done()
     first = await asyncio.wait_for(asking, PATIENCE)
     assert await station.call("StartTransaction", told) == first
-
-
-async def _command(central: Central, number: str, name: str, arguments: dict[str, Any]) -> None:
-    now = utc_now()
-    async with central.database.system.transaction("fukui") as tx:
-        wish = Wish(number, "EV-1", name, arguments, "a test", now + timedelta(minutes=5))
-        await add_command(tx, wish, now)
 
 
 async def _raw(central: Central, name: str, version: str = "1.6") -> Any:

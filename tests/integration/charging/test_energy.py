@@ -100,6 +100,46 @@ async def test_a_limit_is_held_cars_come_and_go_and_a_disaster_changes_the_order
     assert {line["action"] for line in lines} >= {"charging.disaster.open", "charging.disaster.close", "charging.site"}
 
 
+async def test_the_water_stops_a_station_at_no_site_and_the_next_car_too(
+    central: Central, api: httpx.AsyncClient
+) -> None:
+    """What was told for one car ends with it; a station that nobody steers is let go when all is normal again."""
+    stations = await charging(central, "AB")
+    assert (await api.put("/api/v1/chargers/sites/hall", json={"limitW": 9000})).status_code == 204
+    assert (await api.put("/api/v1/chargers/stations/A", json={"site": "hall"})).status_code == 204
+    balancer = Balancer(central.database.system, ChargingSettings(reaction_s=0.01))
+    await settled(balancer, stations, [6000, 6000])
+    opening = {"because": "九頭竜川 氾濫危険水位", "publicCapW": 2000, "flooded": ["A", "B"]}
+    assert (await api.post("/api/v1/chargers/disaster", json=opening)).status_code == 201
+    await settled(balancer, stations, [0, 0])
+    for station in stations:
+        await station.stop()
+        await station.status("Available")
+    await settled(balancer, stations, [0, 0])
+    for shown in (await api.get("/api/v1/chargers")).json()["stations"]:
+        assert (shown["connectors"]["free"], shown["connectors"]["out-of-order"]) == (0, 1), "nobody is to drive there"
+    for name in "AB":
+        await central.entity(f"urn:ngsi-ld:EVChargingStation:{name}", status="outOfService", availableCapacity=0)
+    for station in stations:
+        await station.start("CARD-1")
+    await settled(balancer, stations, [0, 0])
+    assert (await api.delete("/api/v1/chargers/disaster")).status_code == 204
+    await settled(balancer, stations, [6000, 6000])
+    await stations[1].stop()
+    await settled(balancer, stations, [6000, 6000])
+
+    async def held() -> list[str]:
+        await balancer.round()
+        return [row["station"] for row in await central.rows("select station from charging_limit")]
+
+    await until(held, lambda names: names == ["A"])
+    assert (await api.post("/api/v1/chargers/disaster", json=opening)).status_code == 201
+    await stations[1].status("Available")
+    await central.entity("urn:ngsi-ld:EVChargingStation:B", status="outOfService")
+    assert (await api.delete("/api/v1/chargers/disaster")).status_code == 204
+    await central.entity("urn:ngsi-ld:EVChargingStation:B", status="empty", availableCapacity=1)
+
+
 async def test_a_vehicle_that_leaves_sooner_gets_more_and_hears_it_at_once(
     central: Central, api: httpx.AsyncClient
 ) -> None:
@@ -200,6 +240,13 @@ async def test_staff_command_and_see_and_strangers_see_what_is_free(central: Cen
     assert made.status_code == 202, made.text
     state = await until(lambda: _get(api, made.headers["location"]), lambda found: found["status"] == "done")
     assert state["answer"] == "Unlocked"
+    wanted = {"connector": 1, "token": "CARD-1", "until": iso(utc_now() + timedelta(hours=1))}
+    path = "/api/v1/chargers/stations/EV-1/commands"
+    number = (await api.post(path, json={"command": "reserve", "arguments": wanted})).json()["reservation"]
+    cancel = {"command": "cancel-reservation", "arguments": {"number": number}}
+    assert (await api.post(path, json=cancel)).status_code == 202
+    assert (await station.until_asked("ReserveNow"))["reservationId"] == number
+    assert (await station.until_asked("CancelReservation"))["reservationId"] == number
     stranger = httpx.AsyncClient(transport=api._transport, base_url="http://city")
     open_ = await stranger.get("/api/v1/chargers")
     assert open_.json()["stations"][0]["connectors"] == {"free": 0, "in-use": 0, "out-of-order": 1, "unknown": 0}

@@ -13,6 +13,8 @@ import pytest
 
 from broker.delivery.notice import Notice
 from broker.delivery.queue import RetryRules, claim, enqueue, failed, release
+from broker.ports import Record
+from broker.store.parked import set_aside
 from schemas.clock import utc_now
 from schemas.river import Mode
 from tests.conftest import CityDatabase
@@ -153,3 +155,23 @@ async def test_a_dead_letter_of_a_subscription_is_tried_again(cityos: Command, d
     assert "1 notifications" in cityos("notification", "revive", "urn:s:1").stdout
     async with database.system.transaction() as tx:
         assert await tx.fetchval("select state || attempts from notification") == "waiting0"
+
+
+async def test_what_was_set_aside_is_listed_shown_and_asked_for(cityos: Command, database: CityDatabase) -> None:
+    assert cityos("parked", "list").stdout == "nothing is set aside\n"
+    async with database.system.transaction() as tx:
+        record = Record("observations", 3, 41, b"fukui/gauge-1", b'{"broken": 1}', utc_now())
+        await set_aside(tx, "writer", record, ValueError("no such unit"))
+    [row] = table(cityos("parked", "list", "--consumer", "writer"))
+    assert (row["consumer"], row["key"], row["error"]) == ("writer", "fukui/gauge-1", "ValueError('no such unit')")
+    assert cityos("parked", "show", row["id"], "--raw").stdout == '{"broken": 1}'
+    said = cityos("parked", "replay", row["id"], "--wait", "0", status=1)
+    assert said.stdout == "0 handled, 0 failed again, 1 wait for their role\n"
+    assert "is set aside" in cityos("parked", "replay", "999", status=2).stderr
+    assert "why" in cityos("parked", "discard", row["id"], "--reason", "no", status=2).stderr
+    assert cityos("parked", "discard", row["id"], "--reason", "試験の機器を片付けた").stdout == "1 discarded\n"
+    assert cityos("parked", "list").stdout == "nothing is set aside\n"
+    [row] = table(cityos("parked", "list", "--discarded"))
+    assert (row["reason"], row["discarded_by"].partition(":")[0]) == ("試験の機器を片付けた", "operator")
+    [line] = table(cityos("accounting"))
+    assert (line["device"], line["received"], line["discarded"], line["balanced"]) == ("gauge-1", "1", "1", "True")

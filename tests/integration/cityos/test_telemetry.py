@@ -2,60 +2,21 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from prometheus_client.parser import text_string_to_metric_families
 
 from cityos.telemetry import scrape_all
+from tests.integration.cityos.collector import Collector
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-
-
-class Collector:
-    """An OTLP collector that keeps the spans it is sent."""
-
-    def __init__(self) -> None:
-        self.spans: list[tuple[str, Any]] = []
-        collector = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                if self.headers.get("Content-Encoding") == "gzip":
-                    body = gzip.decompress(body)
-                collector._take(ExportTraceServiceRequest.FromString(body))
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None: ...
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        self._thread = Thread(target=self.server.serve_forever, args=(0.05,))
-        self._thread.start()
-
-    def _take(self, request: ExportTraceServiceRequest) -> None:
-        for resource in request.resource_spans:
-            names = {a.key: a.value.string_value for a in resource.resource.attributes}
-            for scope in resource.scope_spans:
-                self.spans += [(names["service.name"], one) for one in scope.spans]
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self._thread.join()
 
 
 @pytest.fixture
@@ -83,7 +44,7 @@ class Process:
         self.trace = self.process.stdout.readline().strip()
 
     def end(self) -> None:
-        self.process.communicate(timeout=20)
+        self.process.communicate(timeout=60)
         assert self.process.returncode == 0, self._log.read_text()
 
     def lines(self) -> list[dict[str, Any]]:
@@ -118,7 +79,7 @@ def test_one_page_shows_all_processes_and_counts_the_dead(tmp_path: Path) -> Non
             assert found["cityos_latency_stored_seconds_count", role] == 1
             assert found["process_resident_memory_bytes", role] > 1e6
         endpoint.process.kill()
-        endpoint.process.communicate(timeout=20)
+        endpoint.process.communicate(timeout=60)
         assert len(list(folder.glob("*.port"))) == 2
         found = samples(scrape_all(folder))
         assert (found["cityos_processes", ""], found["cityos_processes_unreachable", ""]) == (1, 0)

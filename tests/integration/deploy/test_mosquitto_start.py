@@ -22,7 +22,7 @@ pytestmark = pytest.mark.mosquitto
 def publish(port: int, password: str) -> int:
     """The exit status of one QoS 1 publish as the bridge's user."""
     command = ["mosquitto_pub", "-h", "127.0.0.1", "-p", str(port), "-q", "1", "-u", "cityos-bridge", "-P", password]
-    done = subprocess.run([*command, "-t", "city/river/a/up", "-m", "{}"], capture_output=True, check=False, timeout=20)
+    done = subprocess.run([*command, "-t", "city/river/a/up", "-m", "{}"], capture_output=True, check=False, timeout=60)
     return done.returncode
 
 

@@ -17,7 +17,7 @@ from services.dispatch.days import moment
 from services.dispatch.people import Rider
 from services.dispatch.personal import SERVICE
 from services.dispatch.service import BusService
-from services.dispatch.values import Appointment, BookingState
+from services.dispatch.values import Appointment, BookingState, Wish
 from tests.conftest import CityDatabase
 from tests.integration.dispatch.conftest import DAY, Now, service, town
 
@@ -71,6 +71,20 @@ async def test_an_appointment_books_there_in_time_and_back_moves_and_cancels(
     assert (await buses.clinic.hear("fukui", APP, "visit-1", replace(later, cancelled=True))).rides == []
     states = [b.state for b in await buses.bookings_of("fukui", "hana")]
     assert states == [BookingState.CANCELLED] * 4
+
+
+async def test_an_appointments_rides_are_made_beside_one_that_the_patient_booked(
+    buses: BusService, database: CityDatabase, now: Now
+) -> None:
+    await consent(database, now, RECIPIENT, "appointments")
+    await town(database, 2)  # a wheelchair has room in one bus once
+    first = await buses.clinic.hear("fukui", APP, "visit-1", TEN)
+    own = [Wish(ride.ask) for ride in first.rides]
+    await buses.clinic.hear("fukui", APP, "visit-1", replace(TEN, cancelled=True))
+    kept = await buses.desk.arrange("fukui", own, "hana", series="by telephone")
+    made = await buses.clinic.hear("fukui", APP, "visit-1", TEN)
+    assert len(made.rides) == 2
+    assert not {ride.id for ride in made.rides} & {ride.id for ride in kept}
 
 
 async def test_without_consent_nothing_is_booked_and_a_withdrawn_one_counts_at_once(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from datetime import date, timedelta
@@ -18,6 +19,7 @@ from schemas.river import Stage
 from services.dispatch.crew import Crew
 from services.dispatch.days import moment
 from services.dispatch.people import Rider
+from services.dispatch.personal import RidesHolding
 from services.dispatch.service import BusService
 from services.dispatch.telling import Teller
 from services.dispatch.values import Ask, Booking, BookingState, ClosureRule, Report, Wish
@@ -32,8 +34,8 @@ def ask(origin: int, destination: int, earliest: float, day: date = DAY) -> Ask:
     return Ask(day, f"s{origin}", f"s{destination}", earliest)
 
 
-def ids(made: list[Booking] | str) -> list[str]:
-    assert not isinstance(made, str), made
+def ids(made: list[Booking] | Conflict | Invalid) -> list[str]:
+    assert isinstance(made, list), made
     return [booking.id for booking in made]
 
 
@@ -83,6 +85,29 @@ async def test_there_and_back_is_both_or_neither_and_once(buses: BusService) -> 
     assert {b.id for b in await buses.bookings_of("fukui", "hana")} == {b.id for b in first}
 
 
+async def test_the_very_same_ride_again_is_refused_by_name_unless_it_is_meant(buses: BusService) -> None:
+    wish = ask(1, 6, 540.0)
+    offers = await buses.desk.quote("fukui", wish)
+    both = await asyncio.gather(
+        *(buses.desk.book("fukui", wish, offers[n], "hana", asked_as=f"press-{n}") for n in range(2)),
+        return_exceptions=True,
+    )
+    (made,) = [one for one in both if isinstance(one, Booking)]
+    (refused,) = [one for one in both if isinstance(one, Conflict)]
+    assert refused.existing == made.id
+    assert f"booking {made.id}" in str(refused)
+    week = await buses.repeat("fukui", [Wish(wish)], "hana", frozenset({2}), DAY + timedelta(days=1), series="w")
+    assert [isinstance(one, list) for one in week.values()] == [False, True]
+    await booked(buses, replace(wish, seats=2))
+    await booked(buses, wish, "a neighbour")
+    await booked(buses, replace(wish, earliest=660.0))
+    again = await buses.desk.book("fukui", wish, (await buses.desk.quote("fukui", wish))[0], "hana", twice=True)
+    assert again.id != made.id
+    for one in (made.id, again.id):
+        await buses.desk.cancel("fukui", one)
+    await booked(buses, wish)
+
+
 async def test_a_weekly_ride_is_booked_day_by_day(buses: BusService) -> None:
     wishes = [Wish(ask(1, 6, 540.0))]
     found = await buses.repeat("fukui", wishes, "hana", frozenset({1, 3}), DAY + timedelta(days=9), series="weekly")
@@ -90,8 +115,9 @@ async def test_a_weekly_ride_is_booked_day_by_day(buses: BusService) -> None:
     assert all(len(made) == 1 for made in found.values())
     again = await buses.repeat("fukui", wishes, "hana", frozenset({1, 3}), DAY + timedelta(days=9), series="weekly")
     assert [ids(made) for made in again.values()] == [ids(made) for made in found.values()]
-    with pytest.raises(Invalid, match="before the first ride"):
-        await buses.repeat("fukui", wishes, "hana", frozenset({1}), DAY - timedelta(days=1), series="w")
+    for until in (DAY - timedelta(days=1), DAY + timedelta(days=93)):
+        with pytest.raises(Invalid, match="is not between the first ride on"):
+            await buses.repeat("fukui", wishes, "hana", frozenset({1}), until, series="w")
 
 
 async def test_a_driver_reports_once_whatever_the_tunnel_does(buses: BusService, now: Now) -> None:
@@ -191,6 +217,29 @@ async def test_riders_are_reminded_once_by_mail_and_rung_without(
     await buses.called("fukui", notice, "operator-1")
     await buses.called("fukui", notice, "operator-1")
     assert await buses.calls("fukui") == []
+
+    async def queued_for() -> list[str]:
+        async with database.system.transaction() as tx:
+            sql = "select s.target from delivery d join subscriber s on s.id = d.subscriber_id order by d.id"
+            return [row["target"] for row in await tx.fetch(sql)]
+
+    async def subscribed() -> list[str]:
+        async with database.system.transaction() as tx:
+            return [row["target"] for row in await tx.fetch("select target from subscriber order by id")]
+
+    await buses.save_rider("fukui", replace(HANA, id="mail", mail="new@example.jp", phone="0776"))
+    assert await queued_for() == [], "nothing that waits goes to an address that is theirs no more"
+    await teller.send()
+    assert (await queued_for(), await subscribed()) == (["new@example.jp"] * 3, ["new@example.jp"])
+    async with database.system.transaction() as tx:
+        await tx.execute(
+            "update delivery set state = 'done', settled_at = now() where id = (select min(id) from delivery)"
+        )
+    async with database.app.transaction("fukui") as tx:
+        await tx.execute("update ride_booking set state = 'cancelled'")
+        done = await RidesHolding().erase(tx, "fukui", "mail", now.at)
+    assert (done.kept, await queued_for()) == (0, []), "erased, and nothing of it waits or is kept as sent"
+    assert await subscribed() == [], "nor the address"
 
 
 def change(now: Now, entity: str, kind: str, attributes: dict[str, object]) -> Record:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +40,7 @@ def placed(number: int, position: list[float], level: float = 1.0, **more: Any) 
 
 @dataclass(frozen=True)
 class Divided:
-    """A city of which strangers see the north."""
+    """A city of which strangers see a part."""
 
     city: City
     chief: httpx.AsyncClient
@@ -53,23 +54,16 @@ class Divided:
         return sorted(entity["id"] for entity in answer.json())
 
 
-@pytest.fixture
-async def divided(city: City, browser: Browser, writer: httpx.AsyncClient) -> AsyncIterator[Divided]:
+@asynccontextmanager
+async def divided_by(
+    city: City, browser: Browser, writer: httpx.AsyncClient, entities: list[dict[str, Any]], policy: dict[str, Any]
+) -> AsyncIterator[Divided]:
+    """The city with three `entities` once the `policy`, before the default rules, keeps strangers from some."""
     following = asyncio.create_task(city.app.state.policies.follow())
     async with city.client() as chief, city.client() as stranger:
         chief.headers["Authorization"] = f"Bearer {await browser.staff('administrator')}"
-        await writer.post(UPSERT, json=[placed(1, HERE), placed(2, THERE), gauge(3)])
-        cases = [
-            {"name": "北地区は見える", "action": "read", "type": "WaterObserved", "allowed": True,
-             "location": {"type": "Point", "coordinates": HERE}, "rule": "north"},
-            {"name": "ほかは見えない", "action": "read", "type": "WaterObserved", "allowed": False},
-        ]  # fmt: skip
-        body = {
-            "rules": [*RULES, *plain(DEFAULT_POLICY)["rules"]],
-            "areas": {"北地区": NORTH},
-            "cases": cases,
-            "why": "試験運用",
-        }
+        await writer.post(UPSERT, json=entities)
+        body = {**policy, "rules": [*policy["rules"], *plain(DEFAULT_POLICY)["rules"]], "why": "試験運用"}
         made = await chief.post("/api/v1/policies", json=body)
         assert (made.status_code, made.json()["failures"]) == (201, []), made.text
         assert (await chief.post("/api/v1/policies/1/activation", json={"why": "x"})).status_code == 200
@@ -80,6 +74,18 @@ async def divided(city: City, browser: Browser, writer: httpx.AsyncClient) -> As
             await asyncio.sleep(0.02)
         yield found
     following.cancel()
+
+
+@pytest.fixture
+async def divided(city: City, browser: Browser, writer: httpx.AsyncClient) -> AsyncIterator[Divided]:
+    cases = [
+        {"name": "北地区は見える", "action": "read", "type": "WaterObserved", "allowed": True,
+         "location": {"type": "Point", "coordinates": HERE}, "rule": "north"},
+        {"name": "ほかは見えない", "action": "read", "type": "WaterObserved", "allowed": False},
+    ]  # fmt: skip
+    policy = {"rules": RULES, "areas": {"北地区": NORTH}, "cases": cases}
+    async with divided_by(city, browser, writer, [placed(1, HERE), placed(2, THERE), gauge(3)], policy) as found:
+        yield found
 
 
 async def test_queries_find_nothing_elsewhere(divided: Divided) -> None:

@@ -13,6 +13,8 @@ import pytest
 from joserfc import jws, jwt
 from joserfc.jwk import ECKey, KeySet
 
+from adapters.mqtt.patience import until
+from cityos.embedded import EmbeddedPostgres
 from tests.integration.door.conftest import CALLBACK, Browser, Flow
 from tests.integration.gateway.conftest import SETTINGS, City
 
@@ -197,12 +199,28 @@ async def test_revoking_ends_access_tokens_in_every_process(browser: Browser, ci
         assert (await real.get("/oauth/userinfo", headers=headers)).status_code == 200
         form = {"token": tokens["refresh_token"], "client_id": client_id}
         assert (await api.post("/oauth/revoke", data=form)).status_code == 200
-        for _ in range(100):
-            answer = await real.get("/oauth/userinfo", headers=headers)
-            if answer.status_code == 401:
-                break
-            await asyncio.sleep(0.02)
+        async with asyncio.timeout(30):
+            while (answer := await real.get("/oauth/userinfo", headers=headers)).status_code != 401:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
         assert answer.json()["detail"].startswith("the token was called back")
+
+
+async def test_an_error_that_nobody_expects_does_not_end_the_following_of_revocations(
+    browser: Browser, city: City, base_url: str, postgres: EmbeddedPostgres, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = city.database.system_url.rpartition("/")[2]
+    async with httpx.AsyncClient(base_url=base_url) as real, city.client() as api:
+        client_id, tokens = await tokens_of(browser, api)
+        headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+        assert (await real.get("/oauth/userinfo", headers=headers)).status_code == 200
+        postgres.run_sql(name, "alter table revoked_grant rename to elsewhere; notify revoked_grant")
+        assert await until(lambda: "begins again" in caplog.text, within=30)
+        postgres.run_sql(name, "alter table elsewhere rename to revoked_grant")
+        form = {"token": tokens["refresh_token"], "client_id": client_id}
+        assert (await api.post("/oauth/revoke", data=form)).status_code == 200
+        async with asyncio.timeout(30):
+            while (await real.get("/oauth/userinfo", headers=headers)).status_code != 401:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
 
 
 async def test_introspection_within_the_municipality(browser: Browser, city: City, api: httpx.AsyncClient) -> None:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from lxml import etree
 
 from adapters.times import parse_time
 from broker.consent.register import add_person
-from broker.delivery.notice import Filter
+from broker.delivery.notice import PUBLIC_CHANNELS, Filter
 from broker.delivery.personal import leave, reach, ways_of
 from broker.delivery.queue import subscribe
-from broker.errors import NotFound
+from broker.errors import Invalid, NotFound
 from schemas.clock import utc_now
 from schemas.river import Mode
+from services.evacuation.telling import CONFIRM
 from services.evacuation.watching import Escalation
 from tests.integration.evacuation.conftest import PREFIX, Night, collection, district, load, seen, wish
 from tests.integration.gateway.conftest import City
@@ -104,6 +107,37 @@ async def test_withdrawing_goes_back_to_what_held(night: Night, officer: httpx.A
     assert back.status_code == 200, back.text
     [public] = await in_force(night)
     assert public["level"] == 3
+    [told] = [one for one in (await officer.get(f"{PREFIX}/desk")).json()["orders"] if one["kind"] == "withdraw"]
+    assert "警戒レベル3 高齢者等避難は続いています: eba地区。" in told["words"]["text"]
+    assert "still holds in Eba" in told["words"]["text_en"]
+
+
+async def test_what_was_lifted_in_one_district_is_told_of_the_other_alone(
+    night: Night, officer: httpx.AsyncClient
+) -> None:
+    """On the page, on television and in CAP, where the document that ends a notice says again what is left of it."""
+    await issue(officer, "eba", "harame", level=3)
+    above = await issue(officer, "eba", level=4)
+    anybody = await night.anybody()
+    assert (await anybody.get("/feeds/evacuation.txt")).text.splitlines() == [
+        "警戒レベル4 避難指示発令 eba地区",
+        "警戒レベル3 高齢者等避難発令 harame地区",
+    ]
+    lifted = (await officer.post(ORDERS, json=await wish(officer, "lift", "eba"))).json()
+    [public] = await in_force(night)
+    assert [one["id"] for one in public["districts"]] == ["harame"]
+    assert "harame地区" in public["text"]
+    assert "eba" not in public["text"] + public["headline"] + public["easy"]
+    root = etree.fromstring((await anybody.get(f"/cap/evacuation/{lifted['number']}.xml")).content)
+    named = [one.split(",")[1] for one in root.findtext("{*}references", "").split()]
+    assert (root.findtext("{*}msgType"), named) == ("Update", ["evacuation-2", "evacuation-1"])
+    told = [(one.findtext("{*}responseType"), one.findtext("{*}area/{*}areaDesc")) for one in root.iterfind("{*}info")]
+    assert told == [("AllClear", "eba地区")] * 2 + [("Prepare", "harame地区")] * 2
+    assert above["number"] == 2
+    await issue(officer, "eba", level=5)
+    await officer.post(ORDERS, json=await wish(officer, "lift", "eba", "harame"))
+    newest = (await officer.get(f"{PREFIX}/record")).json()["lines"][0]
+    assert newest["text"].startswith("eba地区、harame地区の避難の情報を解除。"), "no one level is that of both"
 
 
 async def test_two_officers_at_once(night: Night, officer: httpx.AsyncClient) -> None:
@@ -124,8 +158,17 @@ async def test_a_second_person_confirms(city: City) -> None:
     await night.flood.gauge()
     first, second = await night.officer(), await night.officer()
     await load(first)
+    async with city.database.system.transaction() as tx:
+        await subscribe(tx, "fukui", channel="mail", target="staff@example.jp", wants=Filter(staff=True))
+        await subscribe(tx, "fukui", channel="mail", target="anybody@example.jp")
     waiting = await issue(first, "eba")
     assert waiting["state"] == "waiting"
+    [shown] = (await second.get(f"{PREFIX}/desk")).json()["orders"]
+    assert "全員避難してください" in shown["words"]["text"]
+    asked = await night.flood.rows(
+        "select s.target, d.notice ->> 'kind' as kind from delivery d join subscriber s on s.id = d.subscriber_id"
+    )
+    assert [tuple(row.values()) for row in asked] == [("staff@example.jp", "evacuation.confirmation")]
     assert await in_force(night) == []
     assert (await first.post(f"{ORDERS}/{waiting['id']}/confirm", json={})).status_code == 403
     done = await second.post(f"{ORDERS}/{waiting['id']}/confirm", json={})
@@ -148,6 +191,16 @@ async def test_an_exercise_never_reaches_the_public(city: City) -> None:
         await subscribe(tx, "fukui", channel="mail", target="curious@example.jp", wants=every)
         staff = Filter(modes=(Mode.EXERCISE,), staff=True)
         await subscribe(tx, "fukui", channel="mail", target="staff@example.jp", wants=staff)
+        for channel in PUBLIC_CHANNELS:
+            with pytest.raises(Invalid, match="everybody reads"):
+                await subscribe(tx, "fukui", channel=channel, target="https://a.example", wants=staff)
+            # As one of before that rule was there, or put in by hand.
+            number = await subscribe(tx, "fukui", channel=channel, target="https://a.example", secret=b"t")
+            await tx.execute(
+                "update subscriber set filter = $2::jsonb where id = $1", number, msgspec.json.encode(staff).decode()
+            )
+        await add_person(tx, "fukui", "p1", utc_now(), name="福井 花子")
+        await reach(tx, "fukui", "p1", "mail", "resident@example.jp", ["evacuation"], utc_now())
     asked = await wish(client, "issue", "eba", level=5)
     shown = (await client.post(f"{PREFIX}/preview", json=asked)).json()
     assert (shown["channels"], shown["web"]) == ({"mail": 1}, False)
@@ -171,20 +224,70 @@ async def test_nobody_answers(night: Night, officer: httpx.AsyncClient, city: Ci
     await night.rise((0, 0.5), (10, 2.1))
     answered = await officer.post(f"{PREFIX}/answers", json={"districts": ["eba"]})
     assert answered.json() == {"answered": ["eba"]}
-    patient = Escalation(city.database.system, night.settings)
+    patient = Escalation(city.database.system, night.settings, night.mode)
     assert await patient.look() == 0
-    hasty = Escalation(city.database.system, night.settings.model_copy(update={"answer_within_s": 0.0}))
+    hasty = Escalation(city.database.system, night.settings.model_copy(update={"answer_within_s": 0.0}), night.mode)
     assert (await hasty.look(), await hasty.look()) == (1, 0)
     [line] = [one for one in (await officer.get(f"{PREFIX}/record")).json()["lines"] if one["kind"] == "escalated"]
     assert line["districts"] == ["harame"]
 
 
+async def test_a_confirmation_that_nobody_gives_is_told_down_the_line_until_somebody_does(city: City) -> None:
+    night = Night(city, Mode.ACTUAL, second_person=True, answer_within_s=600, repeat_every_s=300, repeat_for_h=1)
+    await night.flood.gauge()
+    first, second = await night.officer(), await night.officer()
+    await load(first)
+    unanswered = (f"{CONFIRM}.unanswered",)
+    line = {"all": None, "first": (CONFIRM,), "deputy": unanswered, "mayor": unanswered}
+    async with city.database.system.transaction() as tx:
+        for name, kinds in line.items():
+            wants = Filter(staff=True, kinds=kinds, about={"step": ("2",)} if name == "mayor" else {})
+            await subscribe(tx, "fukui", channel="mail", target=f"{name}@example.jp", wants=wants)
+        await subscribe(tx, "fukui", channel="mail", target="anybody@example.jp")
+    begin = utc_now()
+    waiting = await issue(first, "eba")
+
+    async def after(seconds: float) -> int:
+        later = begin + timedelta(seconds=seconds)
+        return await Escalation(city.database.system, night.settings, night.mode, clock=lambda: later).look()
+
+    async def told() -> list[str]:
+        rows = await night.flood.rows(
+            "select split_part(s.target, '@', 1) as who, d.notice ->> 'subject' as subject from delivery d"
+            " join subscriber s on s.id = d.subscriber_id order by d.id"
+        )
+        await night.flood.rows("delete from delivery")
+        assert all(row["subject"].startswith("【未応答】【確認待ち】") for row in rows if row["who"] == "deputy")
+        return sorted(row["who"] for row in rows)
+
+    assert await told() == ["all", "first"]
+    assert (await after(300), await told()) == (0, [])
+    assert (await after(1000), await after(1200), await told()) == (1, 0, ["all", "deputy", "first"])
+    assert (await after(1301), await told()) == (1, ["all", "deputy", "first", "mayor"])
+    assert (await after(1602), await told()) == (1, ["all", "deputy", "first", "mayor"])
+    assert (await after(5000), await told()) == (0, []), "of another night"
+    [shown] = (await second.get(f"{PREFIX}/desk")).json()["orders"]
+    assert shown["raised"] == 3
+    lines = await night.flood.rows(
+        "select text, detail ->> 'order' as about from evacuation_record where kind = 'escalated' order by id"
+    )
+    assert {line["about"] for line in lines} == {waiting["id"]}
+    assert [line["text"][-5:] for line in lines] == ["（1回目）", "（2回目）", "（3回目）"]
+    assert (await second.post(f"{ORDERS}/{waiting['id']}/confirm", json={})).status_code == 200
+    await told()
+    assert (await after(1903), await told()) == (0, [])
+    await night.close()
+
+
 async def test_the_record_is_carried_away_and_never_changed(night: Night, officer: httpx.AsyncClient) -> None:
+    await night.rise((0, 0.5), (10, 2.1))
     await issue(officer, "eba")
-    told = {"kind": "handover", "text": "=危険です。原目の避難所は満員"}
-    assert (await officer.post(f"{PREFIX}/record", json=told)).status_code == 204
+    long = "=危険です。原目の避難所は満員\n" + "排水機場を見てください。\n" * 250
+    assert (await officer.post(f"{PREFIX}/record", json={"kind": "handover", "text": long})).status_code == 204
+    [newest] = (await officer.get(f"{PREFIX}/record", params={"limit": 1})).json()["lines"]
+    assert newest["kind"] == "handover"
     text = (await officer.get(f"{PREFIX}/record.csv")).content.decode("utf-8-sig")
-    assert "発令" in text
+    assert "eba地区: 提案 警戒レベル4、江波 氾濫危険水位に達し" in text, "on what evidence"
     assert "'=危険です。" in text
     assert (await officer.get(f"{PREFIX}/record.pdf")).content.startswith(b"%PDF")
     with pytest.raises(Exception, match="append-only"):

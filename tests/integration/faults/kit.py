@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from adapters.mqtt.publisher import Publisher, PublisherSettings
-from broker.errors import Unavailable
+from broker.errors import Forbidden, Unavailable
 from broker.store.accounting import summary
 from broker.store.devices import Device, register
 from broker.store.postgres import PostgresDatabase, open_database
@@ -58,10 +58,11 @@ async def register_gauges(
     await asyncio.sleep(1)  # until every process has heard of them
 
 
-def sender(
+@asynccontextmanager
+async def sender(
     city: WholeCity, device: str, *, tenant: str = "fukui", port: int | None = None, **options: Any
-) -> Publisher:
-    """A connection of a device (or network) to the city's own endpoint."""
+) -> AsyncIterator[Publisher]:
+    """A connection of a device (or network) to the city's own endpoint, tried again while that has not heard of it."""
     settings = PublisherSettings(
         host="127.0.0.1",
         port=port or city.mqtt_port,
@@ -70,7 +71,17 @@ def sender(
         stall_timeout_s=120,
         **options,
     )
-    return Publisher(settings)
+    async with contextlib.AsyncExitStack() as stack:
+        for tries in itertools.count():
+            try:
+                publisher = await stack.enter_async_context(Publisher(settings))
+            except Forbidden:
+                if tries == 60:
+                    raise
+                await asyncio.sleep(0.5)
+            else:
+                yield publisher
+                return
 
 
 def reading(at: datetime, level: object) -> bytes:
@@ -109,10 +120,12 @@ def until_set(stop: asyncio.Event) -> Iterable[int]:
 
 
 async def reached(progress: Sequence[float], count: int, sending: asyncio.Future[Any]) -> None:
-    """Return when `count` readings are acknowledged; fail where the stream ends before."""
+    """Return when `count` readings are acknowledged; fail where the stream ends before, with its own error."""
     while len(progress) < count and not sending.done():  # noqa: ASYNC110 - paho's thread counts
         await asyncio.sleep(0.02)
-    assert not sending.done(), "the stream ended before the part was killed"
+    if sending.done():
+        sending.result()
+        raise AssertionError("the stream ended before the part was killed")
 
 
 async def counted(store: PostgresDatabase, prefix: str) -> tuple[int, bool]:
@@ -185,6 +198,8 @@ class Role:
         self._process.wait(30)
 
 
-def restarted(city: WholeCity, part: str, old: int) -> None:
-    """Wait until the supervisor has started `part` again."""
-    wait_until(lambda: city.pid(part) != old, 30, f"{part} was not started again")
+async def killed(city: WholeCity, part: str) -> None:
+    """`kill -9` a part and wait until the supervisor has started it again: only then is there something to kill."""
+    old = city.pid(part)
+    city.kill(part)
+    await asyncio.to_thread(wait_until, lambda: city.pid(part) != old, 60, f"{part} was not started again")

@@ -20,6 +20,7 @@ from tests.integration.faults.kit import (
     NO_BURST_LIMIT,
     Role,
     eventually,
+    killed,
     reached,
     register_gauges,
     settled,
@@ -66,9 +67,9 @@ async def test_writers_join_and_die(city: WholeCity, store: PostgresDatabase) ->
         await reached(progress, len(progress) + 200, sending)
         if number % 2:
             another.stop()
-            city.kill("writer")
+            await killed(city, "writer")
         else:
-            city.kill("writer")
+            await killed(city, "writer")
             await reached(progress, len(progress) + 200, sending)
             another.kill()
     enough.set()
@@ -136,7 +137,7 @@ async def test_alertings_join_and_die(city: WholeCity, store: PostgresDatabase) 
         elif number % every == every // 2:
             others.pop().kill()
         elif number % every == every * 3 // 4:
-            city.kill("alerting")
+            await killed(city, "alerting")
 
     await flood.run(city, disturb)
     assert await finished(store, flood)

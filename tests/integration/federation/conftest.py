@@ -36,7 +36,7 @@ class Town:
     async def die(self) -> None:
         """Close the doors: whoever asks is refused the connection."""
         self.stop.set()
-        await asyncio.wait_for(self.running, 20)
+        await asyncio.wait_for(self.running, 60)
 
     async def register(self, endpoint: str, information: list[dict[str, Any]], **more: Any) -> str:
         """Register a context source here. Returns the registration's id."""
@@ -75,7 +75,7 @@ async def town(database: CityDatabase, tenant: str, **settings: Any) -> AsyncIte
     async with httpx.AsyncClient(base_url=url, timeout=60) as client:
         yield Town(url, tenant, client, stop, running)
     stop.set()
-    await asyncio.wait_for(running, 20)
+    await asyncio.wait_for(running, 60)
     await log.close()
 
 

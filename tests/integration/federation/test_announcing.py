@@ -37,7 +37,7 @@ class Receiver:
         writer.close()
 
     async def next(self) -> tuple[str, list[dict[str, Any]]]:
-        body = await asyncio.wait_for(self.got.get(), 30)
+        body = await asyncio.wait_for(self.got.get(), 60)
         assert body["type"] == "ContextSourceNotification"
         return body["triggerReason"], body["data"]
 
@@ -53,7 +53,7 @@ async def receiver(database: CityDatabase) -> AsyncIterator[Receiver]:
     running = asyncio.create_task(sender.run(stop))
     yield it
     stop.set()
-    await asyncio.wait_for(running, 30)
+    await asyncio.wait_for(running, 60)
     server.close()
     await server.wait_closed()
 
@@ -88,6 +88,23 @@ async def test_what_matches_newly_still_and_no_longer(fukui: Town, receiver: Rec
     assert (await fukui.client.delete(f"{ROOT}/csourceRegistrations/{first}")).status_code == 204
     reason, data = await receiver.next()
     assert (reason, data[0]["id"]) == ("noLongerMatching", first)
+
+
+async def test_a_subscription_that_cannot_be_read_silences_nobody(
+    fukui: Town, receiver: Receiver, database: CityDatabase
+) -> None:
+    """One that was kept before its like were checked."""
+    broken = await fukui.client.post(f"{ROOT}/csourceSubscriptions", json=subscription("http://127.0.0.1:1/"))
+    bad = {"timeInterval": 1e18, "temporalQ": {"timerel": 5, "timeAt": "?"}}
+    id_ = broken.headers["location"].rpartition("/")[2]
+    async with database.system.transaction() as tx:
+        await tx.execute(
+            "update subscription set doc = doc || $2::jsonb where id = $1", id_, orjson.dumps(bad).decode()
+        )
+    await fukui.client.post(f"{ROOT}/csourceSubscriptions", json=subscription(receiver.url))
+    made = await fukui.register("http://127.0.0.1:1", GAUGE)
+    reason, data = await receiver.next()
+    assert (reason, [one["id"] for one in data]) == ("newlyMatching", [made])
 
 
 async def test_who_changes_what_it_seeks_is_told_what_matches_then(fukui: Town, receiver: Receiver) -> None:

@@ -10,18 +10,24 @@ import httpx
 from broker.store.snapshots import forget_expired
 from tests.conftest import CityDatabase
 from tests.integration.federation.conftest import ROOT, Town
+from tests.integration.federation.test_histories import HINO, write
 from tests.integration.federation.test_reads import GAUGE, gauge
 from tests.integration.gateway.conftest import City, city
 
 __all__ = ["city"]
 
 HEADER = "NGSILD-Snapshot"
+DAWN = "2026-06-30T00:30:00Z"
 EVERYTHING = {"type": "Query", "entities": [{"type": "WaterObserved"}]}
+
+
+_HEARD = "select (select count(*) from history) + (select count(*) from log_batch)"
 
 
 async def freeze(client: httpx.AsyncClient, *queries: dict[str, Any], **more: Any) -> str:
     """The id of a new snapshot."""
-    body = {"type": "Snapshot", "snapshotQueries": list(queries or (EVERYTHING,)), **more}
+    asked = {} if "snapshotTemporalQueries" in more else {"snapshotQueries": list(queries or (EVERYTHING,))}
+    body = {"type": "Snapshot", **asked, **more}
     made = await client.post(f"{ROOT}/snapshots", json=body)
     assert made.status_code == 201, made.text
     assert made.headers["location"].startswith(f"{ROOT}/snapshots/urn:")
@@ -109,9 +115,8 @@ async def test_a_snapshot_through_its_life(fukui: Town, database: CityDatabase) 
     # Whatever else is meant for a snapshot is refused, and nothing is done to the city.
     hers = f"{ROOT}/entities/urn:ngsi-ld:WaterObserved:a"
     for refused in (
-        await client.delete(hers, headers={HEADER: clone}),
-        await client.get(f"{ROOT}/temporal/entities/urn:ngsi-ld:WaterObserved:a", headers={HEADER: clone}),
-        await client.get(f"{hers}?join=inline", headers={HEADER: clone}),
+        await client.post(f"{ROOT}/subscriptions", json={}, headers={HEADER: clone}),
+        await client.post(f"{ROOT}/temporal/entities", json=gauge("a"), headers={HEADER: clone}),
         await client.get(f"{ROOT}/entities?type=X&entityMap=true", headers={HEADER: clone}),
     ):
         assert refused.status_code == 422, refused.text
@@ -121,6 +126,95 @@ async def test_a_snapshot_through_its_life(fukui: Town, database: CityDatabase) 
         assert await forget_expired(datetime.now(UTC) + timedelta(days=8), tx, 10) == 1
         assert await tx.fetchval("select count(*) from snapshot_entity") == 0
     assert (await client.delete(f"{ROOT}/snapshots/{clone}")).status_code == 404
+
+
+async def test_a_plan_is_tried_in_a_snapshot(fukui: Town, sabae: Town, database: CityDatabase) -> None:
+    """5.5.15: what is written in a snapshot is done there alone, and nobody hears of it."""
+    client = fukui.client
+    await fukui.create({"id": "urn:ngsi-ld:River:1", "type": "River", "name": "足羽川"})
+    await fukui.create(gauge("a", flow=1, of={"type": "Relationship", "object": "urn:ngsi-ld:River:1"}))
+    rivers = {"type": "Query", "entities": [{"type": "River"}]}
+    within = {HEADER: await freeze(client, EVERYTHING, rivers)}
+    await fukui.register(sabae.url, GAUGE, operations=["updateOps"])
+    entities, hers = f"{ROOT}/entities", f"{ROOT}/entities/urn:ngsi-ld:WaterObserved:a"
+    async with database.system.transaction() as tx:
+        before = await tx.fetchval(_HEARD)
+
+    for answer, status in (
+        (await client.patch(f"{hers}/attrs/flow", json={"value": 8}, headers=within), 204),
+        (await client.post(f"{hers}/attrs", json={"depth": 3}, headers=within), 204),
+        (await client.post(entities, json=gauge("b", flow=2), headers=within), 201),
+        (await client.post(entities, json=gauge("b", flow=2), headers=within), 409),
+        (await client.post(f"{entities[:-8]}entityOperations/upsert", json=[gauge("c"), gauge("b", flow=5)],
+                           headers=within), 201),
+        (await client.post(f"{entities[:-8]}entityOperations/delete", json=["urn:ngsi-ld:WaterObserved:c"],
+                           headers=within), 204),
+        (await client.delete(f"{entities}/urn:ngsi-ld:WaterObserved:z", headers=within), 404),
+        (await client.post(entities, json={"id": "urn:x:1", "type": "Person"}, headers=within), 403),
+        (await client.post(entities, json=gauge("b"), headers={HEADER: "urn:x:none"}), 404),
+    ):  # fmt: skip
+        assert answer.status_code == status, answer.text
+        assert status > 204 or answer.headers[HEADER] == within[HEADER]
+    there = await seen(client, within[HEADER])
+    assert {name: one.get("flow") for name, one in there.items()} == {"a": 8, "b": 5}
+    assert there["a"]["depth"] == 3
+    linked = await client.get(f"{hers}?join=inline&options=keyValues", headers=within)
+    assert linked.json()["of"]["name"] == "足羽川"
+    purged = await client.delete(f"{entities}?type=WaterObserved&q=flow<6", headers=within)
+    assert (purged.status_code, set(await seen(client, within[HEADER]))) == (204, {"a"})
+    assert (await client.delete(hers, headers=within)).status_code == 204
+    assert await seen(client, within[HEADER]) == {}
+
+    present = await client.get(f"{hers}?local=true&options=keyValues")
+    assert present.json()["flow"] == 1
+    assert (await sabae.get("entities", type="WaterObserved")).json() == []
+    async with database.system.transaction() as tx:
+        assert await tx.fetchval(_HEARD) == before
+
+
+def past(**times: Any) -> dict[str, Any]:
+    """The member of a snapshot that is to hold the gauges' history of these times."""
+    return {"snapshotTemporalQueries": [{**EVERYTHING, "temporalQ": times}]}
+
+
+async def history(client: httpx.AsyncClient, snapshot: str, **params: Any) -> dict[str, list[Any]]:
+    """The levels in time that a query in the snapshot finds, by the end of the id."""
+    given = {"type": "WaterObserved", "timerel": "after", "timeAt": DAWN, **params}
+    answer = await client.get(f"{ROOT}/temporal/entities", params=given, headers={HEADER: snapshot})
+    assert (answer.status_code, answer.headers.get(HEADER)) == (200, snapshot), answer.text
+    return {one["id"].rpartition(":")[2]: [at["value"] for at in one["waterLevel"]] for one in answer.json()}
+
+
+async def test_histories_as_they_were(fukui: Town, sabae: Town) -> None:
+    """5.16.1, snapshotTemporalQueries: here and at sources; read by any times, and aggregated, within the snapshot."""
+    client, one = fukui.client, f"{ROOT}/temporal/entities/{HINO}"
+    await fukui.register(sabae.url, GAUGE, operations=["queryTemporal"])
+    await write(fukui, h01=1, h03=3)
+    await write(sabae, h02=2, h04=4)
+    first = await freeze(client, **past(timerel="after", timeAt=DAWN))
+    made = await client.post(f"{ROOT}/snapshots/{first}/clone", json={"type": "Snapshot"})
+    late = await freeze(client, **past(timerel="after", timeAt="2026-06-30T02:30:00Z", lastN=1))
+    status = await told(client, first)
+    assert (status["snapshotStatus"], "snapshotQueriesDetails" in status) == ("success", False)
+    assert status["snapshotTemporalQueriesDetails"] == [{"resultStatus": "success"}]
+    assert (await client.delete(one, params={"local": "true"})).status_code == 204
+    await sabae.die()
+    assert (await client.delete(f"{ROOT}/snapshots/{first}")).status_code == 204
+
+    clone = made.headers["location"].rpartition("/")[2]
+    assert await history(client, clone) == {"hino": [1, 2, 3, 4]}
+    assert await history(client, clone, lastN=2) == {"hino": [4, 3]}
+    assert await history(client, clone, timerel="before", timeAt="2026-06-30T03:00:00Z") == {"hino": [1, 2]}
+    assert await history(client, late) == {"hino": [4, 3]} or await history(client, late) == {"hino": [3, 4]}
+    assert await history(client, clone, type="Park") == {}
+    asked = {"options": "aggregatedValues", "aggrMethods": "avg,totalCount"}
+    figures = (await client.get(one, params=asked, headers={HEADER: clone})).json()["waterLevel"]
+    assert (figures["avg"][0][0], figures["totalCount"][0][0]) == (2.5, 4)
+    by_received = {"timerel": "before", "timeAt": "2020-01-01T00:00:00Z", "timeproperty": "createdAt"}
+    assert "waterLevel" not in (await client.get(one, params=by_received, headers={HEADER: clone})).json()
+    deleted = await client.get(one, params={**by_received, "timeproperty": "deletedAt"}, headers={HEADER: clone})
+    assert deleted.status_code == 422
+    assert (await client.get(one, headers={HEADER: first})).status_code == 404
 
 
 async def test_what_is_wrong_is_said(fukui: Town) -> None:
@@ -133,10 +227,16 @@ async def test_what_is_wrong_is_said(fukui: Town) -> None:
         ({"snapshotQueries": [EVERYTHING], "snapshotLifetime": "soon"}, "snapshotLifetime"),
         ({"snapshotQueries": [EVERYTHING], "id": "no uri"}, "id"),
         ({"snapshotQueries": [EVERYTHING], "colour": "red"}, "colour"),
-    ):
+        ({"snapshotTemporalQueries": []}, "snapshotTemporalQueries"),
+        ({"snapshotTemporalQueries": [EVERYTHING]}, "snapshotTemporalQueries[0].temporalQ"),
+        (past(timerel="since", timeAt=DAWN), "snapshotTemporalQueries[0].timerel"),
+        (past(timerel="after", timeAt=DAWN, aggrMethods="avg"), "snapshotTemporalQueries[0].temporalQ.aggrMethods"),
+        (past(timerel="after", timeAt=DAWN, timeproperty="deletedAt"),
+         "snapshotTemporalQueries[0].temporalQ.timeproperty"),
+    ):  # fmt: skip
         answer = await fukui.client.post(f"{ROOT}/snapshots", json={"type": "Snapshot", **wrong})
         assert (answer.status_code, answer.json()["field"]) == (400, field), answer.text
-    later = {"type": "Snapshot", "snapshotQueries": [EVERYTHING], "snapshotTemporalQueries": []}
+    later = {"type": "Snapshot", "snapshotQueries": [EVERYTHING], "endpoint": {"uri": "https://app.example/"}}
     assert (await fukui.client.post(f"{ROOT}/snapshots", json=later)).status_code == 422
     assert (await fukui.client.get(f"{ROOT}/entities?type=X", headers={HEADER: "no uri"})).status_code == 400
 

@@ -68,19 +68,22 @@ async def test_the_neighbour_tells_our_subscriber(
 ) -> None:
     registration = await fukui.register(sabae.url, GAUGE)
     await sabae.register(fukui.url, GAUGE)
-    mine = await subscribe(fukui, receiver.url, q="flow>5", watchedAttributes=["flow"])
+    told_so = {"format": "keyValues", "join": "inline", "endpoint": {"uri": receiver.url}}
+    mine = await subscribe(fukui, receiver.url, q="flow>5", watchedAttributes=["flow"], notification=told_so)
+    river = {"id": "urn:ngsi-ld:River:1", "type": "River", "name": "日野川"}
+    await fukui.create(river, local=True)
     await settled(subscriber)
     await settled(subscriber)
     [theirs] = await there(sabae)
     assert (theirs["watchedAttributes"], theirs["q"]) == (["flow"], "flow>5")
     assert [one["id"] for one in await there(fukui)] == [mine], "what came from here is not asked of here"
 
-    await sabae.create(gauge("hino", flow=3, name="日野川"))
+    await sabae.create(gauge("hino", flow=3, of={"type": "Relationship", "object": river["id"]}))
     hers = f"{ROOT}/entities/urn:ngsi-ld:WaterObserved:hino/attrs/flow"
     assert (await sabae.client.patch(hers, json={"value": 8})).status_code == 204
     _, heard = await receiver.got.get()
     assert heard["subscriptionId"] == mine
-    assert heard["data"] == [gauge("hino", flow=8, name="日野川")]
+    assert heard["data"] == [gauge("hino", flow=8, of=river)], "with what it is linked to here"
     key = theirs["notification"]["endpoint"]["uri"].rpartition("/")[2]
     strange = {"type": "Notification", "data": [{"id": "urn:x:1", "type": "Person", "flow": 9}]}
     relayed = f"{ROOT}/notifications/{key}"

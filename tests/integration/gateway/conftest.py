@@ -104,7 +104,7 @@ async def base_url(city: City) -> AsyncIterator[str]:
     running = asyncio.create_task(serve(city.app, city.services.settings, stop, sock))
     yield f"http://127.0.0.1:{sock.getsockname()[1]}"
     stop.set()
-    await asyncio.wait_for(running, 15)
+    await asyncio.wait_for(running, 60)
 
 
 @pytest.fixture

@@ -67,6 +67,20 @@ async def test_a_ride_is_quoted_booked_once_shown_changed_and_cancelled(operator
     assert plan["vehicles"]["v1"]["stops"] == []
 
 
+async def test_the_very_same_ride_again_names_the_one_there_is(operator: httpx.AsyncClient) -> None:
+    offers = (await operator.post(f"{BUSES}/quotes", json=RIDE)).json()["offers"]
+    body = {"ride": RIDE, "offer": offers[0], "rider": "r-17"}
+    first = (await operator.post(f"{BUSES}/bookings", json=body, headers={"idempotency-key": "a"})).json()
+    again = await operator.post(f"{BUSES}/bookings", json=body, headers={"idempotency-key": "b"})
+    assert (again.status_code, again.headers["content-type"]) == (409, "application/problem+json")
+    assert again.json()["existing"] == first["id"]
+    journey = {"rides": [{"ride": RIDE}], "rider": "r-17"}
+    key = {"idempotency-key": "c"}
+    assert (await operator.post(f"{BUSES}/journeys", json=journey, headers=key)).json()["existing"] == first["id"]
+    meant = await operator.post(f"{BUSES}/journeys", json={**journey, "twice": True}, headers=key)
+    assert meant.status_code == 201
+
+
 async def test_a_breakdown_names_who_has_to_be_told(operator: httpx.AsyncClient) -> None:
     offers = (await operator.post(f"{BUSES}/quotes", json=RIDE)).json()["offers"]
     body = {"ride": RIDE, "offer": offers[0], "rider": "r-17"}
@@ -193,11 +207,19 @@ async def test_a_ride_from_the_door_is_booked_driven_and_in_no_open_data(operato
     outside = {**RIDE, "origin": {"longitude": 136.23, "latitude": 35.9}}
     refused = await operator.post(f"{BUSES}/quotes", json=outside)
     assert (refused.status_code, "the edge of '北部' is 901 m to the west" in refused.text) == (400, True)
+    missed = (await operator.post(f"{BUSES}/places", json={"longitude": 136.23, "latitude": 35.9})).json()
+    assert (missed["served"], missed["edge"]["zone"]["id"], missed["edge"]["side"]) == (False, "kita", "west")
+    assert missed["nearest"]["metres"] > 0
+    found = (await operator.post(f"{BUSES}/places", json=HOME)).json()
     quote = (await operator.post(f"{BUSES}/quotes", json=from_home)).json()
+    assert found == {"served": True, "stop": quote["origin"]}
     assert (quote["origin"]["door"], quote["origin"]["metres"]) == (True, 0)
     body = {"ride": from_home, "offer": quote["offers"][0], "rider": "r-17"}
     booked = await operator.post(f"{BUSES}/bookings", json=body)
     assert (booked.status_code, booked.json()["origin"]) == (201, quote["origin"]["id"])
+    mine = (await operator.get(f"{BUSES}/riders/r-17/bookings")).json()["places"]
+    assert [(place["id"], place["name"]) for place in mine] == [(quote["origin"]["id"], quote["origin"]["name"])]
+    assert (await operator.get(f"{BUSES}/riders/r-18/bookings")).json()["places"] == []
     again = (await operator.post(f"{BUSES}/quotes", json={**from_home, "wheelchairs": 1, "seats": 0})).json()
     assert again["offers"]
     board = (await operator.get(f"{BUSES}/board", params={"day": "2026-11-24"})).json()

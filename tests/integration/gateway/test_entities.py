@@ -69,6 +69,25 @@ async def test_the_forms_of_an_answer(api: httpx.AsyncClient, writer: httpx.Asyn
     assert linked.json()["@context"] == CORE
 
 
+async def test_json_is_asked_for_as_such(api: httpx.AsyncClient, writer: httpx.AsyncClient) -> None:
+    """4.9, 6.4.3.2: jsonKeys."""
+    plan = {"plan": {"type": "JsonProperty", "json": {"town": "鯖江"}}}
+    await writer.post(UPSERT, json=[{**gauge(1), **plan}, {**gauge(2), "plan": {"value": {"town": "鯖江"}}}])
+    asked = {"type": "WaterObserved", "q": 'plan[town]=="鯖江"'}
+    assert len((await api.get("/ngsi-ld/v1/entities", params=asked)).json()) == 2
+    alone = await api.get("/ngsi-ld/v1/entities", params={**asked, "jsonKeys": "plan"})
+    assert [entity["plan"]["type"] for entity in alone.json()] == ["JsonProperty"]
+
+
+async def test_headers_are_spelled_as_standards_print_them(base_url: str, city: City) -> None:
+    headers = {"Authorization": f"Bearer {await city.token('entities:write')}"}
+    async with httpx.AsyncClient(base_url=base_url, headers=headers, timeout=30) as client:
+        made = await client.post("/ngsi-ld/v1/entities", json=gauge())
+        read = await client.get("/ngsi-ld/v1/entities?type=WaterObserved&count=true")
+    assert b"Location" in dict(made.headers.raw)
+    assert {b"Content-Type", b"Link", b"NGSILD-Results-Count"} <= dict(read.headers.raw).keys()
+
+
 async def test_pages_of_a_query(api: httpx.AsyncClient, writer: httpx.AsyncClient) -> None:
     await writer.post(UPSERT, json=[gauge(number) for number in range(5)])
     first = await api.get(ENTITIES, params={"type": "WaterObserved", "limit": "2", "count": "true"})

@@ -14,6 +14,7 @@ from api_gateway.app import create_app
 from services.alerting.reading import FloodReading, StoredRules, city_now
 from services.alerting.rulebook import load_rules
 from tests.integration.alerting.bench import EBA, Flood
+from tests.integration.door.test_veiled import in_force
 from tests.integration.gateway.conftest import SETTINGS, City
 
 GAUGES = "/api/v1/flood/gauges"
@@ -142,7 +143,8 @@ async def test_rules_are_read_and_replaced_by_who_may(flooded: City, client: htt
 
 async def test_accounting_shows_the_books_and_whether_they_balance(flooded: City, client: httpx.AsyncClient) -> None:
     today = datetime.now(UTC).date()
-    rows = [("g1", "received", 10), ("g1", "stored", 8), ("g1", "duplicate", 1), ("g1", "rejected:bad-time", 1)]
+    rows = [("g1", "received", 12), ("g1", "stored", 8), ("g1", "duplicate", 1), ("g1", "rejected:bad-time", 1)]
+    rows.append(("g1", "discarded", 2))
     async with flooded.database.system.transaction() as tx:
         await tx.executemany(
             "insert into account (tenant_id, device, day, outcome, count)"
@@ -152,10 +154,24 @@ async def test_accounting_shows_the_books_and_whether_they_balance(flooded: City
     headers = await holding(flooded, "accounting:read")
     body = (await client.get("/api/v1/accounting", headers=headers)).json()
     assert body["balanced"] is True
-    assert body["total"] == {"received": 10, "stored": 8, "duplicate": 1, "rejected": {"bad-time": 1}}
+    assert body["total"] == {"received": 12, "stored": 8, "duplicate": 1, "rejected": {"bad-time": 1}, "discarded": 2}
     async with flooded.database.system.transaction() as tx:
         await tx.execute("update account set count = 9 where outcome = 'received'")
     lost = (await client.get("/api/v1/accounting", params={"device": "g1"}, headers=headers)).json()
     assert lost["balanced"] is False
     neighbour = {"Authorization": f"Bearer {await flooded.token('accounting:read', tenant='neighbour')}"}
     assert (await client.get("/api/v1/accounting", headers=neighbour)).json()["devices"] == []
+
+
+async def test_a_policy_that_hides_levels_closes_what_cannot_leave_them_out(
+    flooded: City, client: httpx.AsyncClient
+) -> None:
+    assert (await client.get("/api/v1/public/snapshot")).json()["gauges"]
+    rule = {"name": "trial", "explanation": "on trial", "allow": False, "actions": ["read"],
+            "types": ["WaterObserved"], "attributes": ["waterLevel"]}  # fmt: skip
+    async with in_force(flooded, [rule]):
+        assert (await client.get("/api/v1/public/snapshot")).json()["gauges"] == [], "not the picture of before either"
+        for path in (GAUGES, f"{GAUGES}/{EBA}/hydrograph"):
+            refused = await client.get(path)
+            assert refused.status_code == 401, path
+            assert "the attribute waterLevel: on trial" in refused.text

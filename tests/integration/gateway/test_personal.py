@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,13 +24,16 @@ from api_gateway.oauth.clients import register_client
 from api_gateway.policies.book import PolicyBook
 from broker.consent.gate import Gate
 from broker.consent.register import ConsentBook, Wish, add_person
+from broker.delivery.asking import WITHDRAWN
 from broker.entities.merge import EntityUpdate
 from broker.jsonld.library import ContextLibrary
-from broker.ports import CHANGES
+from broker.ports import CHANGES, Record
 from broker.store.entities import EntityWriter
 from broker.subscriptions.handler import SubscriptionHandler
 from broker.subscriptions.standing import Standing
+from services.notify.sender import Sender
 from tests.integration.gateway.conftest import City
+from tests.integration.notify.receivers import HttpReceiver
 
 HANAKO, TARO = "fukui.hanako", "fukui.taro"
 RIDE = "urn:ngsi-ld:RideBooking:{}"
@@ -258,13 +261,18 @@ class Told:
         self.handler = SubscriptionHandler(contexts, lambda: datetime.now(UTC), standing)
         self.offsets = {0: 0, 1: 0}
 
-    async def entities(self) -> list[str]:
-        """The entities that were told of since the last time."""
-        records = []
+    async def records(self) -> list[Record]:
+        """What came on the log since the last time."""
+        records: list[Record] = []
         for partition, offset in self.offsets.items():
             found = await self.city.log.read(CHANGES, partition, offset, limit=100)
             self.offsets[partition] += len(found)
             records += found
+        return records
+
+    async def entities(self) -> list[str]:
+        """The entities that were told of since the last time."""
+        records = await self.records()
         async with self.city.database.system.transaction() as tx:
             await self.handler.handle(tx, records)
             rows = await tx.fetch("with gone as (delete from notification returning body) select body::text from gone")
@@ -305,6 +313,65 @@ async def test_a_withdrawal_counts_at_the_next_notification(rides: Rides, city: 
     await with_scopes(city, rides.app, "subscriptions:write")
     await rides.change("h", HANAKO, 6, at + timedelta(hours=3))
     assert await told.entities() == []
+
+
+async def test_a_withdrawal_counts_at_the_next_attempt_of_a_notification(rides: Rides, city: City) -> None:
+    system = city.database.system
+    headers = {"Authorization": await rides.token(city, "personal:read", "subscriptions:write"), **PURPOSE}
+    standing = Standing(CurrentOwners(PolicyBook(DEFAULT_POLICY)), Gate(system))
+
+    async def queue() -> list[tuple[str, int, str | None]]:
+        async with system.transaction() as tx:
+            rows = await tx.fetch("select state, attempts, error, body::text from notification order by id")
+        assert all(HANAKO not in row["body"] for row in rows if row["state"] == "refused"), "nothing of it is kept"
+        return [(row["state"], row["attempts"], row["error"]) for row in rows]
+
+    @asynccontextmanager
+    async def sending() -> AsyncIterator[None]:
+        stop = asyncio.Event()
+        sender = Sender(
+            system, lambda: datetime.now(UTC), default_tenant="fukui", allow_private=True, standing=standing
+        )
+        task = asyncio.create_task(sender.run(stop))
+        yield
+        stop.set()
+        await asyncio.wait_for(task, 60)
+
+    async def until(done: Callable[[], Awaitable[bool]]) -> None:
+        for _ in range(3000):
+            if await done():
+                return
+            await asyncio.sleep(0.02)
+        raise AssertionError(await queue())
+
+    async with HttpReceiver() as receiver:
+        receiver.status = 503
+        body = {"type": "Subscription", "entities": [{"type": "RideBooking"}]}
+        body["notification"] = {"endpoint": {"uri": receiver.url}}  # type: ignore[assignment]
+        made = await rides.client.post("/ngsi-ld/v1/subscriptions", json=body, headers=headers)
+        assert made.status_code == 201, made.text
+        told = Told(city)
+        assert await told.entities() == []
+        consent = await rides.consent()
+        await rides.change("h", HANAKO, 3, datetime(2026, 11, 3, tzinfo=UTC))
+        records = await told.records()
+        async with system.transaction() as tx:
+            await told.handler.handle(tx, records)
+        async with sending():
+            await until(lambda: _is(queue, lambda rows: rows[0][1] == 1))
+        assert [row[0] for row in await queue()] == ["waiting"]
+        await rides.withdraw(consent)
+        receiver.status, sent, booked = 200, len(receiver.got), await rides.booked()
+        async with system.transaction() as tx:
+            await tx.execute("update notification set due_at = now()")
+        async with sending():
+            await until(lambda: _is(queue, lambda rows: rows[0][0] == "refused"))
+        assert (len(receiver.got), (await queue())[0][2]) == (sent, WITHDRAWN)
+        assert len(await rides.booked()) == len(booked) + 1, "refused, and booked"
+
+
+async def _is(read: Callable[[], Awaitable[Any]], holds: Callable[[Any], bool]) -> bool:
+    return holds(await read())
 
 
 async def test_who_lost_a_right_is_told_no_more(rides: Rides, city: City, writer: httpx.AsyncClient) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import Any
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
 
 import pytest
 
@@ -15,6 +16,15 @@ from tests.integration.gateway.test_personal import PURPOSE, RIDE, Rides, open_r
 
 MINE, UNKNOWN = RIDE.format("h"), RIDE.format("elsewhere")
 ROOT = "/ngsi-ld/v1"
+
+
+class Source(Protocol):
+    """What stands for another broker."""
+
+    url: str
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one request."""
 
 
 class Neighbour:
@@ -39,14 +49,21 @@ class Neighbour:
         writer.close()
 
 
+@asynccontextmanager
+async def answering(source: Source) -> AsyncIterator[None]:
+    """The source answers on a port of its own, which its `url` names."""
+    server = await asyncio.start_server(source.serve, "127.0.0.1", 0)
+    source.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    yield
+    server.close()
+    await server.wait_closed()
+
+
 @pytest.fixture
 async def neighbour() -> AsyncIterator[Neighbour]:
     made = Neighbour()
-    server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
-    made.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    yield made
-    server.close()
-    await server.wait_closed()
+    async with answering(made):
+        yield made
 
 
 @pytest.fixture
@@ -61,7 +78,7 @@ async def rides(city: City) -> AsyncIterator[Rides]:
         yield made
 
 
-async def register(city: City, neighbour: Neighbour, *information: dict[str, Any], **more: Any) -> None:
+async def register(city: City, neighbour: Source, *information: dict[str, Any], **more: Any) -> None:
     body = {"type": "ContextSourceRegistration", "endpoint": neighbour.url, "information": list(information), **more}
     headers = {"Authorization": f"Bearer {await city.token('entities:write', 'registrations:write')}"}
     async with city.client() as client:

@@ -81,6 +81,11 @@ async def test_linked_entities_come_along(keeper: httpx.AsyncClient) -> None:
     assert inside == {"owner": {"name": "Fukui"}}
     beside = (await keeper.get(f"{ONE}?join=flat&options=keyValues")).json()
     assert [entity["id"] for entity in beside] == ["urn:ngsi-ld:Park:1", "urn:ngsi-ld:City:1"]
+    had = {"type": "Query", "entities": [{"type": "Park"}], "join": "flat", "containedBy": ["urn:ngsi-ld:City:1"]}
+    alone = await keeper.post(f"{ROOT}/entityOperations/query", json=had)
+    assert [entity["id"] for entity in alone.json()] == ["urn:ngsi-ld:Park:1"]
+    wrong = await keeper.get(f"{ONE}?join=flat&containedBy=no%20uri")
+    assert (wrong.status_code, wrong.json()["field"]) == (400, "containedBy")
 
 
 async def test_who_may_not_read_may_not_subscribe(

@@ -186,6 +186,13 @@ async def test_a_notification_over_mqtt(
             {"notification": {"endpoint": {"uri": "http://h/", "receiverInfo": ["x"]}}},
             "notification.endpoint.receiverInfo",
         ),
+        *(
+            (
+                {"notification": {"endpoint": {"uri": "http://h/", "receiverInfo": [{"key": key, "value": value}]}}},
+                "notification.endpoint.receiverInfo",
+            )
+            for key, value in (("X", "a\r\nY: b"), ("X: y\r\nZ", "b"), ("Transfer-Encoding", "chunked"), ("X", "川"))
+        ),
         ({"notification": {"join": "deep", "endpoint": {"uri": "http://h/"}}}, "notification.join"),
     ],
 )

@@ -102,6 +102,24 @@ async def test_an_instance_is_changed_in_its_place(flown: httpx.AsyncClient, api
     assert (await api.get(f"{ENTITIES}/{RIVER}")).json()["level"][0]["value"] == 2.2
 
 
+async def test_what_a_person_corrects_is_undone_by_no_late_copy(
+    flown: httpx.AsyncClient, api: httpx.AsyncClient
+) -> None:
+    """A device says 2.0, then 9.0, then 2.0 again of one time: the third is a copy for all that anybody can tell."""
+    for value in (9.0, 2.0):
+        assert (await flown.post(TEMPORAL, json=river(level=[level(value, 1)]))).status_code == 204
+    assert await levels(api, datasetId="@none") == [1.0, 9.0]
+    last = await instance(api, 1)
+    path = f"{TEMPORAL}/{RIVER}/attrs/level/{last}"
+    for value in (2.1, 2.0):
+        assert (await flown.patch(path, json={"value": value})).status_code == 204
+        assert (await instance(api, 1), await levels(api, datasetId="@none")) == (last, [1.0, value])
+    for value in (9.0, 2.0):
+        assert (await flown.post(TEMPORAL, json=river(level=[level(value, 1)]))).status_code == 204
+    assert await levels(api, datasetId="@none") == [1.0, 2.0]
+    assert (await api.get(f"{ENTITIES}/{RIVER}")).json()["level"][0]["value"] == 2.0
+
+
 async def test_an_instance_keeps_its_id_when_its_time_changes(flown: httpx.AsyncClient, api: httpx.AsyncClient) -> None:
     first = await instance(api, 0)
     path = f"{TEMPORAL}/{RIVER}/attrs/level/{first}"

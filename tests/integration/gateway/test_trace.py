@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from broker import telemetry
 from broker.ports import CHANGES, Record
 from schemas.change import decode_change
-from services.alerting.intake import readings_in
+from services.alerting.intake import GaugeKey, readings_in
 from tests.integration.gateway.conftest import City
 from tests.integration.gateway.test_entities import UPSERT, gauge
 
@@ -43,7 +43,7 @@ async def test_a_writes_trace_reaches_its_change_and_the_alerting(city: City, wr
     answer = await writer.post(UPSERT, json=[gauge()], headers={"traceparent": PARENT})
     assert answer.status_code == 201
     assert await traces(city) == [PARENT]
-    assert readings_in(await records(city)).traces == {"fukui": PARENT}
+    assert readings_in(await records(city)).traces == {GaugeKey("fukui", gauge()["id"]): PARENT}
 
 
 @pytest.mark.parametrize("given", ["", TRACE, f"ff-{TRACE}-b7ad6b7169203331-01", f"00-{'0' * 32}-b7ad6b7169203331-01"])

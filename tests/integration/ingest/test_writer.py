@@ -10,12 +10,16 @@ from typing import Any
 import pytest
 
 from adapters.mqtt.patience import until
+from broker.ingest.judge import Judge
+from broker.ingest.replay import replay_rejected
 from broker.ingest.writer import ObservationWriter
 from broker.ports import NewRecord, Record, Transaction
 from broker.store.accounting import fold, summary
 from broker.store.devices import Device, DeviceRegistry, register
 from broker.store.entities import EntityWriter
-from schemas.observation import Arrival, Observation, Reason, Received, Rejection, Tally, encode_arrival
+from broker.store.rejected import RejectedFilter
+from cityos.wiring import ROUTES
+from schemas.observation import Arrival, Observation, Reason, Received, Rejection, Tally, decode_arrival, encode_arrival
 from tests.conftest import CityDatabase
 
 NOW = datetime(2023, 7, 13, 1, 0, tzinfo=UTC)
@@ -122,6 +126,41 @@ async def test_rejected_bytes_are_kept_with_reason_and_sender(bench: Bench) -> N
     assert rows == [("telemetry", "telemetry", "not-json", "no JSON at byte 3", b"\xff{{")]
 
 
+async def test_the_bytes_of_a_message_of_a_thousand_wrong_values_are_not_kept_a_thousand_times(bench: Bench) -> None:
+    def wrong(number: int, reason: Reason) -> Rejection:
+        return Rejection(reason=reason, detail=f"row {number} is wrong", field=f"[{number}].t", device="gauge-1")
+
+    late = [wrong(number, Reason.BAD_TIME) for number in range(998)]
+    await bench.handle(
+        received(*late, wrong(998, Reason.OUT_OF_RANGE), wrong(999, Reason.OUT_OF_RANGE), payload=b"x" * 500_000)
+    )
+    rows = await bench.rows("select reason, field, detail, octet_length(payload) from rejected order by reason")
+    assert rows == [
+        ("bad-time", "[0].t", "row 0 is wrong (and 997 more in this message)", 500_000),
+        ("out-of-range", "[998].t", "row 998 is wrong (and 1 more in this message)", 500_000),
+    ]
+    line = (await bench.books())["gauge-1"]
+    assert (line["received"], line["rejected"], line["balanced"]) == (1000, {"bad-time": 998, "out-of-range": 2}, True)
+
+
+async def test_what_is_rejected_again_is_sent_in_once(bench: Bench, database: CityDatabase) -> None:
+    class AtOnce:
+        """A log whose records have been handled before an append returns: no writer is quicker."""
+
+        async def append(self, topic: str, records: Sequence[NewRecord]) -> None:
+            await bench.handle(*(decode_arrival(record.value) for record in records))
+
+    why = Rejection(reason=Reason.NOT_JSON, detail="no JSON at byte 3")
+    await bench.handle(received(why, payload=b"{{1"), received(why, payload=b"{{2"))
+    judge, which = Judge(ROUTES, DeviceRegistry(database.system)), RejectedFilter("fukui")
+    async with asyncio.timeout(30):
+        sent = await replay_rejected(database.system, AtOnce(), judge, which, lambda: NOW)  # type: ignore[arg-type]
+    assert sent == 2
+    rows = await bench.rows("select payload, replayed_at is null from rejected order by id")
+    assert sorted(rows) == [(b"{{1", False), (b"{{1", True), (b"{{2", False), (b"{{2", True)]
+    assert all(line["balanced"] for line in (await bench.books()).values())
+
+
 async def test_an_unknown_device_waits_in_quarantine(bench: Bench) -> None:
     why = Rejection(reason=Reason.QUARANTINED, detail="waits", device="newcomer", field="device")
     await bench.handle(received(why), received(why))
@@ -159,7 +198,7 @@ async def test_a_notice_during_the_look_at_the_registry_is_not_lost(database: Ci
     registry, stop = Interrupted(database.system), asyncio.Event()
     keeping = asyncio.create_task(registry.keep_fresh(stop))
     try:
-        assert await until(lambda: registry.find("fukui", "gauge-9") is not None, within=10)
+        assert await until(lambda: registry.find("fukui", "gauge-9") is not None, within=60)
     finally:
         stop.set()
         await keeping

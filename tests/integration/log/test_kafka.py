@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from broker.consume import Consumption, Subscription
 from broker.errors import Invalid, Unavailable
 from broker.log.kafka import KafkaLog
 from broker.log.settings import GatheringSettings, KafkaSettings
-from broker.ports import OBSERVATIONS, Log
+from broker.ports import OBSERVATIONS, Log, Record, Transaction
 from broker.store.positions import PostgresPositions, advance
 from tests.conftest import CityDatabase
 from tests.integration.log.contract import (
@@ -86,7 +87,7 @@ class TestCluster:
         log = KafkaLog(partitions=TOPICS, settings=nowhere)
         for attempt in (log.append(OBSERVATIONS, numbered("gauge", [1])), log.ends(OBSERVATIONS)):
             with pytest.raises(Unavailable, match="Kafka does not answer"):
-                await asyncio.wait_for(attempt, 5)
+                await asyncio.wait_for(attempt, 60)
         await log.close()
 
     async def test_a_position_beyond_the_end_is_an_error_that_says_so(
@@ -97,6 +98,11 @@ class TestCluster:
         consumer = await log.consumer(OBSERVATIONS, GROUP, PostgresPositions(database.system))
         with pytest.raises(Unavailable, match="stands at 4000 in observations/2, which ends at 0"):
             await take(consumer, 1)
+        # As docs/operations/backup.md says of moving from another log.
+        async with database.system.transaction() as tx:
+            await tx.execute("delete from position")
+        await log.append(OBSERVATIONS, numbered(key_in(2), [1]))
+        assert len(await take(consumer, 1)) == 1
         await consumer.close()
 
     async def test_replay_from_a_time_before_the_epoch_is_the_beginning(self, log: KafkaLog) -> None:
@@ -172,3 +178,46 @@ async def test_effects_happen_once_although_the_broker_is_killed(mortal: KafkaBr
         for log in logs:
             await log.close()
         mortal.stop()
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(240)
+async def test_consumption_goes_on_after_an_outage_longer_than_its_patience(
+    mortal: KafkaBroker, database: CityDatabase, caplog: pytest.LogCaptureFixture
+) -> None:
+    await asyncio.to_thread(mortal.start)
+    log = KafkaLog(
+        partitions=TOPICS, settings=KafkaSettings(bootstrap=mortal.bootstrap, session_seconds=6, request_seconds=1)
+    )
+    heard: list[bytes] = []
+
+    async def handle(_: Transaction, records: Sequence[Record]) -> None:
+        heard.extend(record.value for record in records)
+
+    async def gave_up() -> bool:
+        return "waiting" in caplog.text
+
+    stop = asyncio.Event()
+    consuming = asyncio.create_task(
+        Consumption(log, database.system, Subscription(OBSERVATIONS, GROUP, wait=0.2), handle).run(stop)
+    )
+    try:
+        await log.append(OBSERVATIONS, numbered("gauge", [1]))
+        await eventually(lambda: _has(heard, 1))
+        caplog.clear()
+        await asyncio.to_thread(mortal.kill)
+        await eventually(gave_up)
+        await asyncio.to_thread(mortal.start)
+        await log.append(OBSERVATIONS, numbered("gauge", [2]))
+        await eventually(lambda: _has(heard, 2))
+        stop.set()
+        await asyncio.wait_for(consuming, 30)
+        assert heard == [b"gauge 1", b"gauge 2"]
+    finally:
+        consuming.cancel()
+        await log.close()
+        mortal.stop()
+
+
+async def _has(heard: list[bytes], count: int) -> bool:
+    return len(heard) >= count

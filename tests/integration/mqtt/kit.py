@@ -14,7 +14,7 @@ from adapters.mqtt.packets.framing import Framer
 from broker.ingest.ports import Credentials, Done, Inbound, Principal
 
 TENANT = "fukui"
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 class TestIntake:
@@ -25,6 +25,8 @@ class TestIntake:
     def __init__(self, *, hold: bool = False, capacity: int = 1_000_000) -> None:
         self.hold = hold
         self.capacity = capacity
+        self.poison = b""
+        """A payload that it fails at, as a fault of the program would."""
         self.messages: list[Inbound] = []
         self.refusals = 0
         self._waiting: deque[Done] = deque()
@@ -36,6 +38,8 @@ class TestIntake:
             self.refusals += 1
             self._room.clear()
             return False
+        if self.poison and message.payload == self.poison:
+            raise RuntimeError("nobody expected this")
         self.messages.append(message)
         self._changed.set()
         if self.hold:

@@ -49,12 +49,12 @@ async def test_a_goodbye_may_leave_the_will(port: int, intake: TestIntake) -> No
 async def test_a_will_waits_and_is_not_said_when_the_device_is_back(port: int, intake: TestIntake) -> None:
     keep = {"clean_start": False, "session_expiry_interval": 60}
     device = Device()
-    await device.connect(port, will=will(delay=1), **keep)
+    await device.connect(port, will=will(delay=2), **keep)
     device.drop()
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(0.1)
     again = Device()
     await again.connect(port, **keep)
-    await asyncio.sleep(1)
+    await asyncio.sleep(2)
     assert intake.messages == []
     again.drop()
     third = Device()
@@ -97,7 +97,7 @@ async def test_a_socket_that_says_nothing_is_closed(start_endpoint: StartEndpoin
     assert endpoint.port
     device = Device()
     await device.open(endpoint.port)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE):
         await device.expect_closed()
     assert await until(lambda: endpoint.counters.connections == 0, within=PATIENCE)
 
@@ -108,11 +108,11 @@ async def test_a_door_that_does_not_answer_is_not_waited_for(
 ) -> None:
     endpoint = await start_endpoint(connect_timeout=0.3)
     assert endpoint.port
-    door.pause = 5.0
+    door.pause = 2 * PATIENCE
     device = Device(codec)
     await device.open(endpoint.port)
     await device.send(mqtt5.ConnectPacket("g1", username="g1", password=b"secret"))
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE):
         await device.expect_closed()
 
 
@@ -122,8 +122,8 @@ async def test_silence_beyond_the_keep_alive_ends_the_connection(
     endpoint = await start_endpoint()
     assert endpoint.port
     device = Device()
-    await device.connect(endpoint.port, keep_alive=1, will=will())
-    await asyncio.sleep(1)
+    await device.connect(endpoint.port, keep_alive=2, will=will())
+    await asyncio.sleep(0.5)
     await device.send(mqtt5.PingReqPacket())
     await device.expect(mqtt5.PingRespPacket)
     said = await device.expect_closed()

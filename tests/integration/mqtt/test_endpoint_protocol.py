@@ -301,6 +301,28 @@ async def test_acknowledgements_of_a_batch_leave_together(port: int, codec: Code
     device.drop()
 
 
+async def test_a_fault_in_what_waited_for_room_ends_its_connection_alone(
+    start_endpoint: StartEndpoint, intake: TestIntake
+) -> None:
+    endpoint = await start_endpoint()
+    assert endpoint.port
+    bad, good = Device(), Device(name="g2")
+    for device in (bad, good):
+        await device.connect(endpoint.port)
+    intake.hold, intake.capacity, intake.poison = True, 1, b"poison"
+    await good.publish(b"fills it", 1)
+    await intake.until(1)
+    await bad.publish(intake.poison, 1)
+    assert await until(lambda: endpoint.counters.stalls == 1, within=PATIENCE)
+    await good.publish(b"waits behind it", 1)
+    assert await until(lambda: endpoint.counters.stalls == 2, within=PATIENCE)
+    intake.let_go()
+    for _ in range(2):
+        await good.expect(mqtt5.PubAckPacket)
+    await bad.expect_closed()
+    good.drop()
+
+
 @both
 async def test_at_quality_0_tcp_itself_holds_the_device_back(
     start_endpoint: StartEndpoint, codec: Codec, intake: TestIntake

@@ -14,7 +14,10 @@ import pytest
 from adapters.mqtt.client import BrokerClient
 from adapters.mqtt.endpoint import Endpoint
 from adapters.mqtt.settings import BrokerClientSettings, EndpointSettings
+from adapters.mqtt.tls import tls_files
 from broker.errors import Invalid
+from broker.renewal import follow
+from tests.integration.log.contract import eventually
 from tests.integration.mqtt.authority import Authority
 from tests.integration.mqtt.conftest import StartEndpoint
 from tests.integration.mqtt.kit import PATIENCE, TENANT, Closed, Device, Door, TestIntake
@@ -97,17 +100,29 @@ async def test_renewed_certificates_are_used(
     start_endpoint: StartEndpoint, server: dict[str, Any], authority: Authority, tmp_path: Path
 ) -> None:
     endpoint = await start_endpoint(**server)
+    following = asyncio.create_task(follow(tls_files(endpoint.settings), endpoint.reload_certificates, every=0.05))
+
+    async def shown() -> str:
+        _, writer = await asyncio.open_connection("localhost", endpoint.tls_port, ssl=trusting(authority))
+        names = dict(part[0] for part in writer.get_extra_info("peercert")["subject"])
+        writer.close()
+        return str(names["commonName"])
+
+    assert await shown() == "city"
+    await asyncio.sleep(0)
     renewed, key = authority.issue("renewed", "DNS:localhost")
     server["tls_certificate"].write_bytes(renewed.read_bytes())
     server["tls_key"].write_bytes(key.read_bytes())
-    endpoint.reload_certificates()
-    _, writer = await asyncio.open_connection("localhost", endpoint.tls_port, ssl=trusting(authority))
-    subject = writer.get_extra_info("peercert")["subject"]
-    assert (("commonName", "renewed"),) in subject
-    writer.close()
+
+    async def taken() -> bool:
+        return await shown() == "renewed"
+
+    await eventually(taken, PATIENCE)
+    following.cancel()
     server["tls_key"].write_text("not a key")
     with pytest.raises(Invalid, match=r"DNS_localhost\.key"):
         endpoint.reload_certificates()
+    assert await shown() == "renewed", "what is no good changes nothing"
 
 
 async def test_files_that_are_no_good_are_named(server: dict[str, Any], tmp_path: Path) -> None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 from services.notify.signature import verify
 
 
 class HttpReceiver:
-    """Answers every POST with `status` after `delay` seconds and keeps what it got."""
+    """Answers every POST with `status`, or what `judge` says of its body, after `delay` seconds; keeps what it got."""
 
     def __init__(self) -> None:
         self.status = 200
+        self.judge: Callable[[bytes], int] | None = None
         self.delay = 0.0
         self.extra = ""
         self.got: list[tuple[dict[str, str], bytes]] = []
@@ -55,7 +57,8 @@ class HttpReceiver:
                 self.times.append(time.time())
                 self.arrived.set()
                 await asyncio.sleep(self.delay)
-                writer.write(f"HTTP/1.1 {self.status} X\r\n{self.extra}content-length: 0\r\n\r\n".encode())
+                status = self.judge(body) if self.judge else self.status
+                writer.write(f"HTTP/1.1 {status} X\r\n{self.extra}content-length: 0\r\n\r\n".encode())
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             return
@@ -69,7 +72,7 @@ class HttpReceiver:
         """Whether every message's signature is right."""
         return bool(self.got) and all(verify(secret, headers, body, now=now) for headers, body in self.got)
 
-    async def wait_for(self, count: int, seconds: float = 10.0) -> None:
+    async def wait_for(self, count: int, seconds: float = 60.0) -> None:
         """Until so many have arrived."""
         async with asyncio.timeout(seconds):
             while len(self.got) < count:

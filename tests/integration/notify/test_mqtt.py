@@ -79,7 +79,7 @@ async def test_a_broker_that_is_away_holds_the_notice_up_and_loses_nothing(
             await asyncio.sleep(0.05)
         assert [(name, state) for name, state, _ in await outbox.states()] == [("n-1", "done"), ("n-2", "waiting")]
         await mosquitto.start()
-        await outbox.until("done", 2, seconds=20)
+        await outbox.until("done", 2)
 
 
 async def test_without_a_broker_it_is_said_at_once(unused_port: int) -> None:

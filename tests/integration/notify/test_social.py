@@ -92,7 +92,7 @@ async def notifying(database: CityDatabase, **changes: Any) -> AsyncIterator[Non
         yield
     finally:
         stop.set()
-        await asyncio.wait_for(task, 15)
+        await asyncio.wait_for(task, 60)
 
 
 async def send(database: CityDatabase, channel: str, target: str, secret: bytes | None, *notices: Notice) -> None:

@@ -21,8 +21,11 @@ from broker.ingest.intake import record_of
 from broker.ingest.judge import Judge
 from broker.ingest.personal import Curtain
 from broker.ingest.ports import Inbound
-from broker.ports import OBSERVATIONS, Record
+from broker.ingest.writer import ObservationWriter
+from broker.log.postgres import PostgresOutlet
+from broker.ports import CHANGES, OBSERVATIONS, Record
 from broker.store.devices import Device, DeviceRegistry, register
+from broker.store.entities import EntityWriter
 from broker.veil import Veil
 from services.presence.desk import Asker, FamilyDesk
 from services.presence.places import circle
@@ -84,6 +87,26 @@ class Town:
         presence = Presence(self.veil, SETTINGS, teller, self.clock)
         async with self.database.system.transaction() as tx:
             await presence.handle(tx, records)
+
+    def broken(self) -> list[Record]:
+        """Messages with a tag's own id that are rejected, each for another reason."""
+        return [
+            self.sent("gate-1", f'{{"broken": "{UUID}"'.encode()),
+            self.sent("gate-1", {"sightings": [{"adv": frame(), "rssi": UUID}]}),
+            self.sent("x", {"id": UUID, "rssi": -60}, f"espresense/devices/iBeacon:{UUID}-10-7/gate-1", "gateways"),
+            self.sent(
+                "x", {"uuid": UUID, "major": 10, "minor": 7, "rssi": -6}, f"home/gate-1/BTtoMQTT/{UUID}", "gateways"
+            ),
+        ]
+
+    async def keep(self, records: Sequence[Record]) -> None:
+        """One batch, as the roles presence and writer handle it."""
+        await self.tell(records)
+        registry = DeviceRegistry(self.database.system)
+        await registry.refresh()
+        writer = ObservationWriter(EntityWriter(PostgresOutlet({OBSERVATIONS: 1, CHANGES: 1})), registry, self.clock)
+        async with self.database.system.transaction() as tx:
+            await writer.handle(tx, records)
 
     async def presence(self) -> dict[str, Any]:
         async with self.database.app.transaction("fukui") as tx:

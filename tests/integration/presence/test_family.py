@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
+import msgspec
 import pytest
 
+from access.defaults import SCOPES
 from api_gateway.app import create_app
 from api_gateway.context import Gateway
 from api_gateway.oauth.keys import open_keys
 from broker.log.postgres import PostgresLog, PostgresOutlet
-from broker.ports import CHANGES
+from broker.ports import CHANGES, OBSERVATIONS
+from services.presence.keying import key_all, row_of
 from services.presence.personal import TagsHolding
 from services.presence.places import circle
+from services.presence.role import run
+from services.presence.rules import Rule
 from services.presence.searching import SearchDesk
+from services.presence.store import TAG
 from tests.integration.door.conftest import Browser
 from tests.integration.gateway.conftest import SETTINGS, City
-from tests.integration.presence.conftest import NOW, POLES, UUID, Town
+from tests.integration.presence.conftest import FAMILY, NAME, NOW, POLES, UUID, Town
+from tests.integration.presence.conftest import SETTINGS as TAGS
 
 CODE = f"iBeacon:{UUID.upper()}:10:8"
 
@@ -139,9 +147,10 @@ async def test_erasing_a_person_leaves_nothing_of_their_tags(town: Town) -> None
 
     async def kept() -> dict[str, int]:
         async with town.database.system.transaction() as tx:
-            found = {"tag": await tx.fetchval("select count(*) from tag where id = $1", town.tag)}
+            row = row_of(town.veil, "fukui", town.tag)
+            found = {"tag": await tx.fetchval("select count(*) from tag where id = $1", row)}
             for name in tables:
-                found[name] = await tx.fetchval(f"select count(*) from {name} where tag_id = $1", town.tag)
+                found[name] = await tx.fetchval(f"select count(*) from {name} where tag_id = $1", row)
         return {name: count for name, count in found.items() if count}
 
     assert {"tag", "tag_alias", "tag_cell", "tag_place", "tag_presence"} <= (await kept()).keys()
@@ -156,9 +165,105 @@ async def test_erasing_a_person_leaves_nothing_of_their_tags(town: Town) -> None
         assert (await holding.erase(tx, "fukui", "fukui.child", now)).erased == 0
 
 
+async def cells_by_text(town: Town, *known: str) -> list[str]:
+    """The tables in which a movement or an event stands in a row with any of these texts, however it is stored."""
+    async with town.database.system.transaction() as tx:
+        rows = await tx.fetch(
+            "select table_name as name from information_schema.tables where table_schema = 'public'"
+            " and table_type = 'BASE TABLE' order by 1"
+        )
+        found = []
+        for name in (row["name"] for row in rows):
+            for one in await tx.fetch(f"select t::text as line from {name} t"):
+                if any(text in one["line"] for text in known):
+                    found.append(name)
+    return sorted(set(found))
+
+
+async def test_a_copy_of_the_database_ties_nobody_to_a_movement(town: Town) -> None:
+    """No table that says where a tag was has anything in common with those that know a person."""
+    await town.tell([town.heard("home-1", NOW - timedelta(minutes=2)), town.heard("gate-1", NOW)])
+    assert (await town.presence())["status"] == "at-place"
+    async with town.database.app.transaction("fukui") as tx:
+        await SearchDesk(town.desk, town.veil, town.clock).report(tx, FAMILY, town.tag, "赤い帽子")
+    named = await cells_by_text(town, "fukui.child", "fukui.mother", town.tag)
+    assert {"person_link", "disclosure", "person"} <= set(named)
+    movements = await cells_by_text(town, row_of(town.veil, "fukui", town.tag))
+    assert {"tag", "tag_presence", "tag_event", "tag_day", "tag_search"} <= set(movements)
+    assert not set(named) & set(movements)
+    async with town.database.system.transaction() as tx:
+        linked = await tx.fetchval("select linked_at from person_link where service = 'presence'")
+        assert await tx.fetchval("select count(*) from tag where registered_at = $1", linked) == 0
+
+
+async def start_until_keyed(town: Town) -> None:
+    """The role as it starts with a newer program."""
+    partitions, stop = {OBSERVATIONS: 1, CHANGES: 1}, asyncio.Event()
+    log, system = PostgresLog(town.database.system, partitions=partitions), town.database.system
+    task = asyncio.create_task(run(log, system, PostgresOutlet(partitions), town.veil, TAGS, stop, town.clock))
+    for _ in range(3000):
+        async with system.transaction() as tx:
+            if await tx.fetchval("select count(*) from tag where not keyed") == 0:
+                break
+        await asyncio.sleep(0.02)
+    stop.set()
+    await asyncio.wait_for(task, 60)
+    await log.close()
+
+
+async def test_rows_from_before_are_given_their_names(town: Town) -> None:
+    """A tag whose rows bear its handle, as they did before: nothing of it is lost, and nothing is done twice."""
+    await town.tell([town.heard("home-1", NOW - timedelta(minutes=2)), town.heard("gate-1", NOW)])
+    async with town.database.app.transaction("fukui") as tx:
+        await town.desk.set_rules(tx, FAMILY, town.tag, [Rule(id="a", kind="battery-low")])
+        await SearchDesk(town.desk, town.veil, town.clock).report(tx, FAMILY, town.tag, "赤い帽子")
+    seen, day, row = await town.presence(), await town.history(), row_of(town.veil, "fukui", town.tag)
+    async with town.database.system.transaction() as tx:
+        city, sealed = await tx.fetchval("select tenant_id from tag"), await tx.fetchval("select sealed from tag")
+        wearer = msgspec.json.decode(town.veil.open("fukui", TAG, sealed))
+        del wearer["handle"]
+        old = town.veil.seal("fukui", TAG, msgspec.json.encode(wearer))
+        await tx.execute("update tag set id = $1, sealed = $2, keyed = false", town.tag, old)
+        for table in ("tag_search", "tag_cell"):
+            await tx.execute(f"update {table} set tag_id = $1", town.tag)
+        await tx.execute("update tag_rule set id = $1 || '.a'", town.tag)
+        assert await tx.fetchval("select count(*) from tag_presence where tag_id = $1", town.tag) == 1
+        assert city is not None
+    await start_until_keyed(town)
+    assert await key_all(town.database.system, town.veil) == 0
+    assert (await town.presence(), await town.history()) == (seen, day)
+    assert not set(await cells_by_text(town, town.tag)) & {"tag", "tag_presence", "tag_event", "tag_rule", "tag_search"}
+    async with town.database.app.transaction("fukui") as tx:
+        kept = await town.desk.settings(tx, FAMILY, town.tag)
+        assert [rule["id"] for rule in kept["rules"]] == ["a"]
+        shown = await SearchDesk(town.desk, town.veil, town.clock).shown(tx, FAMILY, town.tag)
+        assert shown is not None
+        assert shown["words"] == "赤い帽子"
+        assert (await TagsHolding(town.desk).erase(tx, "fukui", "fukui.child", town.clock())).erased == 1
+    assert await cells_by_text(town, row) == []
+
+
 async def told(town: Town) -> list[str]:
     async with town.database.system.transaction() as tx:
         rows = await tx.fetch(
             "select s.target from delivery d join subscriber s on s.id = d.subscriber_id order by d.id"
         )
     return [row["target"] for row in rows]
+
+
+async def test_no_list_of_the_api_names_a_tag_or_who_wears_it(city: City, town: Town) -> None:
+    """Every list that there is, with every scope, after good and broken messages of the tag."""
+    await town.keep([town.heard("gate-1", NOW - timedelta(seconds=30)), *town.broken()])
+    headers = {"Authorization": f"Bearer {await city.token(*SCOPES)}"}
+    async with city.client() as client:
+        paths = (await client.get("/openapi.json")).json()["paths"]
+        lists = [path for path, does in paths.items() if "get" in does and "{" not in path and "/events" not in path]
+        types = ("Device", "DeviceMeasurement", "CrowdFlowObserved", "Person")
+        lists += [f"/ngsi-ld/v1/{kind}entities?type={type}" for kind in ("", "temporal/") for type in types]
+        answers = {path: await client.get(path, headers=headers) for path in lists}
+    assert sum(answer.status_code == 200 for answer in answers.values()) > 10
+    assert any("gate-1" in answer.text and "not-json" in answer.text.lower() for answer in answers.values())
+    for path, answer in answers.items():
+        for planted in (UUID, NAME, "第一小学校"):
+            assert planted not in answer.text.lower(), path
+            assert planted.encode().hex() not in answer.text.lower(), path

@@ -19,8 +19,9 @@ from services.presence.codes import ephemeral_id
 from services.presence.desk import Asker
 from services.presence.keeping import Keeper
 from services.presence.rules import Rule
+from services.presence.store import set_flow_least
 from services.presence.telling import KIND, Teller
-from tests.integration.presence.conftest import CODE, FAMILY, NAME, NOW, SETTINGS, UUID, Town, frame
+from tests.integration.presence.conftest import CODE, FAMILY, NAME, NOW, SETTINGS, UUID, Town
 
 T0 = datetime(2026, 11, 23, 22, 45, tzinfo=UTC)
 WAY = [("home-1", 0), ("home-1", 60), ("park-1", 420), ("gate-1", 900), ("gate-1", 930)]
@@ -228,6 +229,42 @@ async def test_only_counts_of_many_are_open(town: Town) -> None:
         (row,) = await tx.fetch("select id, doc::text as doc from entity where first_type = 'CrowdFlowObserved'")
     assert row["id"].endswith("gate-1")
     assert json.loads(row["doc"])["peopleCount"]["value"] == 12
+    await town.tell([town.heard("gate-1", hour + timedelta(minutes=30), minor=30)])
+    assert await keeper_of(town).publish() == 0, "an hour is told once: who reports later is not told from a difference"
+
+
+async def test_a_city_has_its_own_least_number_and_a_tag_that_changes_its_name_counts_once(town: Town) -> None:
+    hour = datetime(2026, 11, 23, 22, tzinfo=UTC)
+    key, counter = bytes(range(16)), 1 << 20
+    town.now = hour
+    async with town.database.app.transaction("fukui") as tx:
+        await town.desk.register(tx, FAMILY, "fukui.child", f"eddystone-eid-key:{key.hex()}:7:{counter}", NAME)
+    town.now = hour + timedelta(hours=1)
+    heard = []
+    for seconds in range(0, 3600, 128):
+        for its_key in (key, bytes(16)):  # one that is registered, and one that is not
+            name, at = ephemeral_id(its_key, 7, counter + seconds), hour + timedelta(seconds=seconds)
+            heard.append(rotating(town, at, name.hex()))
+    await town.tell(heard)
+    await town.tell([town.heard("gate-1", hour, minor=minor) for minor in range(100, 109)])
+    town.now = hour + timedelta(hours=4)
+    async with town.database.system.transaction() as tx:
+        await set_flow_least(tx, "fukui", 11)
+    assert await keeper_of(town).publish() == 0, "nine and one that changes its name are ten, and this city asks for 11"
+    async with town.database.system.transaction() as tx:
+        await tx.execute("delete from tag_told_hour")
+        await set_flow_least(tx, "fukui", 10)
+    assert await keeper_of(town).publish() == 1
+    async with town.database.system.transaction() as tx:
+        doc = await tx.fetchval("select doc::text from entity where first_type = 'CrowdFlowObserved'")
+    assert json.loads(doc)["peopleCount"]["value"] == 10
+
+
+def rotating(town: Town, at: datetime, name: str) -> Record:
+    """An Eddystone-EID frame as its record."""
+    advertisement = f"0303aafe0d16aafe30c5{name}"
+    row = {"t": at.isoformat(), "adv": advertisement, "rssi": -70}
+    return town.sent("gate-1", {"sightings": [row]})
 
 
 async def test_days_past_their_time_are_dropped_with_proof(town: Town) -> None:
@@ -288,23 +325,9 @@ async def test_what_a_family_ends_is_gone(town: Town) -> None:
 
 async def test_a_planted_id_and_name_stand_nowhere_in_log_or_database(town: Town) -> None:
     log = PostgresLog(town.database.system, partitions={OBSERVATIONS: 1, CHANGES: 1})
-    records = [
-        *walk(town),
-        town.sent("gate-1", f'{{"broken": "{UUID}"'.encode()),
-        town.sent("gate-1", {"sightings": [{"adv": frame(), "rssi": UUID}]}),
-        town.sent("x", {"id": UUID, "rssi": -60}, f"espresense/devices/iBeacon:{UUID}-10-7/gate-1", "gateways"),
-        town.sent("x", {"uuid": UUID, "major": 10, "minor": 7, "rssi": -6}, f"home/gate-1/BTtoMQTT/{UUID}", "gateways"),
-    ]
+    records = [*walk(town), *town.broken()]
     await log.append(OBSERVATIONS, [NewRecord(record.key, record.value) for record in records])
-    await town.tell(records)
-    from broker.ingest.writer import ObservationWriter
-    from broker.store.devices import DeviceRegistry
-
-    outlet = PostgresOutlet({OBSERVATIONS: 1, CHANGES: 1})
-    registry = DeviceRegistry(town.database.system)
-    await registry.refresh()
-    async with town.database.system.transaction() as tx:
-        await ObservationWriter(EntityWriter(outlet), registry, town.clock).handle(tx, records)
+    await town.keep(records)
     await keeper_of(town).publish()
     dump = await everything(town)
     assert len(dump) > 10_000, "the dump holds something"

@@ -87,7 +87,7 @@ class Listener:
         client.on_message = lambda _client, _data, message: self._loop.call_soon_threadsafe(self._take, message)
         client.connect_async("127.0.0.1", self._broker.port)
         client.loop_start()
-        await asyncio.wait_for(self._ready.wait(), 20)
+        await asyncio.wait_for(self._ready.wait(), 60)
         return self
 
     def _take(self, message: MQTTMessage) -> None:
@@ -95,10 +95,10 @@ class Listener:
         self._grown.set()
 
     async def until(self, count: int) -> None:
-        """Return when `count` messages have come. Raises TimeoutError when nothing comes for 20 s."""
+        """Return when `count` messages have come. Raises TimeoutError when nothing comes for a minute."""
         while len(self.received) < count:
             self._grown.clear()
-            await asyncio.wait_for(self._grown.wait(), 20)
+            await asyncio.wait_for(self._grown.wait(), 60)
 
     async def __aexit__(self, *_: object) -> None:
         self._client.disconnect()

@@ -63,7 +63,7 @@ async def test_it_keeps_the_asked_pace(mosquitto: Mosquitto, readings: list[Read
     summary = await replay(first_hours, settings_for(mosquitto), speed=3600)
     length = (first_hours[-1].at - first_hours[0].at).total_seconds() / 3600
     assert summary.complete
-    assert length <= time.monotonic() - began < length + 5
+    assert length <= time.monotonic() - began < length + 30
 
 
 async def test_the_flood_can_end_now(mosquitto: Mosquitto, readings: list[Reading]) -> None:
@@ -173,13 +173,12 @@ def test_the_command_prints_what_it_did(mosquitto: Mosquitto) -> None:
     assert "sent 6,552, acknowledged 6,552, refused 0" in out
 
 
-def test_ctrl_c_ends_the_command_cleanly(mosquitto: Mosquitto) -> None:
-    process = run_command(mosquitto, "60")
-    assert process.stdout is not None
-    assert "readings" in process.stdout.readline()
-    time.sleep(2)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+async def test_ctrl_c_ends_the_command_cleanly(mosquitto: Mosquitto) -> None:
+    async with Listener(mosquitto) as listener:
+        process = run_command(mosquitto, "60")
+        await listener.until(1)
+        process.send_signal(signal.SIGINT)
+        out, err = await asyncio.to_thread(process.communicate, timeout=60)
     assert (process.returncode, err) == (130, "")
     match = re.search(r"sent (\d+), acknowledged (\d+), refused 0", out)
     assert match

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from adapters.mqtt.patience import until
 from broker.errors import Conflict, Forbidden, Unavailable
 from broker.store.accounting import RECEIVED, STORED, Ledger, Rejected, keep_rejected
-from broker.store.books import audit, audit_history, audit_log
+from broker.store.books import audit, audit_history, audit_log, reaches
 from broker.store.history import History, Row, Series
 from broker.store.maintenance import Keeper
 from broker.store.partitions import existing_months, make_months, months_ahead, months_in_default
@@ -108,15 +109,17 @@ async def test_a_month_is_made_while_writers_write(database: CityDatabase) -> No
         while not stop.is_set():
             await write_one(len(done))
 
+    async def write_more() -> None:
+        before = len(done)
+        assert await until(lambda: len(done) > before, within=30)
+
     writing = asyncio.create_task(write())
-    await asyncio.sleep(0.1)
+    await write_more()
     async with database.system.transaction() as tx:
         assert await make_months(tx, [date(2023, 8, 1), date(2023, 7, 1)]) > 2000
-    made_after = len(done)
-    await asyncio.sleep(0.1)
+    await write_more()
     stop.set()
     await writing
-    assert len(done) > made_after > 0
     assert await ask(database, "select count(*) from history") == 2000 + len(done)
 
 
@@ -172,6 +175,7 @@ async def test_rejected_messages_go_by_age_and_by_bytes(database: CityDatabase) 
         await keep_rejected(
             tx, [*aged, *(row(n, NOW - timedelta(minutes=9 - n)) for n in range(1, 9)), row(9, NOW, "neighbour")]
         )
+    await keeper(database).round()
     await keeper(database).sweep()
     async with database.system.transaction() as tx:
         topics = [r["topic"] for r in await tx.fetch("select topic from rejected order by topic")]
@@ -231,7 +235,7 @@ class ShortLog:
 async def test_a_consumer_beyond_the_end_of_the_log_is_noticed(database: CityDatabase) -> None:
     async with database.system.transaction() as tx:
         await tx.execute("insert into position values ('writer', 'observations', 0, 10), ('alerting', 'changes', 0, 4)")
-        (line,) = await audit_log(tx, ShortLog(observations=9, changes=4))  # type: ignore[arg-type]
+        (line,) = audit_log(await reaches(tx, ShortLog(observations=9, changes=4)))  # type: ignore[arg-type]
     assert str(line) == "log: writer at observations/0: 10 expected, 9 found"
 
 

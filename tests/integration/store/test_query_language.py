@@ -12,7 +12,7 @@ from broker.entities.merge import EntityUpdate
 from broker.errors import Invalid
 from broker.log.postgres import PostgresOutlet
 from broker.query.geo import geo_query
-from broker.query.q import compile_q
+from broker.query.q import Kinds, compile_q, parse_q
 from broker.query.scope import compile_scope
 from broker.store import reading
 from broker.store.entities import EntityWriter
@@ -39,7 +39,11 @@ ENTITIES: dict[str, dict[str, Any]] = {
         "address": p({"town": "Sabae", "no": 3}),
         "scope": ["/Fukui", "/Ishikawa/Kaga"],
     },
-    "urn:g:none": {"rain": p(0, observedAt="2026-06-30T00:00:00Z"), "label": p('quote"d')},
+    "urn:g:none": {
+        "rain": p(0, observedAt="2026-06-30T00:00:00Z"),
+        "label": p('quote"d'),
+        "plan": {"type": "JsonProperty", "json": {"town": "Sabae", "no": 3}},
+    },
 }
 
 
@@ -96,7 +100,25 @@ async def test_q(stocked: CityDatabase, q: str, ids: set[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "q", ["", "level>", ">1", "(level", "level)", "a=b", "level~=(a+)\\1", "level~=(?=a)", "a;" * 70 + "a"]
+    ("q", "ids"),
+    [
+        ('plan[town]=="Sabae"', {"none"}),
+        ("plan[no]>=3", {"none"}),
+        ("plan", {"none"}),
+        ('plan[town]!="Fukui"', {"none"}),
+        ('address[town]=="Sabae"', set()),
+        ("address", set()),
+        ("!address;level", {"low", "high"}),
+    ],
+)
+async def test_json_keys_mean_json_properties_alone(stocked: CityDatabase, q: str, ids: set[str]) -> None:
+    """4.9: the trailing path of an attribute in jsonKeys is one of plain JSON."""
+    kinds = Kinds(json_keys=frozenset({"plan", "address"}))
+    assert await chosen(stocked, parse_q(q, str, kinds).where) == ids
+
+
+@pytest.mark.parametrize(
+    "q", ["", ".", "level>", ">1", "(level", "level)", "a=b", "level~=(a+)\\1", "level~=(?=a)", "a;" * 70 + "a"]
 )
 def test_what_is_no_query_is_refused(q: str) -> None:
     with pytest.raises(Invalid) as error:

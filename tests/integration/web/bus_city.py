@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from adapters.mqtt.publisher import Publisher, PublisherSettings
 from schemas.clock import JST, iso, utc_now
 from tests.city import WholeCity
-from tests.integration.web.visitor import DESK, PHONE
+from tests.integration.web.visitor import DESK, PATIENT, PHONE
 
 BUSES = "/api/v1/buses"
 STOPS = {"eki": "駅前", "byoin": "市民病院", "yakuba": "町役場", "onsen": "温泉", "kawabe": "川辺公園"}
@@ -88,12 +88,12 @@ class BusCity:
         self.sessions[role] = page.context.storage_state()
         return page
 
-    def resident(self, browser: Browser, login: str) -> Page:
-        """A resident with a phone, on the rider's page, with a new account."""
+    def resident(self, browser: Browser) -> Page:
+        """A resident with a phone, on the rider's page, with an account that nobody had before."""
         page = self.context(browser, PHONE).new_page()
         page.goto(f"{self.city.url}/bus.html")
         form = page.locator("#signup")
-        form.get_by_label("メールアドレス").fill(login)
+        form.get_by_label("メールアドレス").fill(f"hanako-{uuid4().hex[:6]}@example.jp")
         form.get_by_label("お名前").fill("住民 花子")
         form.get_by_label(re.compile("パスワード")).fill("water rises quickly")
         form.get_by_role("button").click()
@@ -103,7 +103,9 @@ class BusCity:
     def context(self, browser: Browser, size: tuple[int, int], state: Any = None) -> BrowserContext:
         """A browser of its own."""
         viewport = {"width": size[0], "height": size[1]}
-        return browser.new_context(viewport=viewport, locale="ja-JP", storage_state=state)  # type: ignore[arg-type]
+        context = browser.new_context(viewport=viewport, locale="ja-JP", storage_state=state)  # type: ignore[arg-type]
+        context.set_default_timeout(PATIENT)
+        return context
 
 
 def open_bus_city(city: WholeCity) -> BusCity:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.integration.web.flood_city import FloodCity, jst
 from tests.integration.web.flood_server import DIST, FloodServer
-from tests.integration.web.visitor import Visitor
+from tests.integration.web.visitor import PATIENT, Visitor
 from tests.requirements import need
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -32,6 +32,7 @@ ARGUMENTS = (
 def browser() -> Iterator[Browser]:
     """One Chromium for a module's tests."""
     need(CHROMIUM.exists(), "Chromium")
+    expect.set_options(timeout=PATIENT)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser

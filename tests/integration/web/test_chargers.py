@@ -23,7 +23,6 @@ from tests.integration.web.visitor import DESK, PHONE, overflow, shoot, violatio
 from tests.requirements import need
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
-PATIENT = 60_000
 GAUGE = "urn:ngsi-ld:WaterObserved:nakatsuno"
 ALERT = {
     "id": "urn:ngsi-ld:Alert:1",
@@ -96,7 +95,6 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     folder = tmp_path_factory.mktemp("chargers")
     city = WholeCity(folder, CITYOS_CHARGERS_ENABLED="true", CITYOS_CHARGERS_PORT=str(port))
     city.start()
-    expect.set_options(timeout=PATIENT)
     town = Town(city, Yard(f"ws://127.0.0.1:{port}"))
     for number, (name, version) in enumerate((("HALL-1", "1.6"), ("HALL-2", "2.0.1"), ("PARK-1", "1.6"))):
         place = {"type": "Point", "coordinates": [136.22 + 0.02 * number, 36.06 + 0.01 * (number % 2)]}
@@ -122,7 +120,6 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     yield town
     town.yard.stop()
     town.program.close()
-    expect.set_options(timeout=5_000)
     city.stop()
 
 
@@ -172,7 +169,6 @@ def test_anybody_sees_what_is_free_without_an_account(town: Town, browser: Brows
 
 def test_staff_see_faults_in_words_and_steer_a_station_by_keyboard(town: Town, browser: Browser) -> None:
     page = town.people.enter(browser, "charging-officer", "chargers-console.html")
-    page.set_default_timeout(PATIENT)
     first = page.locator("#stations tbody tr").first
     expect(first).to_contain_text("河川公園 1号")
     expect(first).to_contain_text("漏電を検知しました")
@@ -191,6 +187,11 @@ def test_staff_see_faults_in_words_and_steer_a_station_by_keyboard(town: Town, b
     fits_and_is_accessible(page, "chargers-console-command")
     page.keyboard.press("Enter")
     expect(page.locator("#said")).to_contain_text("充電器が応じました（外せます）")
+    page.locator("#variables summary").click()
+    page.get_by_role("button", name="設定値を読み出す").click()
+    expect(page.locator("#variables dt").filter(has_text="HeartbeatInterval")).to_be_visible()
+    expect(page.locator("#said")).to_contain_text("設定値は1件です")
+    fits_and_is_accessible(page, "chargers-console-variables")
     page.locator("#upkeep summary").click()
     page.locator("#upkeep [name=url]").last.fill("ftp://files.example.jp/logs")
     page.get_by_role("button", name="動作の記録を送らせる").click()
@@ -205,7 +206,6 @@ def test_staff_see_faults_in_words_and_steer_a_station_by_keyboard(town: Town, b
 
 def test_staff_set_a_site_and_its_cards(town: Town, browser: Browser) -> None:
     page = town.people.enter(browser, "charging-officer", "chargers-console.html")
-    page.set_default_timeout(PATIENT)
     page.locator("[data-form=new] summary").click()
     form = page.locator("[data-form=new] form")
     form.locator("[name=id]").fill("feeder-1")
@@ -279,7 +279,6 @@ def test_an_alert_proposes_and_an_officer_opens_and_closes_the_disaster_mode(tow
     town.ask("PUT", "/api/v1/chargers/stations/PARK-1", {"site": "hall", "floodsWith": [GAUGE]})
     town.ask("POST", "/ngsi-ld/v1/entities", ALERT)
     page = town.people.enter(browser, "charging-officer", "chargers-console.html")
-    page.set_default_timeout(PATIENT)
     expect(page.locator("#proposals")).to_contain_text("日野川 中角 氾濫危険水位")
     page.get_by_role("button", name="この警報で開く準備をする").click()
     form = page.locator("#opening")

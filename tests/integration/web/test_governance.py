@@ -17,8 +17,6 @@ __all__ = ["page", "whole_city"]
 
 pytestmark = pytest.mark.browser
 
-PATIENCE = 30_000
-
 
 def stock(city: WholeCity) -> None:
     """One gauge, written by an app."""
@@ -42,14 +40,14 @@ def log_in(page: Page, city: WholeCity, path: str) -> None:
     page.get_by_role("button", name="始める").click()
     page.get_by_label(re.compile("6桁")).fill(pyotp.TOTP(page.locator("#totp-key").inner_text()).now())
     page.get_by_role("button", name="確かめる").click()
-    expect(page).to_have_url(f"{city.url}{path}", timeout=PATIENCE)
+    expect(page).to_have_url(f"{city.url}{path}")
 
 
 def test_anyone_finds_and_downloads_a_data_set(page: Page, whole_city: WholeCity) -> None:
     stock(whole_city)
     page.goto(f"{whole_city.url}/catalogue.html")
     card = page.locator("#set-WaterObserved")
-    expect(card).to_contain_text("河川水位", timeout=PATIENCE)
+    expect(card).to_contain_text("河川水位")
     expect(card).to_contain_text("公開データ")
     expect(card).to_contain_text("洪水の見守り")
     card.get_by_role("button", name="見本を見る").click()
@@ -62,7 +60,7 @@ def test_anyone_finds_and_downloads_a_data_set(page: Page, whole_city: WholeCity
     page.get_by_label("さがす（名前・キーワード）").fill("ないもの")
     expect(page.get_by_text("当てはまるデータセットはありません。")).to_be_visible()
     page.get_by_role("button", name="English").click()
-    expect(page.locator("#set-WaterObserved")).to_contain_text("River levels", timeout=PATIENCE)
+    expect(page.locator("#set-WaterObserved")).to_contain_text("River levels")
     page.set_viewport_size({"width": DESK[0], "height": DESK[1]})
     shoot(page, "catalogue")
 
@@ -71,43 +69,43 @@ def test_the_municipality_reports_limits_and_delegates(page: Page, whole_city: W
     whole_city.command("tenant", "add", "pref", "--title", "福井県庁")
     log_in(page, whole_city, "/usage.html")
     report = page.locator("#report")
-    expect(report).to_contain_text("接続サービス数(実利用)", timeout=PATIENCE)
+    expect(report).to_contain_text("接続サービス数(実利用)")
     report.get_by_label("目標").fill("12")
     report.get_by_role("button", name="目標を入れる").click()
-    expect(report.get_by_role("row").filter(has_text="接続サービス数")).to_contain_text("12", timeout=PATIENCE)
+    expect(report.get_by_role("row").filter(has_text="接続サービス数")).to_contain_text("12")
     with page.expect_download() as download:
         report.get_by_role("button", name="CSV（Shift_JIS）で保存").click()
     assert "接続サービス数" in download.value.path().read_text("cp932")
     quotas = page.locator("#quotas")
     quotas.get_by_label("毎月（UTC）").fill("100000")
     quotas.get_by_role("button", name="保存する").click()
-    expect(quotas).to_contain_text("すべてのアプリ", timeout=PATIENCE)
+    expect(quotas).to_contain_text("すべてのアプリ")
     delegations = page.locator("#delegations")
     delegations.get_by_label("読む自治体（テナント名）").fill("pref")
     delegations.get_by_label("種類（空白区切り）").fill("WaterObserved Alert")
     delegations.get_by_label("目的").fill("県の水防")
     delegations.get_by_role("button", name="委任する").click()
-    expect(delegations).to_contain_text("有効", timeout=PATIENCE)
+    expect(delegations).to_contain_text("有効")
     fits_and_is_accessible(page)
     shoot(page, "usage-phone")
     delegations.get_by_role("button", name="取り消す").click()
-    expect(delegations).to_contain_text("取り消し済み", timeout=PATIENCE)
+    expect(delegations).to_contain_text("取り消し済み")
     expect(page.locator("#policy")).to_contain_text("personal-data")
     versions = page.locator("#versions")
     versions.get_by_role("button", name="今の方針から始める").click()
-    expect(versions.locator("textarea[name=rules]")).to_have_value(re.compile("personal-data"), timeout=PATIENCE)
+    expect(versions.locator("textarea[name=rules]")).to_have_value(re.compile("personal-data"))
     case = '[{"name": "水位は公開", "action": "read", "type": "WaterObserved", "allowed": true}]'
     versions.get_by_label("試験（JSON、なくてもよい）").fill(case)
     versions.get_by_label("理由").last.fill("はじめの版")
     versions.get_by_role("button", name="下書きを作る").click()
-    expect(page.locator("#said")).to_contain_text("試験はすべて通りました", timeout=PATIENCE)
+    expect(page.locator("#said")).to_contain_text("試験はすべて通りました")
     row = versions.get_by_role("row").filter(has_text="はじめの版")
     row.get_by_label("理由").fill("議会の決定")
     row.get_by_role("button", name="有効にする").click()
-    expect(versions).to_contain_text("議会の決定", timeout=PATIENCE)
-    expect(row).to_contain_text("有効", timeout=PATIENCE)
+    expect(versions).to_contain_text("議会の決定")
+    expect(row).to_contain_text("有効")
     page.reload()
-    expect(page.locator("#policy")).to_contain_text("版 fukui.1", timeout=PATIENCE)
+    expect(page.locator("#policy")).to_contain_text("版 fukui.1")
     fits_and_is_accessible(page)
     page.set_viewport_size({"width": DESK[0], "height": DESK[1]})
     shoot(page, "usage")

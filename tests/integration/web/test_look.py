@@ -8,6 +8,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.city import wait_until
 from tests.integration.web.flood_server import DIST
 from tests.integration.web.visitor import DESK, PHONE, Visitor, colours, overflow, shoot, violations
 from tests.requirements import need
@@ -28,10 +29,12 @@ def stages_in_list(page: Page) -> list[str]:
 
 def test_the_map_is_painted_and_every_gauge_is_on_it(visitor: Visitor, base_url: str) -> None:
     page = visitor.open(base_url)
-    page.wait_for_timeout(1000)
-    seen = colours(page, "#map")
-    assert seen.get(SEA, 0) > 0.05
-    assert seen.get(LAND, 0) > 0.05
+
+    def painted() -> bool:
+        seen = colours(page, "#map")
+        return seen.get(SEA, 0) > 0.05 and seen.get(LAND, 0) > 0.05
+
+    wait_until(painted, 60, "the map shows no sea or no land")
     assert page.locator(".marker").count() == page.locator("#list a.row").count()
     shoot(page, "map-desk")
 
@@ -223,8 +226,9 @@ def test_without_webgl_the_list_does_the_work(visitor: Visitor, base_url: str) -
     visitor.errors = [error for error in visitor.errors if "WebGL" not in error]
 
 
-def test_who_saves_data_gets_the_map_on_request(visitor: Visitor, base_url: str) -> None:
-    saving = 'Object.defineProperty(Navigator.prototype, "connection", { get: () => ({ saveData: true }) });'
+@pytest.mark.parametrize("line", ["{ saveData: true }", '{ saveData: false, effectiveType: "3g" }'])
+def test_who_saves_data_or_has_a_slow_line_gets_the_map_on_request(visitor: Visitor, base_url: str, line: str) -> None:
+    saving = f'Object.defineProperty(Navigator.prototype, "connection", {{ get: () => ({line}) }});'
     page = visitor.open(base_url, wait_for_map=False, script=saving)
     button = page.get_by_role("button", name="地図を表示する")
     expect(button).to_be_visible()

@@ -48,7 +48,7 @@ def test_open_shelters_are_listed_and_on_the_map(visitor: Visitor, server: Flood
     city.shelters = [shelter("hall", "closed", None), shelter("gym", "open", 35)]
     page = visitor.open(server.url, PHONE)
     rows = page.locator("#shelters-list li")
-    expect(rows.first).to_contain_text("開設 gym体育館", timeout=30_000)
+    expect(rows.first).to_contain_text("開設 gym体育館")
     expect(rows.first).to_contain_text("35人／定員120人、段差なし・車いす可、電源なし")
     expect(rows).to_have_count(2)
     expect(page.locator("#shelters-heading")).to_have_text("開いている避難所 1か所")
@@ -85,7 +85,7 @@ def test_districts_under_a_notice_are_on_the_map(visitor: Visitor, server: Flood
     city.orders = [notice(2, 4, "避難指示", "Evacuation order")]
     page = visitor.open(server.url)
     label = page.locator(".area-label")
-    expect(label).to_have_text("江波地区 警戒レベル4 避難指示", timeout=30_000)
+    expect(label).to_have_text("江波地区 警戒レベル4 避難指示")
     wait_until(lambda: purple(page) > 0.01, 30, "no stripes on the map")
     assert violations(page) == []
     shoot(page, "orders-map")
@@ -94,7 +94,7 @@ def test_districts_under_a_notice_are_on_the_map(visitor: Visitor, server: Flood
     city.orders = []
     server.wait_for_stream()
     server.send(city.alert(EBA, "danger", "actual"))
-    expect(label).to_have_count(0, timeout=30_000)
+    expect(label).to_have_count(0)
 
 
 def test_a_notice_comes_and_goes(visitor: Visitor, server: FloodServer, city: FloodCity) -> None:
@@ -104,7 +104,7 @@ def test_a_notice_comes_and_goes(visitor: Visitor, server: FloodServer, city: Fl
     city.orders = [notice(1, 3, "高齢者等避難", "Elderly"), notice(2, 4, "避難指示", "Evacuation order")]
     server.send(city.alert(EBA, "danger", "actual"))
     shown = page.locator(".order")
-    expect(shown.first).to_contain_text("警戒レベル4 避難指示", timeout=30_000)
+    expect(shown.first).to_contain_text("警戒レベル4 避難指示")
     expect(shown).to_have_count(2)
     expect(shown.first).to_contain_text("全員避難してください")
     expect(shown.first).to_contain_text("逃（に）げて")
@@ -116,7 +116,7 @@ def test_a_notice_comes_and_goes(visitor: Visitor, server: FloodServer, city: Fl
     expect(shown.first).to_contain_text("must evacuate now")
     city.orders = []
     server.send(city.alert(EBA, "danger", "actual"))
-    expect(page.locator("#orders")).to_be_hidden(timeout=30_000)
+    expect(page.locator("#orders")).to_be_hidden()
 
 
 def test_the_page_on_paper(visitor: Visitor, server: FloodServer, city: FloodCity) -> None:
@@ -124,7 +124,7 @@ def test_the_page_on_paper(visitor: Visitor, server: FloodServer, city: FloodCit
     city.orders = [notice(2, 4, "避難指示", "Evacuation order")]
     city.shelters = [shelter("hall", "closed", None)]
     page = visitor.open(server.url)
-    expect(page.locator(".order")).to_have_count(1, timeout=30_000)
+    expect(page.locator(".order")).to_have_count(1)
     expect(page.locator("#shelters-list li")).to_have_count(1)
     page.emulate_media(media="print")
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")

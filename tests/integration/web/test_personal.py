@@ -15,12 +15,10 @@ from playwright.sync_api import Browser, Page, expect
 from tests.city import WholeCity
 from tests.integration.web.flood_server import DIST
 from tests.integration.web.test_portal import fits_and_is_accessible, sign_up
-from tests.integration.web.visitor import PHONE, shoot
+from tests.integration.web.visitor import PATIENT, PHONE, shoot
 from tests.requirements import need
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
-PATIENT = 30_000
-"""How long a page may take on a machine that does other things too, in milliseconds."""
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +26,7 @@ def whole_city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeCity]:
     need((DIST / "person.html").is_file(), "the built pages (make web)")
     city = WholeCity(tmp_path_factory.mktemp("personal"))
     city.start()
-    expect.set_options(timeout=PATIENT)
     yield city
-    expect.set_options(timeout=5_000)
     city.stop()
 
 

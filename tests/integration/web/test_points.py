@@ -28,7 +28,6 @@ from tests.integration.web.visitor import DESK, PHONE, overflow, shoot, violatio
 from tests.requirements import need
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
-PATIENT = 60_000
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +35,8 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BusCity]:
     need((DIST / "points.html").is_file(), "the built pages (make web)")
     city = WholeCity(tmp_path_factory.mktemp("points"), CITYOS_POINTS_ENABLED="true", CITYOS_POINTS_FARE_SHOP="kissa")
     city.start()
-    expect.set_options(timeout=PATIENT)
     with httpx.Client(base_url=city.url) as nobody:
         yield BusCity(city, nobody)
-    expect.set_options(timeout=5_000)
     city.stop()
 
 
@@ -68,7 +65,6 @@ def fill(form: object, **values: str) -> None:
 def resident(town: BusCity, browser: Browser, login: str, where: str = "points.html") -> Page:
     """Somebody with a phone and a new account."""
     page = town.context(browser, PHONE).new_page()
-    page.set_default_timeout(PATIENT)
     page.goto(f"{town.city.url}/{where}")
     form = page.locator("#signup")
     form.get_by_label("メールアドレス").fill(login)
@@ -106,7 +102,6 @@ def ride_of_a_stranger(city: WholeCity) -> None:
 
 def test_a_town_from_the_first_rule_to_the_statement(town: BusCity, browser: Browser, tmp_path: Path) -> None:
     manager = town.enter(browser, "points-manager", "points-manager.html")
-    manager.set_default_timeout(PATIENT)
     found = manager.locator("#campaigns")
     expect(found).to_contain_text("規則はまだありません")
     rule = {"id": "kaimono", "title": "買い物ポイント", "type": "percent", "percent": "10"}
@@ -128,7 +123,6 @@ def test_a_town_from_the_first_rule_to_the_statement(town: BusCity, browser: Bro
     fits_and_is_accessible(manager, "points-manager")
 
     treasurer = town.enter(browser, "points-treasurer", "points-treasury.html")
-    treasurer.set_default_timeout(PATIENT)
     for campaign in ("kaimono", "kunren"):
         fill(treasurer.locator("#funds form").first, campaign=campaign, points="10000")
         treasurer.locator("#funds").get_by_role("button", name="予算を入れる").click()
@@ -149,7 +143,6 @@ def test_a_town_from_the_first_rule_to_the_statement(town: BusCity, browser: Bro
 
     # The shop's clerk gets an account by the city, and the manager lets them act for the shop.
     till = town.enter(browser, "points-till", "points-till.html", PHONE)
-    till.set_default_timeout(PATIENT)
     expect(till.locator("#said")).to_contain_text("まだ登録されていません")
     shops.locator("#new-till summary").click()
     fill(shops.locator("#new-till form"), shop="kissa", login="points-till@city.example")
@@ -212,7 +205,6 @@ def test_a_town_from_the_first_rule_to_the_statement(town: BusCity, browser: Bro
     shown = till.locator("#shop-qr pre").text_content() or ""
     with seeing(browser, shown, tmp_path) as eyes:
         phone = town.context(eyes, PHONE, person.context.storage_state()).new_page()
-        phone.set_default_timeout(PATIENT)
         phone.goto(f"{town.city.url}/points.html")
         phone.locator("#shop summary").click()
         phone.locator("#shop").get_by_role("button", name="カメラで読む").click()

@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Page, expect
 from cityos.authority import found_authority, issue
 from tests.city import WholeCity
 from tests.integration.web.flood_server import DIST
-from tests.integration.web.visitor import PHONE, overflow, shoot, violations
+from tests.integration.web.visitor import PATIENT, PHONE, overflow, shoot, violations
 from tests.requirements import need
 
 pytestmark = pytest.mark.browser
@@ -40,6 +40,7 @@ def whole_city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeCity]:
 def page(browser: Browser) -> Iterator[Page]:
     """A phone, with Japanese pages."""
     context = browser.new_context(viewport={"width": PHONE[0], "height": PHONE[1]}, locale="ja-JP")
+    context.set_default_timeout(PATIENT)
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -49,7 +50,11 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 def sign_up(page: Page, city: WholeCity, login: str) -> None:
-    page.goto(f"{city.url}/developer.html")
+    page.goto(f"{city.url}/login.html?next=/developer.html")
+    fill_sign_up(page, city, login)
+
+
+def fill_sign_up(page: Page, city: WholeCity, login: str) -> None:
     form = page.locator("#signup")
     form.get_by_label("メールアドレス").fill(login)
     form.get_by_label("お名前").fill("開発 太郎")
@@ -65,25 +70,45 @@ def fits_and_is_accessible(page: Page) -> None:
     assert violations(page) == []
 
 
-def test_from_sign_up_to_the_first_data(page: Page, whole_city: WholeCity) -> None:
-    page.goto(f"{whole_city.url}/login.html")
-    expect(page.locator("#login")).to_be_visible()
-    fits_and_is_accessible(page)
-    sign_up(page, whole_city, "first@example.jp")
-    page.get_by_label("アプリの名前").fill("避難ナビ")
-    page.get_by_role("button", name="アプリを登録する").click()
-    shown = page.locator("#secret").inner_text()
-    client_id, secret = re.findall(r": (\S+)", shown)
-    answer = httpx.post(
-        f"{whole_city.url}/oauth/token", data={"grant_type": "client_credentials"}, auth=(client_id, secret)
-    )
-    assert answer.json()["scope"] == "opendata:read"
-    headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
-    assert httpx.get(f"{whole_city.url}/api/v1/flood/gauges", headers=headers).status_code == 200
+def test_from_the_front_page_to_the_first_data(page: Page, whole_city: WholeCity) -> None:
+    """What an app's maker does who has never heard of the city: finds the API, tries it, registers, gets data."""
+    page.goto(whole_city.url)
+    page.get_by_role("link", name="開発者の方へ（API）").click()
     page.locator("#console").get_by_role("button", name="実行").click()
     expect(page.locator("#said")).to_contain_text("状態 200")
     expect(page.locator("#answer")).to_contain_text("EntityTypeList")
     fits_and_is_accessible(page)
+    shoot(page, "portal-1-found")
+    page.locator("#enter").click()
+    expect(page.locator("#login")).to_be_visible()
+    fits_and_is_accessible(page)
+    fill_sign_up(page, whole_city, "first@example.jp")
+    page.get_by_label("アプリの名前").fill("避難ナビ")
+    page.get_by_role("button", name="アプリを登録する").click()
+    shown = page.locator("#secret").inner_text()
+    client_id, secret = re.findall(r": (\S+)", shown)
+    expect(page.locator("#token")).to_contain_text(f"-u '{client_id}:CLIENT_SECRET'")
+    page.locator("#secret").scroll_into_view_if_needed()
+    shoot(page, "portal-2-registered")
+    answer = httpx.post(
+        f"{whole_city.url}/oauth/token", data={"grant_type": "client_credentials"}, auth=(client_id, secret)
+    )
+    assert answer.json()["scope"] == "opendata:read"
+    page.locator("#console").get_by_label("読むもの").fill("/api/v1/flood/gauges")
+    page.locator("#console").get_by_role("button", name="実行").click()
+    expect(page.locator("#said")).to_contain_text("状態 200")
+    page.get_by_text("書きかた: Python").click()
+    sample = page.locator("details[open] pre").inner_text()
+    printed: list[object] = []
+    exec(sample, {"token": answer.json()["access_token"], "print": printed.append})
+    assert printed == [httpx.get(f"{whole_city.url}/api/v1/flood/gauges").json()]
+    shoot(page, "portal-3-data")
+    page.reload()
+    expect(page.locator("#apps article").filter(has_text="避難ナビ")).to_contain_text(
+        re.compile("毎秒.*今月 [0-9]+ 回")
+    )
+    fits_and_is_accessible(page)
+    shoot(page, "portal-4-apps")
     page.get_by_role("button", name="English").click()
     expect(page.locator("#title")).to_have_text("Developer portal")
     page.get_by_role("button", name="Log out").click()
@@ -179,7 +204,7 @@ def test_a_wrong_password_says_so(page: Page, whole_city: WholeCity) -> None:
     form.get_by_label("メールアドレス").fill("nobody@example.jp")
     form.get_by_label("パスワード").fill("not the password")
     form.get_by_role("button").click()
-    expect(page.locator("#said")).to_contain_text("wrong")
+    expect(page.locator("#said")).to_contain_text("どれかが違います")
 
 
 def test_an_account_is_linked_with_an_outside_log_in(page: Page, whole_city: WholeCity) -> None:

@@ -26,11 +26,10 @@ from tests.city import WholeCity, wait_until
 from tests.integration.notify.test_web_push import Phone
 from tests.integration.web.flood_server import DIST
 from tests.integration.web.test_portal import fits_and_is_accessible, sign_up
-from tests.integration.web.visitor import DESK, PHONE, shoot
+from tests.integration.web.visitor import DESK, PATIENT, PHONE, shoot
 from tests.requirements import need
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
-PATIENT = 30_000
 TAGS, DETECTORS = 6, 17
 GRANDFATHER = "見本 祖父"
 _SUBSCRIBED = """(given) => {
@@ -87,7 +86,6 @@ class TagCity:
 
     def enter(self, context: BrowserContext, login: str, page_name: str) -> Page:
         page = context.new_page()
-        page.set_default_timeout(PATIENT)
         page.goto(f"{self.city.url}/{page_name}")
         form = page.locator("#login")
         form.get_by_label("メールアドレス").fill(login)
@@ -127,9 +125,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TagCity]:
     need((DIST / "tags.html").is_file(), "the built pages (make web)")
     made = TagCity(tmp_path_factory.mktemp("tags"))
     made.start()
-    expect.set_options(timeout=PATIENT)
     yield made
-    expect.set_options(timeout=5_000)
     made.city.stop()
 
 
@@ -149,6 +145,7 @@ def errors() -> Iterator[list[str]]:
 
 def context_of(browser: Browser, errors: list[str], size: tuple[int, int], **options: Any) -> BrowserContext:
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, locale="ja-JP", **options)
+    context.set_default_timeout(PATIENT)
     context.on("page", lambda page: page.on("pageerror", lambda error: errors.append(str(error))))
     return context
 
@@ -251,7 +248,6 @@ def test_by_keyboard_at_the_desk_a_tag_gets_places_and_others_are_invited(
 ) -> None:
     context = context_of(browser, errors, DESK)
     page = context.new_page()
-    page.set_default_timeout(PATIENT)
     sign_up(page, town.city, "elder@example.jp")
     page.goto(f"{town.city.url}/tags.html")
     register = page.locator("#register")

@@ -15,6 +15,8 @@ AXE = Path(__file__).parents[3] / "web" / "node_modules" / "axe-core" / "axe.min
 SHOTS = Path("test-output")
 PHONE = (360, 740)
 DESK = (1366, 850)
+PATIENT = 60_000
+"""Milliseconds that a page may take for anything: other tests run beside these."""
 
 _COUNT_COLOURS = """async (png) => {
   const image = new Image();
@@ -61,6 +63,7 @@ class Visitor:
         context = self._browser.new_context(
             viewport=viewport, locale="ja-JP", timezone_id="America/New_York", **options
         )
+        context.set_default_timeout(PATIENT)
         self._contexts.append(context)
         self._asked.add(urlsplit(url).netloc)
         page = context.new_page()

@@ -7,20 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from access.defaults import DEFAULT_POLICY, OPEN_TYPES, PERSONAL_TYPES, SCOPES
-from access.policy import (
-    ANYONE,
-    Action,
-    Asks,
-    Policy,
-    Readable,
-    Resource,
-    Rule,
-    Subject,
-    askable,
-    decide,
-    hidden_attributes,
-    readable,
-)
+from access.policy import ANYONE, Action, Policy, Resource, Rule, Subject, decide
+from access.seeing import Asks, Readable, askable, hidden_attributes, readable
 
 
 def app(*scopes: str, tenant: str = "fukui") -> Subject:
@@ -124,3 +112,33 @@ def test_the_first_rule_that_matches_decides(
     first = next((rule for rule in rules if rule.matches(subject, action, resource)), None)
     got = decide(Policy(version="1", rules=tuple(rules)), subject, action, resource)
     assert (got.allowed, got.rule) == ((first.allow, first.name) if first else (False, "default"))
+
+
+def test_rules_name_single_apps_persons_and_roles() -> None:
+    def rule(name: str, **who: frozenset[str]) -> Rule:
+        return Rule(name=name, explanation="x", allow=True, actions=frozenset(Action), types=frozenset({"Dam"}), **who)
+
+    rules = (
+        rule("app", subjects=frozenset({"app:fukui.app"})),
+        rule("person", subjects=frozenset({"person:p1"})),
+        rule("role", roles=frozenset({"auditor"})),
+    )
+    policy = Policy(version="1", rules=rules)
+    for subject, rule in (
+        (app(), "app"),
+        (Subject("person", "p2", "fukui", client="fukui.app"), "app"),
+        (Subject("person", "p1", "fukui", client="fukui.other"), "person"),
+        (Subject("person", "p2", "fukui", roles=frozenset({"auditor"}), client="fukui.other"), "role"),
+        (Subject("app", "p1", "fukui", client="p1"), "default"),
+        (ANYONE, "default"),
+    ):
+        assert decide(policy, subject, Action.READ, Resource("fukui", "Dam")).rule == rule
+
+
+def test_what_rules_say_of_attributes_is_known_by_action_and_type() -> None:
+    assert DEFAULT_POLICY.named(Action.READ, "FloodMonitoring") == {"suspectStage"}
+    assert not DEFAULT_POLICY.named(Action.WRITE, "FloodMonitoring")
+    every = Rule(name="x", explanation="x", allow=False, actions=frozenset({Action.WRITE}), types=frozenset({"*"}),
+                 attributes=frozenset({"zero"}))  # fmt: skip
+    policy = Policy(version="1", rules=(every, *DEFAULT_POLICY.rules))
+    assert policy.named(Action.WRITE, "FloodMonitoring") == policy.named(Action.WRITE, "NobodyNamesThis") == {"zero"}

@@ -9,6 +9,7 @@ import urllib.request
 
 from prometheus_client import CollectorRegistry
 
+from adapters.mqtt.patience import until
 from broker.errors import Unavailable
 from cityos.health_page import Health, Page
 
@@ -35,20 +36,28 @@ async def test_the_page_says_what_is_wrong() -> None:
     health, failing = Health(), True
     page = Page("127.0.0.1", 0, CollectorRegistry(), health)
 
-    async def check() -> None:
+    said: str | None = None
+
+    async def check() -> str | None:
         if failing:
             raise Unavailable("the database does not answer")
+        return said
 
     assert (await asyncio.to_thread(ask, page, "/health/ready"))[0] == 503
     stop = asyncio.Event()
     keeping = asyncio.create_task(health.keep(stop, check))
-    await asyncio.sleep(0.05)
+    assert await until(lambda: health.problem == "the database does not answer", within=30)
     status, body = await asyncio.to_thread(ask, page, "/health/ready")
     assert (status, json.loads(body)["output"]) == (503, "the database does not answer")
     assert (await asyncio.to_thread(ask, page, "/health/live"))[0] == 200
     failing = False
-    await asyncio.sleep(1.2)
-    assert (await asyncio.to_thread(ask, page, "/health/ready"))[0] == 200
+    assert await until(lambda: health.problem is None, within=30)
+    status, body = await asyncio.to_thread(ask, page, "/health/ready")
+    assert (status, json.loads(body)) == (200, {"status": "pass"})
+    said = "look at this"
+    assert await until(lambda: health.warning == said, within=30)
+    status, body = await asyncio.to_thread(ask, page, "/health/ready")
+    assert (status, json.loads(body)) == (200, {"status": "warn", "output": "look at this"}), "ready all the same"
     assert (await asyncio.to_thread(ask, page, "/metrics"))[0] == 200
     assert (await asyncio.to_thread(ask, page, "/other"))[0] == 404
     stop.set()

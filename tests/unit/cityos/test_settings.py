@@ -45,6 +45,11 @@ def test_every_setting_has_a_meaning() -> None:
             "the environment variable CITYOS_GATEWAY_PROT is not a setting of ours; did you mean CITYOS_GATEWAY_PORT?",
         ),
         (
+            {"CITYOS_GATEWAY_DEFAULT_TENANT": "kakogawa"},  # CITYOS_CITY_TENANT says it for every part
+            "the environment variable CITYOS_GATEWAY_DEFAULT_TENANT is not a setting of ours; did you mean"
+            " CITYOS_GATEWAY_AUTH?",
+        ),
+        (
             {"CITYOS_GATEWAY_PUBLIC_URL": "http://city.example"},
             "CITYOS_GATEWAY_…: public_url must be https, or http on loopback: tokens must not travel in the clear",
         ),

@@ -12,7 +12,6 @@ import yaml
 ROOT = Path(__file__).resolve().parents[3]
 BASE = "docker-compose.yml"
 TLS = "deploy/compose-tls.yml"
-ROLES = {"endpoint", "bridge", "writer", "alerting", "evacuation", "notifier", "relay", "gateway"}
 
 Service = dict[str, Any]
 
@@ -37,12 +36,12 @@ def services(*, tls: bool = False) -> dict[str, Service]:
     if tls:
         for name, more in compose(TLS)["services"].items():
             service = base[name]
-            service["environment"] = service["environment"] | more.get("environment", {})
-            service["secrets"] = [*service["secrets"], *more.get("secrets", [])]
+            service["environment"] = service.get("environment", {}) | more.get("environment", {})
+            service["secrets"] = [*service.get("secrets", []), *more.get("secrets", [])]
             service["healthcheck"] = service["healthcheck"] | more.get("healthcheck", {})
     return base
 
 
-def interpolated(value: str) -> str:
-    """The value as Compose fills it in where the operator's environment sets nothing: `${NAME:-default}`."""
-    return re.sub(r"\$\{[A-Z_]+:-([^}]*)\}", r"\1", value)
+def interpolated(value: str, **operators: str) -> str:
+    """The value as Compose (and the collector) fills it in from the operator's environment: `${NAME:-default}`."""
+    return re.sub(r"\$\{(?:env:)?([A-Z_]+):-([^}]*)\}", lambda match: operators.get(match[1], match[2]), value)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.deploy.compose import BASE, ROLES, ROOT, TLS, compose, interpolated, services
+from cityos.roles import ROLES
+from tests.unit.deploy.compose import BASE, ROOT, TLS, compose, interpolated, services
 
 ALL = sorted(services())
 ONE_SHOT = {"migrate"}
@@ -47,6 +48,8 @@ def test_the_service_is_contained(name: str) -> None:
     assert "privileged" not in service
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory"}
+    # The root is read-only, and even mosquitto_passwd writes there.
+    assert [mount for mount in service["tmpfs"] if mount.startswith("/tmp:")], "no /tmp"
 
 
 @pytest.mark.parametrize("name", sorted(set(ALL) - ONE_SHOT))

@@ -1,4 +1,5 @@
-"""The READMEs: the same commands in both languages, every one of them known to a test, every link alive."""
+"""The READMEs: the same commands in both languages, every one of them known to a test; in every document each link
+leads somewhere and each command of `cityos` exists, with the options named."""
 
 from __future__ import annotations
 
@@ -7,7 +8,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from typer import Context
+from typer.core import TyperGroup
+from typer.main import get_command
 
+from cityos.cli import app
 from tests.readme import CHECKED_ELSEWHERE, LANGUAGES, ROOT, RUN_AGAINST_A_CITY, blocks
 
 DOCUMENTS = [
@@ -16,6 +21,7 @@ DOCUMENTS = [
     *(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md")),
 ]
 GENERATED = {"docs/settings.md"}
+_CITYOS = get_command(app)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -55,3 +61,23 @@ def test_every_link_within_the_project_leads_somewhere(document: str) -> None:
     targets = re.findall(r"\]\(([^)#\s]+)", (ROOT / document).read_text())
     local = {str((folder / target).resolve().relative_to(ROOT)) for target in targets if "://" not in target}
     assert {target for target in local - GENERATED if not Path(ROOT / target).exists()} == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_command_of_cityos_exists_with_its_options(document: str) -> None:
+    # In a block or in back quotes; what a sentence says of cityos is no command.
+    said = re.findall(r"(?m)(?:^|`|=\S+ |\()(?:\.venv/bin/)?cityos ([a-z][^\n`)|#]*)", (ROOT / document).read_text())
+    assert {words: fault for words in said if (fault := _fault(words.split()))} == {}
+
+
+def _fault(words: list[str]) -> str:
+    """What is no command or option, empty where all are."""
+    command = _CITYOS
+    while words and isinstance(command, TyperGroup):
+        found = command.get_command(Context(command), words[0])
+        if found is None:
+            return f"{command.name} has no command {words[0]!r}"
+        command, words = found, words[1:]
+    known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    named = {word.partition("=")[0] for word in words if word.startswith("--")}
+    return ", ".join(sorted(named - known))

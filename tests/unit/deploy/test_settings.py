@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import yaml
 
 from cityos.roles import ROLES
 from cityos.settings import load_settings, variables
+from cityos.wiring import alerting_settings
 from tests.unit.deploy.compose import ROOT, interpolated, services
 from tests.unit.deploy.test_compose import make_secrets
 
@@ -29,9 +31,10 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "secrets"
 
 
-def mounted(environment: Mapping[str, Any], secrets: Path) -> dict[str, str]:
+def mounted(environment: Mapping[str, Any], secrets: Path, **operators: str) -> dict[str, str]:
     """The environment as the container sees it, with the secrets where they are here."""
-    return {name: interpolated(str(value)).replace("/run/secrets", str(secrets)) for name, value in environment.items()}
+    texts = {name: interpolated(str(value), **operators) for name, value in environment.items()}
+    return {name: text.replace("/run/secrets", str(secrets)) for name, text in texts.items()}
 
 
 def test_compose_and_chart_run_the_same_roles_and_every_role_that_exists() -> None:
@@ -51,9 +54,43 @@ def test_compose_gives_settings_that_load(name: str, tls: bool, secrets: Path) -
 
 
 @pytest.mark.parametrize("name", OURS)
+def test_what_the_operator_says_reaches_every_role(name: str, secrets: Path) -> None:
+    """The migration makes the tenant that the roles serve, and the notifier gives the address that people use."""
+    said = {"CITY_TENANT": "kobe", "CITY_PUBLIC_URL": "https://kobe.example.jp", "CITY_PROXIES": "172.16.0.0/12"}
+    settings = load_settings(mounted(services()[name]["environment"], secrets, **said))
+    assert settings.city.tenant == "kobe"
+    assert settings.bridge is None or settings.bridge.tenant == "kobe"
+    if name != "migrate":
+        assert settings.gateway.public_url == alerting_settings(settings).public_url == "https://kobe.example.jp"
+    if name == "gateway":
+        assert settings.gateway.trusted_proxies == ("172.16.0.0/12",)
+
+
+@pytest.mark.parametrize("block", sorted(name for name in KNOWN if name.endswith("_ENABLED")))
+def test_every_building_block_can_be_taken(block: str) -> None:
+    assert CHART["environment"][block] == "false"
+    for role in ROLES:
+        given = services()[role]["environment"][block]
+        assert (interpolated(given), interpolated(given, **{re.findall("[A-Z_]+", given)[0]: "true"})) == (
+            "false",
+            "true",
+        )
+
+
+@pytest.mark.parametrize("role", ["dispatch", "gateway"])
+def test_who_compiles_the_planner_has_the_memory_for_it(role: str) -> None:
+    """numba at work took 300 MB beside what the role holds; its cache is gone with the container, so that a kill for
+    memory would come again after each start."""
+    least = 512
+    assert int(services()[role]["deploy"]["resources"]["limits"]["memory"].removesuffix("M")) > least
+    assert int(CHART["roles"][role]["resources"]["limits"]["memory"].removesuffix("Mi")) > least
+
+
+@pytest.mark.parametrize("name", OURS)
 def test_the_chart_gives_settings_that_load(name: str, secrets: Path) -> None:
     one = CHART["migrate"] if name == "migrate" else CHART["roles"][name]
     environment = (CHART["environment"] if name != "migrate" else {}) | one.get("environment", {})
+    assert "CITYOS_GATEWAY_PUBLIC_URL" in environment or name == "migrate"
     load_settings(mounted(environment, secrets))
 
 
@@ -64,15 +101,19 @@ def test_the_health_that_is_asked_is_the_health_that_is_served(name: str) -> Non
     assert f"127.0.0.1:{port}/health/ready" in " ".join(service["healthcheck"]["test"])
 
 
-def test_the_collector_asks_every_role_for_its_metrics() -> None:
-    document = yaml.safe_load((ROOT / "deploy" / "otel-collector.yaml").read_text())
+@pytest.mark.parametrize("tls", [False, True])
+def test_the_collector_asks_every_role_for_its_metrics(tls: bool) -> None:
+    said = services(tls=tls)["collector"].get("environment", {})
+    document = yaml.safe_load(interpolated((ROOT / "deploy" / "otel-collector.yaml").read_text(), **said))
     asked = {
-        name: target["port"]
+        name: (job.get("scheme", "http"), target["port"])
         for job in document["receivers"]["prometheus"]["config"]["scrape_configs"]
         for target in job["dns_sd_configs"]
         for name in target["names"]
     }
-    assert asked == {role: 8080 if role == "gateway" else 9464 for role in CHART["roles"]}
+    gateway = ("https", 8443) if tls else ("http", 8080)
+    assert asked == {role: gateway if role == "gateway" else ("http", 9464) for role in CHART["roles"]}
+    assert services(tls=tls)["gateway"]["environment"]["CITYOS_GATEWAY_PORT"] == str(gateway[1])
 
 
 def test_the_image_sets_only_settings_that_exist() -> None:

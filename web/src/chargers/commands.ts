@@ -33,7 +33,7 @@ export function answerText(answer: string | null, words: ChargerWords): string {
   return words.answers[status] ?? text;
 }
 
-async function send(
+export async function send(
   page: ChargersPage,
   station: string,
   what: string,

@@ -8,6 +8,7 @@ import { commands } from "./commands";
 import { type ChargersPage, path, timeText } from "./page";
 import { settings } from "./settings";
 import { readSites } from "./sites";
+import { variables } from "./variables";
 
 export async function readStations({ account }: ChargersPage): Promise<readonly Station[]> {
   return (await account.api<{ stations: Station[] }>("GET", path("stations"))).stations;
@@ -192,6 +193,7 @@ async function openOne(
       h("div", { class: "row" }, heading, close),
       h("p", { class: "quiet" }, about),
       commands(page, station),
+      variables(page, station),
       await settings(page, station, sites, again),
     ),
   );

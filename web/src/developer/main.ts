@@ -1,10 +1,10 @@
 /** The developers' portal: my apps, a new app, and a console that runs requests with one's own token. */
 import { openDesk } from "../shared/account/desk";
-import { type Account, loginAddress } from "../shared/account/session";
+import { type Account, loginAddress, request } from "../shared/account/session";
 import type { Words } from "../shared/account/words";
 import { h } from "../shared/dom/h";
 import { renderButton, renderForm, say } from "../shared/form/form";
-import { samplesFor } from "./samples";
+import { samplesFor, tokenSample } from "./samples";
 
 interface App {
   readonly client_id: string;
@@ -14,6 +14,13 @@ interface App {
   readonly pending_scope: string;
   readonly status?: string;
   readonly token_endpoint_auth_method: string;
+  readonly grant_types?: readonly string[];
+  readonly quota?: {
+    readonly per_second: number;
+    readonly burst: number;
+    readonly per_month: number | null;
+    readonly used_this_month: number;
+  };
 }
 
 const KINDS: Readonly<Record<string, { grant_types: string[]; token_endpoint_auth_method: string }>> = {
@@ -35,6 +42,8 @@ const SCOPES = [
   "devices:read",
 ];
 
+const TIMEOUT_MS = 30_000;
+
 const PATHS = [
   "/ngsi-ld/v1/types",
   "/ngsi-ld/v1/entities?type=WaterObserved&limit=3",
@@ -45,12 +54,47 @@ const PATHS = [
 function showSecret(
   place: HTMLElement,
   words: Words,
-  app: { client_id: string; client_secret?: string },
+  app: { client_id: string; client_secret?: string; grant_types?: readonly string[] },
 ): void {
+  const alone = app.grant_types?.includes("client_credentials") === true;
   const secret = app.client_secret === undefined ? "" : `\nclient_secret: ${app.client_secret}`;
   place.replaceChildren(
     app.client_secret === undefined ? "" : h("p", {}, words.secretOnce),
     h("pre", { class: "secret", id: "secret" }, `client_id: ${app.client_id}${secret}`),
+    ...(alone
+      ? [
+          h("h3", {}, words.tokenHow),
+          h("pre", { class: "code", id: "token", tabindex: 0 }, tokenSample(location.origin, app.client_id)),
+        ]
+      : []),
+  );
+}
+
+function quotaOf({ quota }: App, words: Words): string {
+  if (quota === undefined) return "";
+  return words.quotaOf(quota.per_second, quota.burst, quota.used_this_month, quota.per_month);
+}
+
+/** One app: what it may, what it waits for, and what it may ask. */
+function appShown(app: App, shown: HTMLElement, account: Account, words: Words): HTMLElement {
+  const facts: readonly (readonly [name: string, text: string])[] = [
+    ["client_id", app.client_id],
+    [words.granted, app.scope],
+    [words.pending, app.pending_scope],
+    [words.status, app.status ?? ""],
+    [words.quota, quotaOf(app, words)],
+  ];
+  const told = facts.filter(([, text]) => text !== "");
+  const renew = renderButton(words.newSecret, async () => {
+    const path = `/account/apps/${encodeURIComponent(app.client_id)}/secret`;
+    showSecret(shown, words, await account.post(path));
+  });
+  return h(
+    "article",
+    {},
+    h("h3", {}, app.client_name),
+    h("dl", { class: "facts" }, ...told.flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)])),
+    app.token_endpoint_auth_method.startsWith("client_secret") ? h("p", {}, renew) : null,
   );
 }
 
@@ -61,37 +105,11 @@ async function drawApps(
   words: Words,
 ): Promise<void> {
   // Pages that change something read it again: what is shown is what is stored.
-  const { apps } = await (await fetch("/account/apps", { cache: "no-store" })).json();
-  const rows = (apps as App[]).map((app) =>
-    h(
-      "tr",
-      {},
-      h("th", { scope: "row" }, app.client_name, h("br", {}), h("span", { class: "quiet" }, app.client_id)),
-      h("td", {}, app.scope),
-      h("td", {}, app.pending_scope),
-      h("td", {}, app.status ?? ""),
-      h(
-        "td",
-        {},
-        app.token_endpoint_auth_method.startsWith("client_secret")
-          ? renderButton(words.newSecret, async () => {
-              const path = `/account/apps/${encodeURIComponent(app.client_id)}/secret`;
-              showSecret(shown, words, await account.post(path));
-            })
-          : null,
-      ),
-    ),
-  );
-  const heads = [words.appName, words.granted, words.pending, words.status, words.action];
+  const { apps } = await request<{ apps: readonly App[] }>("GET", "/account/apps");
   place.replaceChildren(
-    rows.length === 0
+    apps.length === 0
       ? h("p", {}, words.noApps)
-      : h(
-          "table",
-          { class: "table" },
-          h("thead", {}, h("tr", {}, ...heads.map((text) => h("th", { scope: "col" }, text)))),
-          h("tbody", {}, ...rows),
-        ),
+      : h("div", { class: "stack", id: "apps" }, ...apps.map((app) => appShown(app, shown, account, words))),
   );
 }
 
@@ -149,14 +167,19 @@ function consoleOf(account: Account, words: Words): HTMLElement {
   const samples = h("div", {});
   const list = h("datalist", { id: "paths" }, ...PATHS.map((path) => h("option", { value: path })));
   const form = renderForm(
-    [{ name: "path", label: words.path, value: PATHS[0] ?? "", required: true }],
+    [
+      { name: "path", label: words.path, value: PATHS[0] ?? "", required: true },
+      { name: "purpose", label: words.purposeSaid },
+    ],
     words.run,
     async (values) => {
       const url = new URL(values.path ?? "", location.origin);
       if (url.origin !== location.origin) throw new Error(`${url.origin} ≠ ${location.origin}`);
       const path = url.pathname + url.search;
       const began = performance.now();
-      const response = await fetch(path, { headers: { Authorization: `Bearer ${await account.bearer()}` } });
+      const headers: Record<string, string> = values.purpose ? { "CityOS-Purpose": values.purpose } : {};
+      if (account.session.person !== null) headers.Authorization = `Bearer ${await account.bearer()}`;
+      const response = await fetch(path, { headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
       const text = await response.text();
       say(words.answered(response.status, Math.round(performance.now() - began)));
       answer.textContent = pretty(text);
@@ -192,12 +215,24 @@ function pretty(text: string): string {
   }
 }
 
+/** For whoever has just found the city's API: it can be tried before anything is asked of them. */
+function welcome(words: Words): HTMLElement {
+  return h(
+    "section",
+    { class: "card" },
+    h("p", {}, words.developerIntro),
+    h("p", {}, h("a", { class: "button", href: loginAddress(), id: "enter" }, words.developerEnter)),
+    h("p", {}, h("a", { href: "./catalogue.html" }, words.pageCatalogue)),
+    h("p", {}, h("a", { href: "/openapi.json" }, words.apiDocument)),
+  );
+}
+
 openDesk("pageDeveloper", async (main, account, words) => {
   if (account.session.person === null) {
-    location.assign(loginAddress());
+    main.append(welcome(words), consoleOf(account, words));
     return;
   }
-  const apps = h("div", { class: "scroll" });
+  const apps = h("div", {});
   const shown = h("div", {});
   const redraw = () => drawApps(apps, shown, account, words);
   main.append(

@@ -1,7 +1,13 @@
-/** The same request in three languages. Pure. */
+/** Requests as a program would send them. Pure. */
 
 export type Sample = readonly [language: string, text: string];
 
+/** How an app that keeps a secret gets its token. */
+export function tokenSample(origin: string, clientId: string): string {
+  return `TOKEN=$(curl -s -u '${clientId}:CLIENT_SECRET' -d grant_type=client_credentials \\\n  ${origin}/oauth/token | python3 -c 'import json,sys; print(json.load(sys.stdin)["access_token"])')`;
+}
+
+/** The same request in three languages. */
 export function samplesFor(origin: string, path: string): readonly Sample[] {
   const url = origin + path;
   return [

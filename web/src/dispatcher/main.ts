@@ -1,5 +1,6 @@
 /** The dispatcher's page: where the buses are, what is late, and what to do when one breaks down or a stop floods. */
 import { createApi } from "../shared/api/client";
+import { areaWords } from "../shared/bus/areawords";
 import { type BusPage, isPlace, nameOf, openBusPage, path, rideText } from "../shared/bus/page";
 import { clock } from "../shared/bus/time";
 import type { Board, BoardVehicle, Booking, Task } from "../shared/bus/types";
@@ -228,6 +229,7 @@ openBusPage("pageDispatcher", "buses:write", async (page) => {
     section("now", words.mapHeading, place, now),
     section("trouble", words.troubleHeading, shut, help),
     section("roads", words.roadsHeading, cut, roads),
+    h("p", {}, h("a", { href: "./bus-area.html" }, areaWords(page.code).toArea)),
   );
   map = await openMap(place, words.mapHeading);
   map?.onClick((longitude, latitude) => forms?.pick(longitude, latitude));

@@ -31,6 +31,20 @@ export function geometryOf(text: string, area: boolean, words: BusWords): LineSt
     : { type: "LineString", coordinates: points };
 }
 
+/** What adds a place that was pressed on the map to the form's points, while the drawing is open. */
+export function pressedInto(
+  drawing: HTMLDetailsElement,
+  form: HTMLFormElement,
+): (longitude: number, latitude: number) => void {
+  const typed = form.querySelector("textarea");
+  return (longitude, latitude) => {
+    if (!drawing.open || typed === null) return;
+    const before = typed.value.trimEnd();
+    typed.value = `${before}${before === "" ? "" : "\n"}${latitude.toFixed(5)}, ${longitude.toFixed(5)}`;
+    typed.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+}
+
 /** The closed roads, each with a button that opens it again. */
 export function closedRoads(
   { account, words }: BusPage,
@@ -102,12 +116,6 @@ export function roadForms({ account, words }: BusPage, board: Board, close: Clos
   );
   const forgetDrawn = keepTyped(drawn, "bus-road");
   const drawing = h("details", { id: "draw-road" }, h("summary", {}, words.drawRoad), drawn);
-  const typed = drawn.querySelector("textarea");
-  const pick = (longitude: number, latitude: number) => {
-    if (!drawing.open || typed === null) return;
-    const before = typed.value.trimEnd();
-    typed.value = `${before}${before === "" ? "" : "\n"}${latitude.toFixed(5)}, ${longitude.toFixed(5)}`;
-    typed.dispatchEvent(new Event("input", { bubbles: true }));
-  };
+  const pick = pressedInto(drawing, drawn);
   return { node: h("div", { class: "stack" }, board.roads.length > 0 ? known : "", drawing), pick };
 }

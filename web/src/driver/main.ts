@@ -1,9 +1,10 @@
 /** The driver's tablet: the next stop, who gets on and off, four large buttons; works without a line. */
 import { Account, loginAddress, Refused } from "../shared/account/session";
 import { wordsOf } from "../shared/account/words";
-import { path } from "../shared/bus/page";
+import { areaWords } from "../shared/bus/areawords";
+import { isPlace, path } from "../shared/bus/page";
 import { clock } from "../shared/bus/time";
-import type { Break, Task, Trip, Vehicle, What } from "../shared/bus/types";
+import type { Break, Stop, Task, Trip, Vehicle, What } from "../shared/bus/types";
 import { type BusWords, busWords } from "../shared/bus/words";
 import { byId, h, setText } from "../shared/dom/h";
 import { attempt, say } from "../shared/form/form";
@@ -59,8 +60,8 @@ async function exchange(): Promise<void> {
   const bus = localStorage.getItem(BUS);
   if (bus === null) return;
   await overTheLine(async (city) => {
-    const refused = await queue.send(async (reports) => {
-      const answer = await city.api<{ heard: Heard[] }>("POST", path("vehicles", bus, "reports"), {
+    const refused = await queue.send(async (vehicle, reports) => {
+      const answer = await city.api<{ heard: Heard[] }>("POST", path("vehicles", vehicle, "reports"), {
         reports,
       });
       return answer.heard;
@@ -80,7 +81,8 @@ function report(task: Task, what: What): HTMLElement {
     words.report[what],
   );
   button.addEventListener("click", () => {
-    queue.add(task.booking, what, new Date());
+    if (trip === null) return;
+    queue.add(trip.vehicle.id, task.booking, what, new Date());
     draw();
     void attempt(exchange);
   });
@@ -116,6 +118,13 @@ function passenger(task: Task): HTMLElement {
   );
 }
 
+/** Somebody's door is no stop that drivers know: the tablet's own map app shows the way. */
+function wayTo(stop: Stop | undefined): HTMLElement | string {
+  if (stop === undefined || !isPlace(stop.id)) return "";
+  const href = `geo:${stop.latitude},${stop.longitude}`;
+  return h("p", {}, h("a", { href }, areaWords(code).toMapApp));
+}
+
 function draw(): void {
   showLink();
   if (trip === null) return;
@@ -145,6 +154,7 @@ function draw(): void {
           { class: "card", id: "next" },
           h("p", {}, words.nextStop),
           h("h2", { class: "read" }, stopName(first.stop)),
+          wayTo(trip.stops[first.stop]),
           h("p", {}, words.expected(clock(first.expected))),
           h("ul", { class: "lines" }, ...now.map(passenger)),
         ),

@@ -8,6 +8,13 @@ const KEY = "cityos.bus.reports";
 /** As many as the gateway takes at once. */
 const AT_ONCE = 200;
 
+/** A report and the bus that it is about: a driver who changes buses has things left to say of the first. */
+export interface Kept extends Report {
+  readonly vehicle: string;
+}
+
+export type Post = (vehicle: string, reports: readonly Report[]) => Promise<readonly Heard[]>;
+
 export interface Heard {
   readonly id: string;
   readonly accepted: boolean;
@@ -15,34 +22,39 @@ export interface Heard {
 }
 
 export class ReportQueue {
-  private reports: readonly Report[];
+  private reports: readonly Kept[];
   private sending: Promise<readonly Heard[]> | null = null;
 
   constructor(private readonly storage: Pick<Storage, "getItem" | "setItem">) {
     this.reports = read(storage.getItem(KEY));
   }
 
-  get waiting(): readonly Report[] {
+  get waiting(): readonly Kept[] {
     return this.reports;
   }
 
   /** Kept before it is shown as done. */
-  add(booking: string, what: What, at: Date): void {
-    this.keep([...this.reports, { id: crypto.randomUUID(), booking, what, at: at.toISOString() }]);
+  add(vehicle: string, booking: string, what: What, at: Date): void {
+    this.keep([...this.reports, { vehicle, id: crypto.randomUUID(), booking, what, at: at.toISOString() }]);
   }
 
   /** Sends what waits, one sending at a time. What was heard leaves the queue, refused or not; else it all stays. */
-  async send(post: (reports: readonly Report[]) => Promise<readonly Heard[]>): Promise<readonly Heard[]> {
+  async send(post: Post): Promise<readonly Heard[]> {
     this.sending ??= this.sendAll(post).finally(() => {
       this.sending = null;
     });
     return this.sending;
   }
 
-  private async sendAll(post: (reports: readonly Report[]) => Promise<readonly Heard[]>): Promise<Heard[]> {
+  private async sendAll(post: Post): Promise<Heard[]> {
     const refused: Heard[] = [];
-    while (this.reports.length > 0) {
-      const heard = await post(this.reports.slice(0, AT_ONCE));
+    for (let first = this.reports[0]; first !== undefined; first = this.reports[0]) {
+      const { vehicle } = first;
+      const its = this.reports.filter((report) => report.vehicle === vehicle).slice(0, AT_ONCE);
+      const heard = await post(
+        vehicle,
+        its.map(({ id, booking, what, at }) => ({ id, booking, what, at })),
+      );
       const known = new Set(heard.map((one) => one.id));
       const left = this.reports.filter((report) => !known.has(report.id));
       if (left.length === this.reports.length) break;
@@ -52,16 +64,16 @@ export class ReportQueue {
     return refused;
   }
 
-  private keep(reports: readonly Report[]): void {
+  private keep(reports: readonly Kept[]): void {
     this.storage.setItem(KEY, JSON.stringify(reports));
     this.reports = reports;
   }
 }
 
-function read(text: string | null): Report[] {
+function read(text: string | null): Kept[] {
   try {
     const found: unknown = JSON.parse(text ?? "[]");
-    return Array.isArray(found) ? (found as Report[]) : [];
+    return Array.isArray(found) ? (found as Kept[]) : [];
   } catch {
     return [];
   }

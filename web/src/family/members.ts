@@ -10,7 +10,7 @@ const PERSONAL = "/account/personal";
 function inWords(error: unknown, desk: Desk): unknown {
   if (!(error instanceof Refused)) return error;
   if (error.status === 409) return new Error(desk.words.taken);
-  return error.message.startsWith("code:") ? new Error(desk.words.badCode) : error;
+  return error.field === "code" ? new Error(desk.words.badCode) : error;
 }
 
 export function registerCard(desk: Desk): HTMLElement {

@@ -19,6 +19,7 @@ async function logIn(values: Record<string, string>, words: Words): Promise<void
     else goOn(session);
   } catch (error) {
     if (error instanceof Refused && error.code === "code_needed") throw new Error(words.codeNeeded);
+    if (error instanceof Refused && error.code === "refused") throw new Error(words.logInRefused);
     throw error;
   }
 }

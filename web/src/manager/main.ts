@@ -1,4 +1,5 @@
 /** The manager's page: how well the buses served, as numbers, plots and a file for the spreadsheet. */
+import { areaWords } from "../shared/bus/areawords";
 import { type BusPage, openBusPage, path } from "../shared/bus/page";
 import { dayOf, daysAfter } from "../shared/bus/time";
 import type { BusWords } from "../shared/bus/words";
@@ -83,6 +84,15 @@ async function show(page: BusPage, place: HTMLElement, first: string, last: stri
       days.map(([day, f]) => [day, f.shared === null ? null : f.shared * 100]),
       100,
     ),
+    plot(
+      named.rideRatio,
+      days.map(([day, f]) => [day, f.rideRatio]),
+    ),
+    plot(
+      named.emptyShare,
+      days.map(([day, f]) => [day, f.kilometres > 0 ? (f.emptyKilometres / f.kilometres) * 100 : null]),
+      100,
+    ),
   ];
   const figures = plots.map(({ caption, node }) => h("figure", {}, h("figcaption", {}, caption), node));
   place.replaceChildren(
@@ -121,6 +131,7 @@ openBusPage("pageManager", "buses:read", async (page) => {
     words.show,
     ({ from, to }) => show(page, place, from ?? first, to ?? today),
   );
-  main.append(h("section", { class: "card" }, form), place);
+  const area = h("p", {}, h("a", { href: "./bus-area.html" }, areaWords(page.code).areaOf));
+  main.append(h("section", { class: "card" }, form), place, area);
   await show(page, place, first, today);
 });

@@ -25,7 +25,7 @@ function choice(
   checked: boolean,
   choose: () => void,
 ): HTMLElement {
-  const input = h("input", { type: "radio", name, value });
+  const input = h("input", { type: "radio", name, value, required: true });
   input.checked = checked;
   input.addEventListener("change", choose);
   return h("label", { class: "choice" }, input, label);
@@ -63,9 +63,10 @@ export function composer(composing: Composing, look: () => void, redraw: () => v
     }),
   );
   const levels = [3, 4, 5].map((level) =>
-    choice("level", String(level), `${level} ${levelName(desk(), level)}`, draft.level === level, () =>
-      set("level", level),
-    ),
+    choice("level", String(level), `${level} ${levelName(desk(), level)}`, draft.level === level, () => {
+      draft.levelChosen = true;
+      set("level", level);
+    }),
   );
   const form = h(
     "form",

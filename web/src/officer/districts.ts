@@ -87,10 +87,13 @@ function card(district: District, desk: Desk, words: OfficerWords, picking: Pick
     proposal.missing.length > 0
       ? h("ul", { class: "facts gap" }, ...proposal.missing.map((text) => h("li", {}, text)))
       : null,
+    proposal.level > 0 ? h("p", { class: "quiet" }, words.past(proposal.level, proposal.past)) : null,
     ...district.cameras.map((camera) =>
       renderButton(words.camera(camera), () => picking.look(camera, district.name)),
     ),
-    proposal.escalatedAt !== null && waits ? h("p", { class: "gap" }, words.unanswered) : null,
+    proposal.escalatedAt !== null && waits
+      ? h("p", { class: "gap" }, words.unanswered(proposal.raised, time(proposal.escalatedAt)))
+      : null,
     waits && picking.may ? renderButton(words.seen(district.name), () => picking.answer(district.id)) : null,
   );
 }

@@ -1,10 +1,13 @@
 /** What an officer has begun to write: kept on the device, so that an expired session or a dead battery loses nothing. */
-import type { Kind } from "./types";
+import type { Desk, Kind } from "./types";
 
 export interface Draft {
   id: string;
   kind: Kind;
+  /** 0: none is chosen yet. */
   level: number;
+  /** Whether the officer chose it; otherwise it follows what is proposed for the districts. */
+  levelChosen: boolean;
   reason: string;
   note: string;
   about: string | null;
@@ -16,7 +19,22 @@ export function emptyDraft(): Draft {
   const id = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
     byte.toString(16).padStart(2, "0"),
   ).join("");
-  return { id, kind: "issue", level: 4, reason: "", note: "", about: null, districts: [] };
+  return {
+    id,
+    kind: "issue",
+    level: 0,
+    levelChosen: false,
+    reason: "",
+    note: "",
+    about: null,
+    districts: [],
+  };
+}
+
+/** The gravest level proposed for these districts; 0 where none is: then the officer chooses without a suggestion. */
+export function proposedFor(desk: Desk, districts: readonly string[]): number {
+  const picked = desk.districts.filter((one) => districts.includes(one.id));
+  return Math.max(0, ...picked.map((one) => one.proposal.level));
 }
 
 const key = (person: string) => `cityos.evacuation.draft.${person}`;

@@ -10,7 +10,7 @@ import { fetchStill } from "../shared/still/still";
 import { AreaMap } from "./areamap";
 import { type Composing, composer, previewing } from "./compose";
 import { districtList, time } from "./districts";
-import { type Draft, dropDraft, emptyDraft, keepDraft, loadDraft } from "./draft";
+import { type Draft, dropDraft, emptyDraft, keepDraft, loadDraft, proposedFor } from "./draft";
 import { loader } from "./loading";
 import { orderList, recordLines, recordTools } from "./orders";
 import type { Desk, Order } from "./types";
@@ -33,6 +33,7 @@ class OfficerDesk {
   private readonly lines = h("div", {});
   private readonly still = h("figure", { class: "still", tabindex: -1, hidden: true });
   private readonly map: AreaMap;
+  private readonly delivered = new Map<string, HTMLElement>();
   private desk: Desk | null = null;
 
   constructor(
@@ -145,6 +146,7 @@ class OfficerDesk {
         const others = this.draft.districts.filter((one) => one !== district);
         if (this.draft.about !== null) Object.assign(this.draft, { about: null, kind: "issue" });
         this.draft.districts = on ? [...others, district] : others;
+        if (!this.draft.levelChosen) this.draft.level = proposedFor(desk, this.draft.districts);
         this.keep();
         this.write();
       },
@@ -165,8 +167,17 @@ class OfficerDesk {
       account: this.account,
       words: this.words,
       refresh: () => this.refresh(),
+      delivered: this.delivered,
       begin: (kind: Draft["kind"], order: Order, districts: readonly string[]) => {
-        Object.assign(this.draft, { ...emptyDraft(), kind, about: order.id, districts: [...districts] });
+        // A correction says again what it does not change.
+        const note = kind === "correct" ? order.note : "";
+        Object.assign(this.draft, {
+          ...emptyDraft(),
+          kind,
+          note,
+          about: order.id,
+          districts: [...districts],
+        });
         this.keep();
         this.write();
         this.redrawDesk();
@@ -218,7 +229,15 @@ class OfficerDesk {
         this.writing.replaceChildren(await previewing(this.composing(), () => this.write()));
         this.writing.querySelector<HTMLElement>("#preview-title")?.focus();
       });
+    const focused = document.activeElement;
+    const [name, value] =
+      focused instanceof HTMLInputElement && this.writing.contains(focused)
+        ? [focused.name, focused.value]
+        : ["", ""];
     this.writing.replaceChildren(composer(this.composing(), look, () => this.write()));
+    // Who chooses by keyboard stays where they were in the form that is drawn anew.
+    if (name === "") return;
+    this.writing.querySelector<HTMLElement>(`[name="${name}"][value="${CSS.escape(value)}"]`)?.focus();
   }
 }
 

@@ -41,9 +41,17 @@ export interface District {
     readonly evidence: readonly Evidence[];
     readonly missing: readonly string[];
     readonly around: readonly Around[];
+    /** How the rule did in past floods; null where it never proposed this level here. */
+    readonly past: {
+      readonly floods: number;
+      readonly graver: number;
+      readonly minutes: number | null;
+    } | null;
     readonly since: string | null;
     readonly answeredAt: string | null;
+    /** When it was last told again because nobody had answered, and how often so far. */
     readonly escalatedAt: string | null;
+    readonly raised: number;
   };
   readonly standing: { readonly level: number; readonly order: string | null; readonly revision: number };
 }
@@ -60,11 +68,15 @@ export interface Order {
   readonly level: number;
   readonly districts: readonly string[];
   readonly reason: string;
+  readonly note: string;
   readonly askedBy: Officer;
   readonly decidedBy: Officer | null;
   readonly askedAt: string;
   readonly issuedAt: string | null;
-  readonly words: { readonly headline: string } | null;
+  readonly words: { readonly headline: string; readonly text: string } | null;
+  /** How often it was told again because nobody had confirmed, and when last. */
+  readonly raised: number;
+  readonly raisedAt: string | null;
 }
 
 export interface Delivery {

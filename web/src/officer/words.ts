@@ -1,6 +1,8 @@
 /** What the officers' desk says. A missing word does not compile. */
 import type { LanguageCode } from "../shared/language/language";
-import type { Kind } from "./types";
+import type { District, Kind } from "./types";
+
+type Past = NonNullable<District["proposal"]["past"]>;
 
 const channelsJa: Readonly<Record<string, string>> = {
   mail: "メール",
@@ -53,11 +55,19 @@ const ja = {
   danger: (level: number) => `氾濫危険水位 ${level.toFixed(2)} m`,
   ahead: (hours: number, level: number, low: number, high: number) =>
     `${hours}時間後 ${level.toFixed(2)} m（${low.toFixed(2)}〜${high.toFixed(2)}）の見込み`,
+  past: (level: number, past: Past | null) => {
+    if (past === null) return `過去の洪水で、この地区にレベル${level}を提案した記録はありません。`;
+    const times = `過去の洪水でレベル${level}を提案したのは${past.floods}回`;
+    if (level === 5) return `${times}です。`;
+    const after = past.minutes === null ? "" : `（中央値${past.minutes}分後）`;
+    return `${times}、うち${past.graver}回はその後レベル${level + 1}以上の状況になりました${after}。`;
+  },
   around: "雨量・ダム・洪水の通知",
   camera: (camera: string) => `カメラ ${camera} の画像を見る`,
   still: (camera: string, district: string, time: string) => `${district} カメラ ${camera}（${time}）`,
   noStill: (camera: string) => `カメラ ${camera} の画像は届いていません。`,
-  unanswered: "未応答のため次の担当へ知らせました",
+  unanswered: (times: number, last: string) =>
+    `応答がないため、次の担当まで${times}回知らせました（最後は${last}）`,
   seen: (name: string) => `${name}の提案を確認した`,
   compose: "発令・解除",
   composeFor: (kind: Kind, names: string) =>
@@ -93,7 +103,12 @@ const ja = {
   orders: "出した情報",
   none: "ありません。",
   by: (name: string, time: string) => `${time} ${name}`,
-  states: { waiting: "確認待ち", issued: "発令済み", refused: "認められませんでした" },
+  states: { waiting: "確認待ち（まだ出ていません）", issued: "送信済み", refused: "認められませんでした" },
+  holds: "今も発令中",
+  asked: (asker: string, decider: string, allowed: boolean) =>
+    `${asker}（依頼） ${decider}（${allowed ? "確認" : "不承認"}）`,
+  span: "保存する期間",
+  days: (count: number) => (count === 1 ? "この24時間" : `この${count}日間`),
   confirm: "確認して発令する",
   refuse: "認めない",
   deliveries: "届いたか確かめる",
@@ -139,11 +154,18 @@ const en: OfficerWords = {
   danger: (level) => `flood danger level ${level.toFixed(2)} m`,
   ahead: (hours, level, low, high) =>
     `in ${hours} h ${level.toFixed(2)} m (${low.toFixed(2)} to ${high.toFixed(2)})`,
+  past: (level, past) => {
+    if (past === null) return `There is no past flood on record in which level ${level} was proposed here.`;
+    const times = `Level ${level} was proposed here in ${past.floods} past flood(s)`;
+    if (level === 5) return `${times}.`;
+    const after = past.minutes === null ? "" : ` (median ${past.minutes} min later)`;
+    return `${times}; in ${past.graver} of them it came to level ${level + 1} or more${after}.`;
+  },
   around: "Rain, dams and flood notices",
   camera: (camera) => `See the picture of camera ${camera}`,
   still: (camera, district, time) => `${district}, camera ${camera} (${time})`,
   noStill: (camera) => `Camera ${camera} has sent no picture.`,
-  unanswered: "Unanswered: the next people have been told",
+  unanswered: (times, last) => `No answer: told ${times} times again, to the next in line too (last ${last})`,
   seen: (name) => `I have seen the proposal for ${name}`,
   compose: "Issue or lift",
   composeFor: (kind, names) =>
@@ -179,7 +201,11 @@ const en: OfficerWords = {
   orders: "Notices",
   none: "None.",
   by: (name, time) => `${time} ${name}`,
-  states: { waiting: "waiting for confirmation", issued: "issued", refused: "refused" },
+  states: { waiting: "waiting for confirmation (not sent yet)", issued: "sent", refused: "refused" },
+  holds: "in force now",
+  asked: (asker, decider, allowed) => `${asker} (asked), ${decider} (${allowed ? "confirmed" : "refused"})`,
+  span: "Time to save",
+  days: (count) => (count === 1 ? "the last 24 hours" : `the last ${count} days`),
   confirm: "Confirm and issue",
   refuse: "Refuse",
   deliveries: "See what has arrived",

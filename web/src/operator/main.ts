@@ -1,14 +1,7 @@
 /** The telephone operator's page: number, rider, ride, offer; everything by keyboard, in this order. */
 
-import {
-  type BusPage,
-  cancelButton,
-  openBusPage,
-  path,
-  rideText,
-  stopList,
-  stopsOf,
-} from "../shared/bus/page";
+import { type BusPage, cancelButton, openBusPage, path, rideText } from "../shared/bus/page";
+import { type Area, areaOf, withPlace } from "../shared/bus/place";
 import type { Booking, Rider, Stop } from "../shared/bus/types";
 import { h } from "../shared/dom/h";
 import { attempt, renderButton, renderForm, say } from "../shared/form/form";
@@ -17,14 +10,14 @@ import { drawRide } from "./ride";
 const WAIT_MS = 200;
 
 /** One call: from the number to the booking, then the next. */
-function call(page: BusPage, stops: readonly Stop[], redraw: () => void): HTMLElement {
+function call(page: BusPage, area: Area, redraw: () => void): HTMLElement {
   const { account, words } = page;
   const found = h("div", { class: "choices", id: "callers" });
   const rest = h("div", { class: "stack" });
   const phone = h("input", { id: "phone", type: "tel", inputmode: "tel", autocomplete: "off" });
   let asked = 0;
 
-  const choose = (rider: Rider) => void attempt(() => serve(page, stops, rider, rest, redraw));
+  const choose = (rider: Rider) => void attempt(() => serve(page, area, rider, rest, redraw));
   const search = async () => {
     const number = ++asked;
     rest.replaceChildren();
@@ -33,7 +26,9 @@ function call(page: BusPage, stops: readonly Stop[], redraw: () => void): HTMLEl
     const { riders } = await account.api<{ riders: Rider[] }>("GET", `${path("riders")}?phone=${typed}`);
     if (number !== asked) return;
     const add = h("button", { class: "button", type: "button", id: "add-rider" }, words.newCaller);
-    add.addEventListener("click", () => rest.replaceChildren(riderForm(page, stops, phone.value, choose)));
+    add.addEventListener("click", () =>
+      rest.replaceChildren(riderForm(page, area.stops, phone.value, choose)),
+    );
     found.replaceChildren(
       ...riders.map((rider) => {
         const text = `${rider.name}（${rider.kana}） ${rider.phone}`;
@@ -102,7 +97,7 @@ function riderForm(
 /** The rider's bookings, and the form for a new ride with the cursor in its first empty field. */
 async function serve(
   page: BusPage,
-  stops: readonly Stop[],
+  area: Area,
   rider: Rider,
   place: HTMLElement,
   redraw: () => void,
@@ -110,12 +105,14 @@ async function serve(
   const { account, words, code } = page;
   const bookings = h("div", { id: "bookings" });
   const form = h("div", { class: "stack" });
+  let stops = area.stops;
+  let booked: readonly Booking[] = [];
   const draw = (instead: Booking | null) =>
     form.replaceChildren(
       instead === null
         ? ""
         : h("p", { class: "read" }, words.changing(rideText(instead, stops, words, code))),
-      drawRide({ page, stops, rider, usual, instead, done: redraw }),
+      drawRide({ page, area, known: stops, rider, booked, usual, instead, done: redraw }),
     );
   const changeButton = (booking: Booking) => {
     const button = h("button", { class: "button", type: "button" }, words.change);
@@ -123,7 +120,10 @@ async function serve(
     return button;
   };
   const show = async () => {
-    const found = await account.api<{ bookings: Booking[] }>("GET", path("riders", rider.id, "bookings"));
+    const address = path("riders", rider.id, "bookings");
+    const found = await account.api<{ bookings: Booking[]; places: Stop[] }>("GET", address);
+    stops = found.places.reduce(withPlace, area.stops);
+    booked = found.bookings;
     const lines = found.bookings.map((booking) =>
       h(
         "li",
@@ -150,8 +150,7 @@ async function serve(
   const usual = known.filter((booking) => booking.state === "booked").at(-1)?.destination ?? null;
   const heading = h("h2", { tabindex: -1 }, `${rider.name}（${rider.phone}）`);
   const note = rider.note === "" ? null : h("p", { class: "quiet" }, rider.note);
-  place.replaceChildren(heading, note ?? "", stopList(stops, "stops"));
-  place.append(form, bookings);
+  place.replaceChildren(heading, note ?? "", form, bookings);
   draw(null);
 }
 
@@ -187,11 +186,11 @@ function calls(page: BusPage): { node: HTMLElement; refresh: () => Promise<void>
 }
 
 openBusPage("pageOperator", "buses:write", async (page) => {
-  const stops = await stopsOf(page.account);
+  const area = await areaOf(page.account);
   const place = h("div", {});
   const redraw = () => {
     say("");
-    place.replaceChildren(call(page, stops, redraw));
+    place.replaceChildren(call(page, area, redraw));
   };
   const waiting = calls(page);
   page.main.append(place, waiting.node);

@@ -1,21 +1,39 @@
 /** The ride's form at the operator's desk, its offers, and what to read to the caller. */
-import { type BusPage, nameOf, path, quote, stopNamed } from "../shared/bus/page";
+import { BookedAlready, type BusPage, bookOffer, nameOf, path, quote, rideText } from "../shared/bus/page";
+import type { Area } from "../shared/bus/place";
 import { clock, dayOf, daysAfter, dayText, instant, soon } from "../shared/bus/time";
-import type { Booking, Offer, Ride, Rider, Stop } from "../shared/bus/types";
-import { bookingsOf, type Days, failedDays, type Weekly, weeklyField } from "../shared/bus/weekly";
+import type { Booking, Offer, Payment, Ride, Rider, Stop } from "../shared/bus/types";
+import {
+  bookingsOf,
+  type Days,
+  failedDays,
+  paymentField,
+  type Weekly,
+  weeklyField,
+} from "../shared/bus/weekly";
 import { h } from "../shared/dom/h";
-import { attempt, say } from "../shared/form/form";
+import { attempt, renderButton, say } from "../shared/form/form";
+import { endFields } from "./ends";
 
 interface Wanted {
   readonly there: Ride;
   readonly back: Ride | null;
   readonly weekly: Weekly | null;
+  readonly payment: Payment;
+  /** What to say of the ways on foot. */
+  readonly walks: readonly string[];
+  /** The stops, and the rider's places with those chosen now. */
+  readonly known: readonly Stop[];
 }
 
 export interface RideDesk {
   readonly page: BusPage;
-  readonly stops: readonly Stop[];
+  readonly area: Area;
+  /** The stops, and the places of the rider's own. */
+  readonly known: readonly Stop[];
   readonly rider: Rider;
+  /** The rider's bookings, in whatever state. */
+  readonly booked: readonly Booking[];
   /** Where the rider went last. */
   readonly usual: string | null;
   /** The booking that the new ride takes the place of. */
@@ -29,18 +47,16 @@ function field(label: string, control: HTMLElement): HTMLElement {
 
 /** The form; Enter looks for room, and the cursor goes to the first offer. */
 export function drawRide(desk: RideDesk): HTMLElement {
-  const { page, stops, rider, instead } = desk;
+  const { page, rider, instead } = desk;
   const { words } = page;
   const now = new Date();
   const start = soon(now, 30);
   const today = start === null ? daysAfter(dayOf(now), 1) : dayOf(now);
-  const text = (value: string, attributes = {}) =>
-    h("input", { type: "text", value, autocomplete: "off", ...attributes });
   const origin = instead?.origin ?? rider.home;
   const destination = instead?.destination ?? (desk.usual === rider.home ? null : desk.usual);
   const begins = instead?.promise.pickupFrom;
-  const from = text(origin === null ? "" : nameOf(stops, origin), { list: "stops", name: "from" });
-  const to = text(destination === null ? "" : nameOf(stops, destination), { list: "stops", name: "to" });
+  const picker = h("div", {});
+  const ends = endFields(desk, origin, destination, picker);
   const day = h("input", {
     type: "date",
     name: "day",
@@ -69,10 +85,10 @@ export function drawRide(desk: RideDesk): HTMLElement {
     value: instead?.wheelchairs ?? rider.wheelchairs,
   });
   const weekly = weeklyField(words);
+  const payment = paymentField(words, desk.area.points);
   const offers = h("div", { class: "choices", id: "offers" });
   const ask = (): Wanted => {
-    const origin = stopNamed(stops, from.value, words).id;
-    const destination = stopNamed(stops, to.value, words).id;
+    const { origin, destination, walks } = ends.value();
     const people = { seats: Number(seats.value), wheelchairs: Number(chairs.value) };
     const there = { origin, destination, earliest: instant(day.value, time.value), ...people };
     const home = {
@@ -81,22 +97,24 @@ export function drawRide(desk: RideDesk): HTMLElement {
       earliest: instant(day.value, back.value),
       ...people,
     };
-    return { there, back: back.value === "" ? null : home, weekly: weekly.value() };
+    const known = ends.known();
+    const returns = back.value === "" ? null : home;
+    return { there, back: returns, weekly: weekly.value(), payment: payment.value(), walks, known };
   };
   const form = h(
     "form",
     { class: "form form--wide", id: "ride" },
-    field(words.from, from),
-    field(words.to, to),
+    ...ends.nodes,
     field(words.day, day),
     field(words.time, time),
     instead === null ? field(words.back, back) : null,
     field(words.seats, seats),
     field(words.wheelchairs, chairs),
+    instead === null ? payment.node : null,
     instead === null ? weekly.node : null,
     h("button", { class: "button button--main", type: "submit" }, words.search),
   );
-  const place = h("div", { class: "stack" }, form, offers);
+  const place = h("div", { class: "stack" }, form, picker, offers);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     void attempt(async () => {
@@ -108,12 +126,14 @@ export function drawRide(desk: RideDesk): HTMLElement {
         wanted.there,
         `${path("quotes")}?rider=${encodeURIComponent(rider.id)}`,
       );
-      showOffers(desk, offers, found, async (offer) =>
-        place.replaceChildren(await (instead === null ? book : change)(desk, wanted, offer)),
-      );
+      const send = instead === null ? book : change;
+      showOffers(desk, offers, found, async (offer) => {
+        const take = async (twice: boolean) => place.replaceChildren(await send(desk, wanted, offer, twice));
+        await take(false).catch((error: unknown) => overrule(desk, offers, error, () => take(true)));
+      });
     });
   });
-  requestAnimationFrame(() => (from.value === "" ? from : to.value === "" ? to : time).focus());
+  requestAnimationFrame(() => (ends.missing() ?? time).focus());
   return place;
 }
 
@@ -147,44 +167,85 @@ function showOffers(
   buttons[0]?.focus();
 }
 
+/** The rider has the very same ride already: which one is said, and the operator may mean it all the same. */
+function overrule(
+  { page, known, booked }: RideDesk,
+  place: HTMLElement,
+  error: unknown,
+  bookTwice: () => Promise<void>,
+): void {
+  if (!(error instanceof BookedAlready)) throw error;
+  const same = booked.find(({ id }) => id === error.existing);
+  const { words, code } = page;
+  const told = same === undefined ? words.sameUnknown : words.same(rideText(same, known, words, code));
+  const button = renderButton(words.bookTwice, bookTwice);
+  place.onkeydown = null;
+  const line = h("p", { class: "late", id: "same-ride", tabindex: -1 }, told);
+  place.replaceChildren(line, button);
+  line.focus(); // not the button: who presses Enter once more must not book twice
+}
+
 /** One key for the whole call: pressed twice, or sent again after a lost answer, it is one booking. */
-async function book(desk: RideDesk, wanted: Wanted, { fare: _, ...offer }: Offer): Promise<HTMLElement> {
+async function book(
+  desk: RideDesk,
+  wanted: Wanted,
+  { fare: _, ...offer }: Offer,
+  twice: boolean,
+): Promise<HTMLElement> {
   const { page, rider } = desk;
   const { words, code } = page;
   const rides = [{ ride: wanted.there, offer }, ...(wanted.back === null ? [] : [{ ride: wanted.back }])];
-  const key = `${rider.id}:${wanted.there.earliest}:${wanted.there.destination}:${offer.pickupFrom}:${performance.timeOrigin}`;
-  const made = await page.account.api<{ days: Days }>(
-    "POST",
-    path("journeys"),
-    { rides, rider: rider.id, ...wanted.weekly },
-    { "Idempotency-Key": key },
+  const ends = JSON.stringify([wanted.there.origin, wanted.there.destination]);
+  const key = `${rider.id}:${wanted.there.earliest}:${ends}:${offer.pickupFrom}:${performance.timeOrigin}`;
+  const body = { rides, rider: rider.id, payment: wanted.payment, twice, ...wanted.weekly };
+  const made = await bookOffer(words, () =>
+    page.account.api<{ days: Days }>("POST", path("journeys"), body, { "Idempotency-Key": key }),
   );
   say(words.booked);
-  return readOut(desk, bookingsOf(made.days), failedDays(made.days, words, code));
+  return readOut(desk, wanted, bookingsOf(made.days), failedDays(made.days, desk.area.closed, words, code));
 }
 
 /** The old booking ends and the new one begins, or nothing changes. */
-async function change(desk: RideDesk, wanted: Wanted, { fare: _, ...offer }: Offer): Promise<HTMLElement> {
+async function change(
+  desk: RideDesk,
+  wanted: Wanted,
+  { fare: _, ...offer }: Offer,
+  twice: boolean,
+): Promise<HTMLElement> {
   const { words, account } = desk.page;
   const address = path("bookings", desk.instead?.id ?? "");
-  const made = await account.api<Booking>("PUT", address, { ride: wanted.there, offer });
+  const body = { ride: wanted.there, offer, twice };
+  const made = await bookOffer(words, () => account.api<Booking>("PUT", address, body));
   say(words.changed);
-  return readOut(desk, [made], []);
+  return readOut(desk, wanted, [made], []);
 }
 
 /** What the operator reads to the caller. */
-function readOut(desk: RideDesk, booked: readonly Booking[], failed: readonly HTMLElement[]): HTMLElement {
-  const { page, stops, done } = desk;
+function readOut(
+  { page, done }: RideDesk,
+  { known, walks }: Wanted,
+  booked: readonly Booking[],
+  failed: readonly HTMLElement[],
+): HTMLElement {
   const { words, code } = page;
   const lines = booked.map(({ promise, origin, fare }) =>
     h(
       "p",
       { class: "read" },
-      `${dayText(dayOf(new Date(promise.pickupFrom)), code)} ${words.waitAt(nameOf(stops, origin), clock(promise.pickupFrom), clock(promise.pickupUntil))} ${words.yen(fare)}`,
+      `${dayText(dayOf(new Date(promise.pickupFrom)), code)} ${words.waitAt(nameOf(known, origin), clock(promise.pickupFrom), clock(promise.pickupUntil))} ${words.yen(fare)}`,
     ),
   );
+  const onFoot = walks.map((walk) => h("p", {}, walk));
   const next = h("button", { class: "button button--main", type: "button", id: "next-call" }, words.next);
   next.addEventListener("click", done);
   requestAnimationFrame(() => next.focus());
-  return h("div", { class: "stack", id: "booked" }, h("h3", {}, words.readOut), ...lines, ...failed, next);
+  return h(
+    "div",
+    { class: "stack", id: "booked" },
+    h("h3", {}, words.readOut),
+    ...lines,
+    ...onFoot,
+    ...failed,
+    next,
+  );
 }

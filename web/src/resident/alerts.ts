@@ -69,8 +69,15 @@ function renderAlert(alert: Alert, words: Dictionary, now: Date | null): HTMLEle
   );
 }
 
-function renderAlerts(alerts: readonly Alert[], words: Dictionary, now: Date | null): Node[] {
-  if (alerts.length === 0) return [h("p", { class: "alerts__none" }, words.noAlerts)];
+/** Without an answer from the city nobody knows whether there is none now: only that there was none when it answered. */
+function noAlerts({ failed, answeredAt, words }: State): string {
+  return failed && answeredAt !== null
+    ? words.noAlertsThen(nearTime(answeredAt, null, words))
+    : words.noAlerts;
+}
+
+function renderAlerts(alerts: readonly Alert[], none: string, words: Dictionary, now: Date | null): Node[] {
+  if (alerts.length === 0) return [h("p", { class: "alerts__none" }, none)];
   const items = sortAlerts(alerts).map((alert) => renderAlert(alert, words, now));
   const rest = items.slice(SHOWN);
   const first = h("ul", { class: "alerts__list" }, ...items.slice(0, SHOWN));
@@ -90,19 +97,21 @@ export function createAlerts(clock: CityClock): (state: State, before: State) =>
   const announcer = byId("announcer", HTMLElement);
   let drawn = "";
 
-  return ({ alerts, words }, before) => {
+  return (state, before) => {
+    const { alerts, words } = state;
+    const none = noAlerts(state);
     setText(heading, words.alertsHeading);
     if (alerts === null) return;
     if (before.alerts !== null && before.alerts !== alerts) {
       const spoken = spokenChanges(before.alerts, alerts, words);
       if (spoken !== "") announcer.textContent = spoken;
     }
-    const key = JSON.stringify([words.code, alerts]);
+    const key = JSON.stringify([words.code, alerts, none]);
     if (key === drawn) return;
     drawn = key;
     const open = body.querySelector("details")?.open ?? false;
     const focused = focusedAlert(body);
-    body.replaceChildren(...renderAlerts(alerts, words, clock.now()));
+    body.replaceChildren(...renderAlerts(alerts, none, words, clock.now()));
     const more = body.querySelector("details");
     if (more !== null) more.open = open;
     if (focused !== null) body.querySelector<HTMLElement>(`[data-alert="${CSS.escape(focused)}"] a`)?.focus();

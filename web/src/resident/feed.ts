@@ -12,8 +12,11 @@ import type { Store } from "./state";
 const POLL_MS = 60_000;
 /** More changes than this during one answer are not kept: the gateway is asked once more instead. */
 const MOST_MEANWHILE = 2_000;
-/** Changes come in bursts: after one, wait this long (and up to twice, by chance) before asking for the list. */
-const SETTLE_MS = 700;
+/**
+ * Changes come in bursts: after one, wait this long (and up to twice, by chance) before asking for the list. Longer than
+ * the second for which the city gives one answer to all: what is asked for after a change must not be from before it.
+ */
+const SETTLE_MS = 1_100;
 
 function newest(gauges: readonly Gauge[] | null): number {
   return (gauges ?? []).reduce((latest, gauge) => Math.max(latest, gauge.observedAt?.getTime() ?? 0), 0);
@@ -56,6 +59,17 @@ export class Feed {
   /** Somebody looks at the page again: it may have slept for hours. */
   wake(): void {
     if (this.steady() - this.askedAt > 10_000) this.refresh();
+  }
+
+  /** The phone says that it has no network. An open stream would go on looking live for as long as nobody closes it. */
+  offline(): void {
+    this.stream.lose();
+  }
+
+  /** The phone has its network back: the next try need not be waited for. */
+  online(): void {
+    this.stream.start();
+    this.refresh();
   }
 
   private onStream(state: StreamState): void {
@@ -147,6 +161,8 @@ export class Feed {
       if (!(error instanceof ApiError || error instanceof DecodeError)) throw error;
       console.warn(error.message);
       this.store.set({ failed: true });
+      // Neither an event for a minute nor an answer: what is shown as live is not.
+      if (checkStream && this.stream.state === "live") this.stream.lose();
       await this.loadKept();
       this.cancelRetry?.();
       this.cancelRetry = this.ports.later(backoffMs(this.failures, this.ports.random()), () =>

@@ -83,6 +83,8 @@ function main(): void {
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible") feed.wake();
   });
+  window.addEventListener("offline", () => feed.offline());
+  window.addEventListener("online", () => feed.online());
   byId("language", HTMLButtonElement).addEventListener("click", () => {
     const next = store.get().words.switchLanguage.code;
     rememberLanguage(next);

@@ -7,16 +7,23 @@ import { shortGauge, spokenRest } from "../shared/stage/words";
 import { hashOfGauge } from "./route";
 import type { State } from "./state";
 
-/** A person who asked the browser to save data gets the map (ten times the rest of the page) only on request. */
-function savesData(): boolean {
-  return (navigator as Navigator & { connection?: { saveData?: boolean } }).connection?.saveData === true;
+interface Line {
+  readonly saveData?: boolean;
+  /** The Network Information API's estimate; browsers without it say nothing. */
+  readonly effectiveType?: "slow-2g" | "2g" | "3g" | "4g";
+}
+
+/** Who asked the browser to save data, or has a slow line, gets the map (ten times the rest of the page) on request. */
+function sparesTheLine(): boolean {
+  const { connection } = navigator as Navigator & { connection?: Line };
+  return connection?.saveData === true || (connection?.effectiveType ?? "4g") !== "4g";
 }
 
 export class MapView {
   private readonly picture = byId("map", HTMLElement);
   private readonly note = byId("map-note", HTMLElement);
   private map: GaugeMap | null = null;
-  private status: "waiting" | "loading" | "shown" | "failed" = savesData() ? "waiting" : "loading";
+  private status: "waiting" | "loading" | "shown" | "failed" = sparesTheLine() ? "waiting" : "loading";
   private started = false;
   private shownLanguage = "";
   /** The map takes a while to load; what it shows first is what is true then. */

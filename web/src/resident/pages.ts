@@ -9,11 +9,17 @@ const PAGES = [
   ["points", "points.html"],
 ] as const;
 
+const EVERYWHERE = [
+  ["person", "person.html"],
+  ["catalogue", "catalogue.html"],
+  ["developer", "developer.html"],
+] as const;
+
 /** Name and address of each page, those that every city has last. Pure. */
 export function pagesOf(
   services: readonly string[],
-): readonly (readonly [name: (typeof PAGES)[number][0] | "person", address: string])[] {
-  return [...PAGES.filter(([name]) => services.includes(name)), ["person", "person.html"]];
+): readonly (readonly [name: (typeof PAGES | typeof EVERYWHERE)[number][0], address: string])[] {
+  return [...PAGES.filter(([name]) => services.includes(name)), ...EVERYWHERE];
 }
 
 export function createPages(): (state: State) => void {

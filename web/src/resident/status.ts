@@ -6,12 +6,15 @@ import type { CityClock } from "../shared/time/clock";
 import { ageText, fullTime, nearTime } from "../shared/time/format";
 import type { State } from "./state";
 
-/** When the newest reading of any gauge was made; null without any. */
-export function newestReading(gauges: readonly Gauge[] | null): Date | null {
-  return (gauges ?? []).reduce<Date | null>((latest, { observedAt }) => {
-    if (observedAt === null) return latest;
-    return latest === null || observedAt > latest ? observedAt : latest;
-  }, null);
+/**
+ * When the newest reading of any gauge was made; null without any. A time after the city's present is a wrong clock's
+ * and would make old data look fresh: it counts only where no gauge has another.
+ */
+export function newestReading(gauges: readonly Gauge[] | null, now: Date | null): Date | null {
+  const times = (gauges ?? []).flatMap(({ observedAt }) => (observedAt === null ? [] : [observedAt]));
+  const past = times.filter((at) => now === null || at <= now);
+  const newest = Math.max(...(past.length > 0 ? past : times).map((at) => at.getTime()));
+  return Number.isFinite(newest) ? new Date(newest) : null;
 }
 
 function failedText({ failed, answeredAt, words }: State): string {
@@ -39,7 +42,7 @@ export function createStatus(clock: CityClock): (state: State) => void {
     language.lang = words.switchLanguage.code;
     document.title = place === undefined ? words.title : `${words.title} - ${place}`;
     document.documentElement.lang = words.code;
-    const newest = newestReading(state.gauges);
+    const newest = newestReading(state.gauges, clock.now());
     const time = newest === null ? null : nearTime(newest, clock.now(), words);
     const old = words.dataAge(ageText(clock.minutesSince(newest), words), time);
     setText(age, state.gauges === null ? words.loading : old);

@@ -1,14 +1,6 @@
 /** A rider's page: large type, one question at a time. */
-import {
-  BUSES,
-  type BusPage,
-  cancelButton,
-  nameOf,
-  openBusPage,
-  path,
-  rideText,
-  stopsOf,
-} from "../shared/bus/page";
+import { BUSES, type BusPage, cancelButton, nameOf, openBusPage, path, rideText } from "../shared/bus/page";
+import { areaOf, withPlace } from "../shared/bus/place";
 import { clock } from "../shared/bus/time";
 import type { Booking, Rider, Stop } from "../shared/bus/types";
 import type { BusWords } from "../shared/bus/words";
@@ -20,6 +12,8 @@ interface Me {
   readonly rider: Rider | null;
   readonly bookings: readonly Booking[];
   readonly told: readonly { readonly said: string; readonly at: string }[];
+  /** Places of my own, in zones, that I rode from or to. */
+  readonly places: readonly Stop[];
 }
 
 const EVERY_MS = 20_000;
@@ -113,26 +107,25 @@ function profile(
 
 openBusPage("pageRider", "buses:ride", async (page) => {
   const { account, words, main } = page;
-  const [stops, { closed }] = await Promise.all([
-    stopsOf(account),
-    account.api<{ closed: Readonly<Record<string, string>> }>("GET", path("calendar")),
-  ]);
+  const area = await areaOf(account);
+  const { stops } = area;
+  const known = (me: Me) => me.places.reduce(withPlace, stops);
   let booking = false;
   const rides = h("ul", { class: "lines", id: "rides" });
-  const steps = (rider: Rider, instead: Booking | null) => {
+  const steps = (me: Me, rider: Rider, instead: Booking | null) => {
     booking = true;
-    main.replaceChildren(
-      drawSteps({ page, stops, closed, rider, instead, leave: () => void attempt(redraw) }),
-    );
+    const leave = () => void attempt(redraw);
+    const { bookings: booked } = me;
+    main.replaceChildren(drawSteps({ page, area, known: known(me), rider, booked, instead, leave }));
   };
   const showRides = (me: Me) => {
     const change = (old: Booking) => {
-      if (me.rider !== null) steps(me.rider, old);
+      if (me.rider !== null) steps(me, me.rider, old);
     };
     const sorted = [...me.bookings].sort((a, b) => a.promise.pickupFrom.localeCompare(b.promise.pickupFrom));
     rides.replaceChildren(
       ...(sorted.length > 0
-        ? sorted.map((one) => ride(page, stops, one, redraw, change))
+        ? sorted.map((one) => ride(page, known(me), one, redraw, change))
         : [h("li", {}, words.noBookings)]),
     );
   };
@@ -147,7 +140,7 @@ openBusPage("pageRider", "buses:ride", async (page) => {
       return;
     }
     const begin = h("button", { class: "button button--main", type: "button", id: "begin" }, words.bookRide);
-    begin.addEventListener("click", () => steps(rider, null));
+    begin.addEventListener("click", () => steps(me, rider, null));
     showRides(me);
     const told = me.told.slice(0, 3).map((line) => h("li", { class: "line" }, line.said));
     main.replaceChildren(

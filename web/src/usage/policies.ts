@@ -26,6 +26,12 @@ interface History {
   }[];
 }
 
+interface InForce {
+  readonly rules: readonly unknown[];
+  readonly areas: object;
+  readonly purposes: object;
+}
+
 const time = (text: string) => new Date(text).toLocaleString("ja-JP", { timeZone: "Asia/Tokyo" });
 
 function parsed(text: string | undefined, what: string): unknown {
@@ -90,14 +96,16 @@ function drafting({ account, words }: Pick<Desk, "account" | "words">, redraw: (
     [
       { name: "rules", label: words.rulesJson, type: "textarea", required: true },
       { name: "areas", label: words.areasJson, type: "textarea" },
+      { name: "purposes", label: words.purposesJson, type: "textarea" },
       { name: "cases", label: words.casesJson, type: "textarea" },
       { name: "why", label: words.why, required: true },
     ],
     words.draft,
-    async ({ rules, areas, cases, why }) => {
+    async ({ rules, areas, purposes, cases, why }) => {
       const body = {
         rules: parsed(rules, words.rulesJson),
         areas: parsed(areas?.trim() || "{}", words.areasJson),
+        purposes: parsed(purposes?.trim() || "{}", words.purposesJson),
         cases: parsed(cases, words.casesJson),
         why,
       };
@@ -111,8 +119,8 @@ function drafting({ account, words }: Pick<Desk, "account" | "words">, redraw: (
     },
   );
   const start = renderButton(words.startFromNow, async () => {
-    const inForce = await account.api<{ rules: unknown[]; areas: object }>("GET", api("policy"));
-    for (const name of ["rules", "areas"] as const) {
+    const inForce = await account.api<InForce>("GET", api("policy"));
+    for (const name of ["rules", "areas", "purposes"] as const) {
       const place = form.querySelector<HTMLTextAreaElement>(`textarea[name=${name}]`);
       if (place !== null) place.value = JSON.stringify(inForce[name], null, 1);
     }

@@ -6,7 +6,7 @@ export interface ShownShop {
 }
 
 /** Tag, length, value: two digits, two digits, so many characters (EMV QRCPS MPM 1.1). Null for anything else. */
-export function readShopCode(text: string): ShownShop | null {
+function read(text: string): ReadonlyMap<string, string> | null {
   const tags = new Map<string, string>();
   const characters = [...text];
   for (let at = 0; at < characters.length; ) {
@@ -18,6 +18,12 @@ export function readShopCode(text: string): ShownShop | null {
     tags.set(head.slice(0, 2), value.join(""));
     at += 4 + length;
   }
-  const name = tags.get("59");
-  return tags.get("00") === "01" && name !== undefined ? { name, amount: tags.get("54") ?? null } : null;
+  return tags;
+}
+
+/** The name in Japanese (tag 64), else the Latin one. Null for what is no such code. */
+export function readShopCode(text: string): ShownShop | null {
+  const tags = read(text);
+  const name = read(tags?.get("64") ?? "")?.get("01") ?? tags?.get("59");
+  return tags?.get("00") === "01" && name !== undefined ? { name, amount: tags.get("54") ?? null } : null;
 }

@@ -30,9 +30,11 @@ function district(id: string, proposed: number, standing: number): District {
       evidence: [],
       missing: [],
       around: [],
+      past: null,
       since: null,
       answeredAt: null,
       escalatedAt: null,
+      raised: 0,
     },
     standing: { level: standing, order: null, revision: 0 },
   };

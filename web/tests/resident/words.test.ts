@@ -103,8 +103,17 @@ describe("the address", () => {
 describe("newestReading", () => {
   it("is the newest of all, and null without any", () => {
     const later = new Date("2023-07-13T00:00:00Z");
-    expect(newestReading([HARAME, gauge({ observedAt: later }), gauge({ observedAt: null })])).toEqual(later);
-    expect(newestReading([gauge({ observedAt: null })])).toBeNull();
-    expect(newestReading(null)).toBeNull();
+    expect(newestReading([HARAME, gauge({ observedAt: later }), gauge({ observedAt: null })], later)).toEqual(
+      later,
+    );
+    expect(newestReading([gauge({ observedAt: null })], later)).toBeNull();
+    expect(newestReading(null, null)).toBeNull();
+  });
+
+  it("is not one of a gauge whose clock is ahead of the city's, where there is another", () => {
+    const now = new Date((HARAME.observedAt?.getTime() ?? 0) + 600_000);
+    const ahead = gauge({ observedAt: new Date(now.getTime() + 86_400_000) });
+    expect(newestReading([ahead, HARAME], now)).toEqual(HARAME.observedAt);
+    expect(newestReading([ahead], now)).toEqual(ahead.observedAt);
   });
 });

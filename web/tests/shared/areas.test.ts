@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { boundsOf, geometryOf, hatch, topOf } from "../../src/shared/map/areas";
+import { boundsOf, edgesOf, geometryOf, hatch } from "../../src/shared/map/areas";
 
 const square = (west: number, south: number, side: number) => [
   [west, south],
@@ -21,15 +21,16 @@ test("what cannot be drawn is no geometry", () => {
   expect(geometryOf({ type: "Polygon", coordinates: [square(136, 36, 0.1)] })).not.toBeNull();
 });
 
-test("a name stands over the largest part, and holes do not matter", () => {
+test("a name stands over or under the largest part, and holes do not matter", () => {
   const geometry = geometryOf({
     type: "MultiPolygon",
     coordinates: [[square(135, 35, 0.01)], [square(136, 36, 0.2), square(136.01, 36.01, 0.01)]],
   });
   if (geometry === null) throw new Error("no geometry");
-  const [lon, lat] = topOf(geometry);
+  const [[lon, lat], [, south]] = edgesOf(geometry);
   expect(lon).toBeCloseTo(136.1, 6);
   expect(lat).toBeCloseTo(36.2, 6);
+  expect(south).toBeCloseTo(36, 6);
   expect(boundsOf([{ geometry }])).toEqual([135, 35, 136.2, 36.2]);
   expect(boundsOf([])).toBeNull();
 });

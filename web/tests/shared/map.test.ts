@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fitLabels, neighbour } from "../../src/shared/map/labels";
+import { fitLabels, neighbour, placeLabels } from "../../src/shared/map/labels";
 
 describe("fitLabels", () => {
   const label = (id: string, left: number, top = 0, firm = false) => ({
@@ -23,6 +23,15 @@ describe("fitLabels", () => {
     const marks = [mark("other", 40)];
     expect([...fitLabels([label("calm", 0), label("danger", 0, 0, true)], marks)]).toEqual(["danger"]);
     expect([...fitLabels([label("other", 30)], marks)]).toEqual(["other"]);
+  });
+});
+
+describe("placeLabels", () => {
+  const at = (left: number, top: number) => ({ id: "", left, top, width: 80, height: 20 });
+
+  it("takes the first free place of each, and says where there is none", () => {
+    const wanted = [[at(0, 0)], [at(40, 0), at(40, 60)], [at(10, 10), at(60, 50)], [at(200, 0)]];
+    expect(placeLabels(wanted)).toEqual([0, 1, -1, 0]);
   });
 });
 

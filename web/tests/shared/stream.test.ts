@@ -82,6 +82,17 @@ describe("ChangeStream", () => {
     expect(heard.at(-1)).toBe("live");
   });
 
+  it("is lost and opened anew when its owner finds that nothing comes through", () => {
+    const { stream, heard, wires, waits } = setUp();
+    wires[0]?.open();
+    stream.lose();
+    expect(heard).toEqual(["live", "lost"]);
+    expect(wires[0]?.readyState).toBe(CLOSED);
+    waits.at(-1)?.run();
+    wires[1]?.open();
+    expect(heard.at(-1)).toBe("live");
+  });
+
   it("takes over with growing pauses when that fails too, and starts over after a success", () => {
     const { last, wires, waits } = setUp();
     last().open();

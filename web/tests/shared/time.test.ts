@@ -54,6 +54,8 @@ describe("CityClock", () => {
     expect(clock.now()).toEqual(later);
     clock.observe(NOON);
     expect(clock.now()).toEqual(later);
+    clock.observe(new Date(NOON.getTime() + 2880 * MINUTE));
+    expect(clock.now(), "one gauge with a wrong date").toEqual(later);
     clock.sync(NOON);
     expect(clock.now()).toEqual(NOON);
   });

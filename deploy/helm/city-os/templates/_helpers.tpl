@@ -38,13 +38,13 @@ volumes:
 {{- end }}
 
 {{- define "city.container" -}}
-image: {{ printf "%s:%s" .Values.image.repository .Values.image.tag | quote }}
-imagePullPolicy: {{ .Values.image.pullPolicy }}
+image: {{ printf "%s:%s" .root.Values.image.repository .root.Values.image.tag | quote }}
+imagePullPolicy: {{ .root.Values.image.pullPolicy }}
 securityContext:
   readOnlyRootFilesystem: true
   allowPrivilegeEscalation: false
   capabilities: { drop: [ALL] }
-resources: {{- toYaml .Values.resources | nindent 2 }}
+resources: {{- toYaml (default .root.Values.resources .resources) | nindent 2 }}
 volumeMounts:
   - { name: secrets, mountPath: /run/secrets, readOnly: true }
   - { name: tmp, mountPath: /tmp }

@@ -9,6 +9,7 @@ from ocpp.messages import Call, validate_payload
 
 from adapters.ev_charger.commands import COMMANDS, outcome_of, request_of
 from adapters.ev_charger.frames import Fault, Version, read
+from adapters.ev_charger.variables import address, reported, told_of
 from broker.errors import Invalid
 
 UNTIL = "2026-11-22T00:00:00Z"
@@ -33,6 +34,10 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "log": {"url": "ftp://files.example.jp/logs", "kind": "security", "since": UNTIL},
     "firmware": {"url": "https://files.example.jp/fw.bin", "at": UNTIL},
     "data-transfer": {"vendor": "jp.example", "message": "hello"},
+    "certificate": {"chain": "-----BEGIN…"},
+    "trust": {"certificate": "-----BEGIN…"},
+    "trusted": {},
+    "distrust": {"issuerName": "ab", "issuerKey": "cd", "serial": "ef"},
 }
 
 
@@ -59,6 +64,34 @@ async def test_signed_firmware_brings_its_certificate(version: Version, action: 
     assert wrong.value.field == "certificate"
     with pytest.raises(Invalid):
         request_of(version, "log", {"url": "ftp://files.example.jp/logs", "kind": "diary"}, 7)
+
+
+@pytest.mark.parametrize(
+    ("version", "name", "arguments", "action"),
+    [
+        ("1.6", "trigger", {"message": "SignChargePointCertificate"}, "ExtendedTriggerMessage"),
+        ("2.0.1", "get-configuration", {}, "GetBaseReport"),
+        ("2.0.1", "get-configuration", {"keys": ["Connector[left]@2:1.Power[L1]"]}, "GetVariables"),
+    ],
+)
+async def test_some_words_are_other_requests(
+    version: Version, name: str, arguments: dict[str, Any], action: str
+) -> None:
+    asked = request_of(version, name, arguments, 7)
+    await validate_payload(Call("1", asked.action, dict(asked.payload)), version)
+    assert asked.action == action
+
+
+def test_a_variable_is_named_as_it_is_addressed() -> None:
+    name = "Connector[left]@2:1.Power[L1]"
+    report = {"reportData": [{**address(name), "variableAttribute": [{"value": "6000", "mutability": "ReadOnly"}]},
+                             {**address("SecurityCtrlr.BasicAuthPassword"),
+                              "variableAttribute": [{"value": "s", "mutability": "WriteOnly"}]}]}  # fmt: skip
+    assert reported(report) == ((name, "6000", False, ""), ("SecurityCtrlr.BasicAuthPassword", None, True, ""))
+    answer = {"configurationKey": [{"key": "HeartbeatInterval", "readonly": False, "value": "300"}]}
+    assert told_of("get-configuration", answer) == (("HeartbeatInterval", "300", True, ""),)
+    with pytest.raises(Invalid):
+        address("OCPPCommCtrlr")
 
 
 @pytest.mark.parametrize("version", get_args(Version))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from ocpp.messages import CallResult, validate_payload
 
-from adapters.ev_charger.saying import needs_answer, said_by, transaction_answer
-from schemas.charging import Booked, NeedsSaid, SessionSaid
+from adapters.ev_charger.frames import Version
+from adapters.ev_charger.saying import needs_answer, said_by, token_answer, transaction_answer
+from schemas.charging import Booked, NeedsSaid, SessionSaid, Verdict
 
 AT = "2026-11-21T09:00:00Z"
 HEARD = datetime(2026, 11, 21, 9, 0, 30, tzinfo=UTC)
@@ -33,8 +35,48 @@ def test_a_start_told_hours_later_was_told_offline() -> None:
     said = said_by("1.6", "StartTransaction", "EV-1", told, HEARD)
     assert isinstance(said, SessionSaid)
     assert (said.offline, said.meter_wh, said.transaction) == (True, 5.0, None)
-    answer = transaction_answer("1.6", "StartTransaction", said, Booked("17", "Blocked"))
+    answer = transaction_answer("1.6", "StartTransaction", said, Booked("17", Verdict("Blocked")))
     assert answer == {"transactionId": 17, "idTagInfo": {"status": "Blocked"}}
+
+
+@pytest.mark.parametrize("version", get_args(Version))
+async def test_a_station_that_keeps_a_card_hears_until_when(version: Version) -> None:
+    answer = token_answer(version, Verdict("Accepted", HEARD))
+    await validate_payload(CallResult("1", answer, action="Authorize"), version)
+    assert "2026-11-21T09:00:30Z" in str(answer)
+    assert token_answer("1.6", Verdict()) == {"idTagInfo": {"status": "Accepted"}}
+
+
+def test_a_stop_that_names_no_transaction_is_none_s() -> None:
+    told = {"transactionId": -1, "meterStop": 5, "timestamp": AT}
+    said = said_by("1.6", "StopTransaction", "EV-1", told, HEARD)
+    assert isinstance(said, SessionSaid)
+    assert said.transaction is None
+
+
+@pytest.mark.parametrize(
+    ("action", "told", "why"),
+    [
+        ("StatusNotification", {"connectorId": 70_000, "errorCode": "NoError", "status": "Available"}, "70000"),
+        ("StartTransaction", {"connectorId": 1, "idTag": "C", "meterStart": 10**400, "timestamp": AT}, "meterStart"),
+    ],
+)
+def test_numbers_that_nothing_has_are_the_sender_s_fault(action: str, told: dict[str, Any], why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        said_by("1.6", action, "EV-1", told, HEARD)
+
+
+def test_a_register_below_zero_is_told_to_the_session_and_an_old_power_is_old() -> None:
+    def meter(value: str, measurand: str) -> SessionSaid:
+        block = {"timestamp": AT, "sampledValue": [{"value": value, "measurand": measurand}]}
+        said = said_by("1.6", "MeterValues", "EV-1", {"connectorId": 1, "meterValue": [block]}, HEARD)
+        assert isinstance(said, SessionSaid)
+        return said
+
+    assert meter("-5", "Energy.Active.Import.Register").meter_wh == -5
+    assert meter("3000", "Power.Active.Import").at == datetime(2026, 11, 21, 9, tzinfo=UTC)
+    assert said_by("1.6", "MeterValues", "EV-1", {"connectorId": 1, "meterValue": [
+        {"timestamp": AT, "sampledValue": [{"value": "1e308", "unit": "kWh"}]}]}, HEARD) is None  # fmt: skip
 
 
 def needs(transfer: str, evse: int = 1, **told: Any) -> NeedsSaid:

@@ -97,10 +97,11 @@ def test_left_out_fields_are_zero() -> None:
     assert decode_chirpstack(CHIRPSTACK, chirpstack(fCnt=None)) == decode_chirpstack(CHIRPSTACK, chirpstack(fCnt=0))
 
 
-@pytest.mark.parametrize("decoded", [{}, {"battery": 3.5}])
-def test_a_level_left_out_by_the_things_stack_is_zero(decoded: dict[str, float]) -> None:
-    outcomes = decode_things_stack(THINGS_STACK, things_stack(decoded_payload=decoded))
-    assert measured(outcomes)["waterLevel"] == 0.0
+def test_a_zero_of_a_codec_is_said_and_silence_is_no_zero() -> None:
+    outcomes = decode_things_stack(THINGS_STACK, things_stack(decoded_payload={"level": 0, "battery": 3.5}))
+    assert measured(outcomes) == {"waterLevel": 0.0, "batteryVoltage": 3.5}
+    outcomes = decode_things_stack(THINGS_STACK, things_stack(decoded_payload={"battery": 3.5}))
+    assert measured(outcomes) == {"batteryVoltage": 3.5}
 
 
 def test_a_message_about_the_battery_is_no_level_of_zero() -> None:
@@ -206,7 +207,7 @@ BAD_THINGS_STACK = [
     (THINGS_STACK, b"{}", Reason.WRONG_SHAPE, "end_device_ids"),
     (THINGS_STACK, things_stack(f_cnt=1.5), Reason.WRONG_SHAPE, "f_cnt"),
     (THINGS_STACK, things_stack(ids={"device_id": "gauge-2"}), Reason.WRONG_SHAPE, "but the topic names"),
-    ("v3/a/devices/G\ud800/up", things_stack(ids={"device_id": "G\ud800"}), Reason.WRONG_SHAPE, "no device_id"),
+    ("v3/a/devices/G\ud800/up", things_stack(ids={"device_id": "G\ud800"}), Reason.NOT_UTF8, "half a character"),
     (THINGS_STACK, things_stack(frm_payload=None), Reason.WRONG_SHAPE, "0 bytes"),
     (THINGS_STACK, things_stack(f_port=None), Reason.WRONG_SHAPE, "FPort 0 has no layout"),
     (THINGS_STACK, things_stack(f_port=77, decoded_payload={}), Reason.WRONG_SHAPE, "no measurement"),

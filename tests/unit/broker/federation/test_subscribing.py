@@ -30,12 +30,12 @@ def asked(doc: dict[str, Any] | None = None, **registration: Any) -> dict[str, A
 @pytest.mark.parametrize(
     ("doc", "registration"),
     [
-        ({}, {"mode": "exclusive"}),
+        ({}, {"mode": "exclusive"}),  # it claims no attributes
+        ({}, {"observationInterval": {"startAt": "2020-01-01T00:00:00Z"}}),
         ({}, {"mode": "auxiliary"}),
         ({}, {"operations": ["retrieveOps"]}),
         ({}, {"expiresAt": "2026-06-30T00:00:00Z"}),
         ({}, {"information": [{"entities": [{"type": "Park"}]}]}),
-        ({}, {"information": [{"entities": [{"type": "WaterObserved", "id": "urn:x:1"}]}], "mode": "redirect"}),
         ({"expiresAt": "2026-06-30T00:00:00Z"}, {}),
         ({"entities": [{"type": "Person"}]}, {"information": [{"entities": [{"type": "Park"}]}]}),
         ({"@access": {"only": None, "never": ["WaterObserved"]}}, {}),
@@ -59,6 +59,10 @@ def test_a_source_is_asked_for_what_it_has_and_the_owner_may_see() -> None:
         "watchedAttributes": ["level"],
         "q": "level>3",
         "throttling": 5,
-        "notification": {"format": "normalized"},
+        "notification": {"format": "normalized", "attributes": ["level"]},
     }
+    for mode in ("exclusive", "redirect"):
+        assert asked({"watchedAttributes": ["flow", "level"]}, information=one, mode=mode) is not None, (
+            "held there alone"
+        )
     assert asked({"watchedAttributes": ["flow"]}, information=one) is None

@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from broker.ingest.intake import record_of
 from broker.ingest.judge import Judge
 from broker.ingest.ports import AdapterRoute, Inbound
 from broker.store.devices import Device
 from schemas.device import DeviceProfile
-from schemas.observation import Observation, Reason, Rejection
+from schemas.observation import Observation, Reason, Received, Rejection, decode_arrival
 from tests.unit.broker.ingest.registries import WrittenRegistry
 
 NOW = datetime(2023, 7, 13, 0, 0, tzinfo=UTC)
@@ -63,6 +64,15 @@ def test_a_suspended_device_is_refused() -> None:
     assert reasons(judge, message("gauge-1=1")) == [Reason.SUSPENDED]
 
 
+def test_a_policy_silences_one_device_whoever_speaks_for_it() -> None:
+    judge = Judge(
+        ROUTES, WrittenRegistry(NETWORK, GAUGE, GAUGE._replace(id="gauge-2")), None, lambda d: d.id != "gauge-1"
+    )
+    record = judge.judge(message("gauge-1=1 gauge-2=2"))
+    assert [(o.device, o.value) for o in record.observations] == [("gauge-2", 2.0)]
+    assert [(r.reason, r.device) for r in record.rejections] == [(Reason.FORBIDDEN, "gauge-1")]
+
+
 def test_a_device_speaks_only_for_itself() -> None:
     judge = Judge(ROUTES, WrittenRegistry(GAUGE, GAUGE._replace(id="gauge-2")))
     assert reasons(judge, message("gauge-1=1", sender="gauge-1")) == []
@@ -94,3 +104,23 @@ def test_a_decoder_with_a_fault_is_a_rejection_with_the_bytes() -> None:
     record = Judge(ROUTES, WrittenRegistry(NETWORK)).judge(message("!"))
     assert [r.reason for r in record.rejections] == [Reason.DECODER_FAILED]
     assert record.payload == b"!"
+
+
+@pytest.mark.parametrize(("unit", "value"), [("m\ud800", 1.0), ("m", 2**70), ("m\ud800", 99.0)])
+def test_what_no_record_can_hold_is_a_rejection_with_the_bytes(unit: str, value: float) -> None:
+    def careless(topic: str, payload: bytes) -> Sequence[Observation | Rejection]:
+        return [Observation(device="gauge-1", property=unit, value=value, observed_at=NOW)]
+
+    judge = Judge((AdapterRoute("city/river/+/up", "river_gauge", careless),), WrittenRegistry(NETWORK, GAUGE))
+    kept = decode_arrival(record_of(judge.judge(message("what came"))).value)
+    assert isinstance(kept, Received)
+    assert [rejection.reason for rejection in kept.rejections] == [Reason.DECODER_FAILED]
+    assert (kept.observations, kept.payload) == ((), b"what came")
+
+
+def test_an_observation_that_cannot_be_checked_is_a_rejection_too() -> None:
+    def careless(topic: str, payload: bytes) -> Sequence[Observation | Rejection]:
+        return [Observation(device="gauge-1", property="waterLevel", value=1.0, observed_at="noon")]  # type: ignore[arg-type]
+
+    judge = Judge((AdapterRoute("city/river/+/up", "river_gauge", careless),), WrittenRegistry(NETWORK, GAUGE))
+    assert reasons(judge, message("x")) == [Reason.DECODER_FAILED]

@@ -213,7 +213,8 @@ def test_a_correction_replaces_and_a_repetition_is_nothing() -> None:
     assert again.state == state
     corrected = apply(state, reading(10, 1.0, version=1), rules())
     assert corrected.state.head.stage is Stage.BELOW
-    assert [d.kind for d in corrected.decisions] == [Kind.LOWER]
+    assert [(d.kind, d.why) for d in corrected.decisions] == [(Kind.LOWER, "corrected")]
+    assert corrected.decisions[0].inputs["corrected"][1] == 1.0
 
 
 levels = st.one_of(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import random
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,6 +13,8 @@ from hypothesis import strategies as st
 
 from services.charging.balancer import lineage, metered, trees
 from services.charging.disaster import Emergency, Feed, feed, ruled, supply
+from services.charging.plugs import NOWHERE, Node, Plug, targets_of
+from services.charging.sessions import Session
 from services.charging.sharing import EPSILON, Cap, Demand, Key, allocate, steps, weight_of
 
 watts = st.floats(0, 60_000)
@@ -140,10 +144,56 @@ def test_in_a_disaster_shelters_come_first_and_the_public_is_capped() -> None:
     demand = Demand(("A", 1), 50_000)
     assert ruled(demand, "public", rules, flooded=False).most_w == 3000
     assert ruled(demand, "public", rules, flooded=True).most_w == 0
-    assert ruled(demand, "emergency", rules, flooded=False).least_w == 6000
+    assert ruled(demand, "emergency", rules, flooded=False).floor_w == 6000
     order = [ruled(demand, p, rules, flooded=False).priority for p in ("emergency", "shelter", "fleet", "public")]  # type: ignore[arg-type]
     assert order == [0, 1, 2, 3]
     assert ruled(demand, "shelter", None, flooded=True) == ruled(demand, "public", None, flooded=False)
+
+
+@given(watts, some_demands())
+def test_a_floor_leaves_nobody_empty_handed(limit: float, demands: list[Demand]) -> None:
+    demands = [demand._replace(priority=0) for demand in demands]
+    floored = [demand._replace(floor_w=6000) for demand in demands]
+    plain, shares = allocate(limit, demands), allocate(limit, floored)
+    assert sum(shares.values()) <= limit + EPSILON
+    assert all(shares[each.key] > 0 for each in demands if each.least_w > 0 and plain[each.key] > 0)
+
+
+def test_two_emergency_vehicles_share_what_is_less_than_their_floors() -> None:
+    first, second = (Demand(("EV", n), 50_000, floor_w=6000) for n in range(2))
+    assert allocate(9000, [first, second]) == pytest.approx({first.key: 6000, second.key: 3000})
+    assert allocate(5000, [first]) == pytest.approx({first.key: 5000})
+    assert allocate(20_000, [first, second._replace(weight=0.01)])[second.key] >= 6000
+
+
+def plug(**told: Any) -> Plug:
+    base = Plug(("EV", 1), "hall", 6000, 1, "W", "public", False, True, None, 0.0, None, 0.0, False, None)
+    return base._replace(**told)
+
+
+def test_what_was_told_for_one_car_does_not_hold_for_the_next() -> None:
+    now = datetime(2026, 11, 21, 3, tzinfo=UTC)
+    car = Session(station="EV", transaction="2", connector=1, last_at=now)
+    held = plug(session=car, watts=0.0, told_at=now, told_for="2", default_w=1200.0)
+    assert (held.stale, held.drawing_w) == (False, 0)
+    gone = held._replace(session=None)
+    assert gone.stale
+    another = held._replace(told_for="1")
+    assert (another.stale, another.drawing_w) == (True, 1200), "the limit for whoever comes holds until then"
+    assert another._replace(default_w=None).drawing_w == 6000
+    assert not held._replace(told_for=None).stale, "told for whoever comes"
+    booted = held._replace(booted_at=now + timedelta(seconds=1))
+    assert (booted.stale, booted.drawing_w) == (True, 6000), "it may have lost what it was told"
+
+
+def test_at_no_site_the_disaster_mode_alone_decides() -> None:
+    now, nowhere = datetime(2026, 11, 21, 3, tzinfo=UTC), [Node(NOWHERE, math.inf, "fair", frozenset({NOWHERE}))]
+    rules = Emergency(public_cap_w=2000, emergency_floor_w=5000)
+    car = Session(station="EV", transaction="2", connector=1, last_at=now)
+    for session in (None, car):
+        here = plug(site=NOWHERE, session=session)
+        for flooded, emergency, target in ((True, None, 6000), (False, rules, 2000), (True, rules, 0)):
+            assert targets_of([here._replace(flooded=flooded)], nowhere, emergency, now) == {here.key: target}
 
 
 def test_what_a_vehicle_can_give_a_shelter() -> None:

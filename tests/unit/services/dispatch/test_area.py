@@ -11,12 +11,16 @@ from broker.errors import Invalid
 from services.dispatch.calendar import ServiceCalendar, check_day, read_calendar, read_holidays
 from services.dispatch.fares import FareRules, ZoneFare, fare
 from services.dispatch.values import Ask, Promise, Stop
-from services.dispatch.zones import Zone, is_place, locate
+from services.dispatch.zones import Located, Zone, given_at, is_place, look
 
 BORDER = ((136.20, 35.95), (136.22, 35.95), (136.22, 35.97), (136.20, 35.97), (136.20, 35.95))
 NORTH = Zone("kita", "北部", BORDER)
 STOPS = (Stop("eki", "駅前", 136.21, 35.96), Stop("hashi", "橋", 136.2105, 35.96, "増水"))
 LABOUR = date(2026, 11, 23)
+
+
+def locate(longitude: float, latitude: float, zones: list[Zone], stops: tuple[Stop, ...], field: str) -> Located:
+    return given_at(look(longitude, latitude, zones, stops), field)
 
 
 def test_the_bus_comes_to_a_place_in_a_zone_and_knows_it_again() -> None:
@@ -26,6 +30,18 @@ def test_the_bus_comes_to_a_place_in_a_zone_and_knows_it_again() -> None:
     assert locate(136.21233, 35.95679, [NORTH], STOPS, "destination").stop == found.stop
     assert locate(136.2125, 35.9568, [NORTH], STOPS, "origin").stop.id != found.stop.id
     assert "136" not in found.stop.id
+    assert found.stop.name == "北部（橋から南東へ390m）"
+    assert locate(136.21, 35.96, [NORTH], STOPS, "origin").stop.name == "北部（駅前のそば）"
+
+
+def test_a_place_is_served_again_where_it_was_told_to_be() -> None:
+    """Known to ten metres: what lies inside by less than that may be outside when sent back: told at once."""
+    slanted = replace(NORTH, border=((136.2, 35.95), (136.22, 35.9501), (136.21, 35.97), (136.2, 35.95)))
+    for step in range(200):
+        found = look(136.2 + step * 0.0001003, 35.95 + step * 0.0000017, [slanted], STOPS)
+        if isinstance(found, Located):
+            again = locate(found.stop.longitude, found.stop.latitude, [slanted], STOPS, "origin")
+            assert again == found
 
 
 def test_where_one_walks_the_nearest_open_stop_is_meant_and_no_further_than_one_walks() -> None:

@@ -10,11 +10,11 @@ from lxml import etree
 
 from schemas.river import Mode
 from services.evacuation.areas import District
-from services.evacuation.cap import Source, cap_of
+from services.evacuation.cap import Part, Source, cap_of
 from services.evacuation.levels import national_levels
 from services.evacuation.orders import Kind, Officer, Order, State
 from services.evacuation.telling import identifier_of
-from services.evacuation.wording import Told, words_of
+from services.evacuation.wording import Place, Told, words_of
 from tests.field import beside
 
 NOW = datetime(2024, 7, 1, 2, 0, tzinfo=UTC)
@@ -37,11 +37,11 @@ def document(kind: Kind, level: int, mode: Mode, **more: Any) -> etree._Element:
         id="12345678", number=7, kind=kind, state=State.ISSUED, mode=mode, level=level, districts=("eba", "a&b"),
         reason="上昇", note="", about=None, asked_by=Officer(id="1", name="佐藤"), asked_at=NOW, issued_at=NOW,
     )  # fmt: skip
-    names = [(one.name, one.name_en) for one in DISTRICTS]
-    told = Told(kind, level, mode, names, NOW, "体育館 <2階> & 公民館", ("市長", "Mayor"))
+    places = [Place(one.name, one.name_en, level, 0) for one in DISTRICTS]
+    told = Told(kind, level, mode, places, NOW, "体育館 <2階> & 公民館", ("市長", "Mayor"))
     words = words_of(told, national_levels().on(date(2024, 7, 1)))
     earlier = ["evacuation@city.example,evacuation-6,2024-07-01T10:00:00+09:00"] if kind is not Kind.ISSUE else []
-    text = cap_of(order, identifier_of(order), words, DISTRICTS, SOURCE, earlier)
+    text = cap_of(Part(order, words, DISTRICTS), identifier_of(order), SOURCE, earlier)
     return etree.fromstring(text.encode())
 
 

@@ -97,6 +97,11 @@ def test_age_of_one_born_on_a_leap_day(day: date, age: int) -> None:
     assert age_on(date(1952, 2, 29), day) == age
 
 
+def test_whose_household_nobody_knows_has_no_grant_for_households() -> None:
+    assert earned(occasion(campaign="setai")) == {}
+    assert earned(occasion(campaign="setai", household="h1")) == {"setai": 5000}
+
+
 def test_a_dry_run_keeps_caps_budgets_and_once_only() -> None:
     dinner = {"shop": "s", "yen": 3000, "area": "中央", "category": "飲食"}
     past = [

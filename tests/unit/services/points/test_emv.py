@@ -18,8 +18,11 @@ def test_the_check_value_is_that_of_the_catalogue() -> None:
 
 def test_a_static_code_byte_for_byte() -> None:
     assert build(SHOP) == (
-        "00020101021126400014jp.city.points0107niihama0207kissa-15204000053033925802JP5906喫茶ひまわり6007Niihama6304"
+        "00020101021126400014jp.city.points0107niihama0207kissa-15204000053033925802JP5907kissa-16007Niihama"
+        "64270002JA0106喫茶ひまわり0207Niihama6304"
     ) + crc(build(SHOP)[:-4])
+    latin = build(SHOP._replace(name="Himawari"))
+    assert "5908Himawari6007Niihama6304" in latin
 
 
 @given(

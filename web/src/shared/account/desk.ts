@@ -29,6 +29,7 @@ export type Title =
   | "pageOperator"
   | "pageDriver"
   | "pageDispatcher"
+  | "pageArea"
   | "pageManager"
   | "pageCatalogue"
   | "pageUsage"

@@ -1,5 +1,7 @@
 /** Talks to the gateway as the person logged in: the session's cookie for the account, a token for everything else. */
 
+import { inWords } from "./refusals";
+
 const TIMEOUT_MS = 15_000;
 
 export interface Person {
@@ -17,23 +19,35 @@ export interface Session {
   readonly scopes?: readonly string[];
 }
 
-/** The gateway said no, with its reason in words and, where it names one, the field and its short name of the error. */
+/**
+ * The gateway said no, with its reason in the reader's words and, where it names them, its short name of the error, the
+ * field, and the id of what stands in the way. `reason` is the gateway's own.
+ */
 export class Refused extends Error {
   override name = "Refused";
   constructor(
     readonly status: number,
     message: string,
     readonly code: string = "",
+    readonly field: string = "",
+    readonly reason: string = message,
+    readonly existing: string = "",
   ) {
     super(message);
   }
 }
 
-function reasonOf(body: unknown, status: number): { text: string; code: string } {
+function refusal(body: unknown, status: number): Refused {
   const said = (typeof body === "object" && body !== null ? body : {}) as Record<string, unknown>;
-  const text = said.detail ?? said.error_description ?? said.error ?? `status ${status}`;
-  const field = typeof said.field === "string" ? `${said.field}: ` : "";
-  return { text: field + String(text), code: typeof said.error === "string" ? said.error : "" };
+  const reason = String(said.detail ?? said.error_description ?? said.error ?? `status ${status}`);
+  const text = (key: string) => (typeof said[key] === "string" ? said[key] : "");
+  const field = text("field");
+  const message = inWords(readersLanguage(), status, reason, field);
+  return new Refused(status, message, text("error"), field, reason, text("existing"));
+}
+
+function readersLanguage(): "ja" | "en" {
+  return document.documentElement.lang === "en" ? "en" : "ja";
 }
 
 /** Sends JSON and gives the answer's JSON. Rejects with `Refused`, or `Refused` of status 0 where no answer came. */
@@ -57,12 +71,11 @@ export async function request<T>(
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
   } catch (error) {
-    throw new Refused(0, String(error));
+    throw new Refused(0, inWords(readersLanguage(), 0, String(error)));
   }
   const answer: unknown = await response.json().catch(() => null);
   if (!response.ok) {
-    const { text, code } = reasonOf(answer, response.status);
-    throw new Refused(response.status, text, code);
+    throw refusal(answer, response.status);
   }
   return answer as T;
 }
@@ -115,7 +128,7 @@ export class Account {
       headers: { Authorization: `Bearer ${await this.bearer()}` },
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
-    if (!answer.ok) throw new Refused(answer.status, `status ${answer.status}`);
+    if (!answer.ok) throw refusal(await answer.json().catch(() => null), answer.status);
     const url = URL.createObjectURL(await answer.blob());
     const link = document.createElement("a");
     link.href = url;

@@ -21,6 +21,8 @@ const ja = {
   name: "お名前",
   code: "認証アプリの6桁の番号（使っている人だけ）",
   codeNeeded: "認証アプリの6桁の番号も入れてください。",
+  logInRefused:
+    "ログインできません。メールアドレス、パスワード、6桁の番号のどれかが違います。何度も間違えたときは、しばらく待ってください。",
   secondFactor: "認証アプリの登録",
   secondFactorNote:
     "職員の権限を使うには認証アプリの登録が必要です。次の鍵を認証アプリに入れ、表示された番号で確かめます。",
@@ -69,6 +71,7 @@ const ja = {
   pageOperator: "デマンドバス 電話受付",
   pageDriver: "デマンドバス 運転",
   pageDispatcher: "デマンドバス 運行管理",
+  pageArea: "デマンドバス 区域と運行日",
   pageManager: "デマンドバス 実績",
   pageCatalogue: "データカタログ",
   pageUsage: "利用状況と運営",
@@ -100,6 +103,14 @@ const ja = {
   status: "状態",
   secretOnce: "この合言葉は一度しか表示されません。今すぐ控えてください。",
   newSecret: "合言葉を作り直す",
+  tokenHow: "トークンの受け取りかた（合言葉を持つアプリ）",
+  quota: "上限と今月の利用",
+  quotaOf: (perSecond: number, burst: number, used: number, perMonth: number | null) =>
+    `毎秒 ${perSecond} 回・一度に ${burst} 回まで。今月 ${used} 回${perMonth === null ? "" : ` / ${perMonth} 回`}`,
+  developerIntro: "街の公開データは、登録なしで読めます。下の「試してみる」で今すぐ確かめられます。",
+  developerEnter: "ログインまたは新規登録をして、アプリを登録する",
+  apiDocument: "API の説明（OpenAPI）",
+  purposeSaid: "利用目的（CityOS-Purpose、求められたときだけ）",
   console: "試してみる",
   path: "読むもの",
   run: "実行",
@@ -196,6 +207,8 @@ const en: Words = {
   name: "Your name",
   code: "Six digits of your authenticator (if you use one)",
   codeNeeded: "Enter the six digits of your authenticator too.",
+  logInRefused:
+    "You cannot log in. The address, password or six digits are wrong. After many attempts, wait a while.",
   secondFactor: "Register an authenticator",
   secondFactorNote:
     "Staff permissions need an authenticator. Enter this key into it, then confirm with the number that it shows.",
@@ -244,6 +257,7 @@ const en: Words = {
   pageOperator: "Demand buses: telephone",
   pageDriver: "Demand buses: driving",
   pageDispatcher: "Demand buses: dispatch",
+  pageArea: "Demand buses: zones and days of service",
   pageManager: "Demand buses: figures",
   pageCatalogue: "Data catalogue",
   pageUsage: "Usage and governance",
@@ -275,6 +289,14 @@ const en: Words = {
   status: "Status",
   secretOnce: "This secret is shown only once. Keep it now.",
   newSecret: "Make a new secret",
+  tokenHow: "How to get a token (apps that keep a secret)",
+  quota: "Limits, and use this month",
+  quotaOf: (perSecond, burst, used, perMonth) =>
+    `${perSecond} a second, ${burst} at once. This month ${used}${perMonth === null ? "" : ` of ${perMonth}`}`,
+  developerIntro: "The city's open data can be read without registering. Try it below, now.",
+  developerEnter: "Log in or sign up, and register an app",
+  apiDocument: "The API's description (OpenAPI)",
+  purposeSaid: "Purpose (CityOS-Purpose, only where one is asked for)",
   console: "Try it",
   path: "What to read",
   run: "Run",

@@ -49,6 +49,27 @@ export function stopNamed(stops: readonly Stop[], text: string, words: BusWords)
   return found;
 }
 
+/** The rider has the very same ride already: `existing` is its id. */
+export class BookedAlready extends Error {
+  override name = "BookedAlready";
+  constructor(
+    message: string,
+    readonly existing: string,
+  ) {
+    super(message);
+  }
+}
+
+/** What riders may meet any day, in the reader's words; what is left is a fault that the gateway names. */
+function toldOf(error: unknown, words: BusWords, conflict: string): unknown {
+  if (!(error instanceof Refused)) return error;
+  if (error.existing !== "") return new BookedAlready(words.sameUnknown, error.existing);
+  if (error.status === 409) return new Error(conflict);
+  const { tooMany: seats, noWay: destination, taken: promise } = words;
+  const said: Readonly<Record<string, string>> = { seats, destination, promise };
+  return error.status === 400 && said[error.field] !== undefined ? new Error(said[error.field]) : error;
+}
+
 /** Offers for a ride, or an error in the reader's words when nobody has room. */
 export async function quote(
   account: Account,
@@ -59,8 +80,16 @@ export async function quote(
   try {
     return (await account.api<{ offers: Offer[] }>("POST", address, ride)).offers;
   } catch (error) {
-    if (error instanceof Refused && error.status === 409) throw new Error(words.full);
-    throw error;
+    throw toldOf(error, words, words.full);
+  }
+}
+
+/** Sends what books an offer; says it when somebody else was quicker. Rejects with `BookedAlready` too. */
+export async function bookOffer<T>(words: BusWords, send: () => Promise<T>): Promise<T> {
+  try {
+    return await send();
+  } catch (error) {
+    throw toldOf(error, words, words.taken);
   }
 }
 

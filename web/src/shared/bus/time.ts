@@ -2,6 +2,8 @@
 import type { LanguageCode } from "../language/language";
 
 const ZONE = "Asia/Tokyo";
+/** Days ahead within which rides are booked every week. */
+export const SEASON = 92;
 
 /** 9:05 */
 export function clock(at: string): string {

@@ -11,6 +11,59 @@ export interface Stop {
   readonly closedBy: string | null;
 }
 
+/** A place by its coordinates. */
+export interface Point {
+  readonly longitude: number;
+  readonly latitude: number;
+}
+
+/** Where people ride from any place: buses come to it (`door`), or they walk at most so many metres to a stop. */
+export interface Zone {
+  readonly id: string;
+  readonly name: string;
+  readonly geometry: Polygon;
+  readonly door: boolean;
+  readonly walk: number;
+}
+
+/** Where somebody gets on or off: the place itself (`door`), or a stop so many metres away. */
+export interface Located extends Point {
+  readonly id: string;
+  readonly name: string;
+  readonly door: boolean;
+  readonly metres: number;
+}
+
+export type Side =
+  | "north"
+  | "north-east"
+  | "east"
+  | "south-east"
+  | "south"
+  | "south-west"
+  | "west"
+  | "north-west";
+
+/** Whether a place is served; if not, the zone where one would walk too far, or the nearest zone's edge. */
+export type Found =
+  | { readonly served: true; readonly stop: Located }
+  | {
+      readonly served: false;
+      readonly zone: Zone | null;
+      readonly edge: (Point & { readonly zone: Zone; readonly metres: number; readonly side: Side }) | null;
+      readonly nearest: Located | null;
+    };
+
+/** On which days buses run; `closed` are the days of the next two months without service, and why. */
+export interface Calendar {
+  readonly weekdays: readonly number[];
+  readonly onHolidays: boolean;
+  readonly without: Readonly<Record<string, string>>;
+  readonly extra: readonly string[];
+  readonly holidaysUntil: string | null;
+  readonly closed: Readonly<Record<string, string>>;
+}
+
 /** A stretch of road (a line), or ground (an area's border), that buses go around while it is closed. */
 export interface Road {
   readonly id: string;
@@ -29,12 +82,14 @@ export interface Offer {
 }
 
 export interface Ride {
-  readonly origin: string;
-  readonly destination: string;
+  readonly origin: string | Point;
+  readonly destination: string | Point;
   readonly earliest: string;
   readonly seats: number;
   readonly wheelchairs: number;
 }
+
+export type Payment = "cash" | "points";
 
 export type BookingState = "booked" | "cancelled" | "no-show" | "broken";
 
@@ -92,7 +147,7 @@ export interface Task {
   readonly seats: number;
   readonly wheelchairs: number;
   readonly fare: number;
-  readonly payment: "cash" | "points";
+  readonly payment: Payment;
   readonly state: BookingState;
   readonly promisedFrom: string;
   readonly promisedUntil: string;

@@ -1,8 +1,8 @@
-/** Booking the same ride every week: which weekdays, until when; and what became of each day. */
+/** What a booking may say beside the ride: every week, on which weekdays until when, and how it is paid. */
 import { h } from "../dom/h";
 import type { LanguageCode } from "../language/language";
-import { dayText } from "./time";
-import type { Booking } from "./types";
+import { dayOf, daysAfter, dayText, SEASON } from "./time";
+import type { Booking, Payment } from "./types";
 import type { BusWords } from "./words";
 
 /** What the gateway takes for it: 1 is Monday. */
@@ -18,14 +18,16 @@ export interface WeeklyField {
 }
 
 /** A day with its bookings, or with why there are none. */
-export type Days = Readonly<Record<string, { bookings?: readonly Booking[]; because?: string }>>;
+export type Days = Readonly<
+  Record<string, { bookings?: readonly Booking[]; because?: string; existing?: string }>
+>;
 
 export function weeklyField(words: BusWords): WeeklyField {
   const boxes = words.weekdays.map((name, index) => {
     const box = h("input", { type: "checkbox", name: "weekday", value: index + 1 });
     return { box, label: h("label", { class: "check" }, box, h("span", {}, name)) };
   });
-  const until = h("input", { type: "date", name: "until" });
+  const until = h("input", { type: "date", name: "until", max: daysAfter(dayOf(new Date()), SEASON) });
   const days = h(
     "fieldset",
     { class: "weekdays" },
@@ -48,13 +50,39 @@ export function weeklyField(words: BusWords): WeeklyField {
   return { node, value };
 }
 
+/** How a ride is paid, where that may be chosen: null where only cash is taken. */
+export function paymentField(
+  words: BusWords,
+  points: boolean,
+): { node: HTMLElement | null; value: () => Payment } {
+  const select = h(
+    "select",
+    { name: "payment" },
+    h("option", { value: "cash" }, words.payments.cash),
+    h("option", { value: "points" }, words.payments.points),
+  );
+  const node = points ? h("label", {}, h("span", {}, words.payment), select) : null;
+  return { node, value: () => (select.value === "points" ? "points" : "cash") };
+}
+
 export function bookingsOf(days: Days): Booking[] {
   return Object.values(days).flatMap((day) => day.bookings ?? []);
 }
 
-/** A line for each day that could not be booked. */
-export function failedDays(days: Days, words: BusWords, code: LanguageCode): HTMLElement[] {
+/** A line for each day that could not be booked; `closed` are the days without service, and why. */
+export function failedDays(
+  days: Days,
+  closed: Readonly<Record<string, string>>,
+  words: BusWords,
+  code: LanguageCode,
+): HTMLElement[] {
+  const why = (day: string, existing: string | undefined) => {
+    const shut = closed[day];
+    const named = dayText(day, code);
+    if (existing !== undefined) return words.daySame(named);
+    return shut === undefined ? words.dayFailed(named) : `${named} ${words.noService(shut)}`;
+  };
   return Object.entries(days)
     .filter(([, day]) => day.bookings === undefined)
-    .map(([day]) => h("p", { class: "late" }, words.dayFailed(dayText(day, code))));
+    .map(([day, { existing }]) => h("p", { class: "late" }, why(day, existing)));
 }

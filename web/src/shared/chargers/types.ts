@@ -72,6 +72,15 @@ export interface Station {
   readonly sessions: readonly ChargingSession[];
 }
 
+/** A key of 1.6's configuration or a variable of 2.0.1's device model; null is not told (a password). */
+export interface Variable {
+  readonly name: string;
+  readonly value: string | null;
+  readonly writable: boolean;
+  readonly unit: string;
+  readonly at: string;
+}
+
 /** What a vehicle at a station could give the shelter. */
 export interface Supply {
   readonly station: string;

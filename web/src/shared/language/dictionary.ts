@@ -35,6 +35,7 @@ export interface Dictionary {
   readonly replayTime: (time: string) => string;
   readonly alertsHeading: string;
   readonly noAlerts: string;
+  readonly noAlertsThen: (time: string) => string;
   readonly moreAlerts: (count: number) => string;
   readonly newAlert: (status: string, headline: string) => string;
   readonly clearedAlert: (headline: string) => string;
@@ -96,5 +97,10 @@ export interface Dictionary {
   readonly retry: string;
   readonly notice: string;
   /** The city's other pages for residents. */
-  readonly pages: Readonly<Record<"heading" | "buses" | "chargers" | "tags" | "points" | "person", string>>;
+  readonly pages: Readonly<
+    Record<
+      "heading" | "buses" | "chargers" | "tags" | "points" | "person" | "catalogue" | "developer",
+      string
+    >
+  >;
 }

@@ -74,6 +74,7 @@ export const en: Dictionary = {
   replayTime: (time) => `Replayed time: ${time}`,
   alertsHeading: "River level alerts",
   noAlerts: "There is no river level alert now.",
+  noAlertsThen: (time) => `At ${time} there was no river level alert. Whether there is one now is not known.`,
   moreAlerts: (count) => counted(count, "more alert", "more alerts"),
   newAlert: (status, headline) => `New alert (${status}): ${headline}`,
   clearedAlert: (headline) => `Alert ended: ${headline}`,
@@ -141,5 +142,7 @@ export const en: Dictionary = {
     tags: "Watch tags",
     points: "Local points",
     person: "My data",
+    catalogue: "Data catalogue",
+    developer: "For developers (API)",
   },
 };

@@ -71,6 +71,7 @@ export const ja: Dictionary = {
   replayTime: (time) => `再生中の時刻：${time}`,
   alertsHeading: "水位の警報",
   noAlerts: "いま出ている水位の警報はありません。",
+  noAlertsThen: (time) => `${time} の時点では、水位の警報は出ていませんでした。いまは分かりません。`,
   moreAlerts: (count) => `ほか ${count} 件の警報`,
   newAlert: (status, headline) => `新しい警報（${status}）：${headline}`,
   clearedAlert: (headline) => `警報がなくなりました：${headline}`,
@@ -138,5 +139,7 @@ export const ja: Dictionary = {
     tags: "見守りタグ",
     points: "地域ポイント",
     person: "自分の情報",
+    catalogue: "データカタログ",
+    developer: "開発者の方へ（API）",
   },
 };

@@ -1,19 +1,30 @@
 /** Districts on a MapLibre map: filled with their level's colour and pattern, outlined, and named in words. */
 import type { FeatureCollection, Geometry } from "geojson";
 import { type GeoJSONSource, type Map as MapLibre, Marker } from "maplibre-gl";
+import type { LonLat } from "../api/types";
 import { h } from "../dom/h";
-import { type Area, hatch, topOf } from "./areas";
+import { type Area, type AreaState, edgesOf, hatch } from "./areas";
+import { type LabelBox, placeLabels } from "./labels";
 
 const SOURCE = "areas";
+/** What is in force is named before what is only proposed, where there is no room for all. */
+const FIRST: readonly AreaState[] = ["force", "proposed", "calm"];
+
+interface Label {
+  readonly marker: Marker;
+  readonly element: HTMLElement;
+  readonly edges: readonly LonLat[];
+}
 
 export class AreaLayer {
   private areas: readonly Area[] = [];
-  private readonly labels: Marker[] = [];
+  private labels: Label[] = [];
   private drawn = "";
 
   constructor(private readonly map: MapLibre) {
     // A new style (light to dark) forgets what was added to the old one.
     map.on("style.load", () => this.add());
+    map.on("moveend", () => this.arrange());
   }
 
   show(areas: readonly Area[]): void {
@@ -22,18 +33,40 @@ export class AreaLayer {
     this.drawn = drawn;
     this.areas = areas;
     if (this.map.isStyleLoaded() || this.map.getSource(SOURCE)) this.add();
-    for (const label of this.labels.splice(0)) label.remove();
-    for (const area of areas) if (area.label !== "") this.labels.push(this.name(area));
+    for (const { marker } of this.labels) marker.remove();
+    const rank = ({ state, level }: Area) => FIRST.indexOf(state) * 10 - level;
+    const named = areas.filter(({ label }) => label !== "").sort((a, b) => rank(a) - rank(b));
+    this.labels = named.map((area) => this.name(area));
+    this.arrange();
   }
 
-  private name(area: Area): Marker {
+  private name(area: Area): Label {
     const element = h("span", { class: `area-label area-label--${area.state}` }, area.label);
-    const [lon, lat] = topOf(area.geometry);
-    const marker = new Marker({ element, anchor: "bottom" }).setLngLat([lon, lat]).addTo(this.map);
+    const edges = edgesOf(area.geometry);
+    const marker = new Marker({ element, anchor: "bottom" }).setLngLat([...edges[0]]).addTo(this.map);
     // Written on the picture; the page says the same in its lists. MapLibre would call it "Map marker".
     for (const name of ["aria-label", "role"]) element.removeAttribute(name);
     element.setAttribute("aria-hidden", "true");
-    return marker;
+    return { marker, element, edges };
+  }
+
+  /** Every name above its district, or below it where another's stands, or not at all until somebody comes nearer. */
+  private arrange(): void {
+    const found = placeLabels(this.labels.map((label) => this.boxes(label)));
+    for (const [index, { marker, element, edges }] of this.labels.entries()) {
+      const place = found[index] ?? -1;
+      element.classList.toggle("area-label--crowded", place < 0);
+      const [lon, lat] = edges[Math.max(place, 0)] ?? [0, 0];
+      marker.setLngLat([lon, lat]).setOffset([0, place === 1 ? element.offsetHeight : 0]);
+    }
+  }
+
+  private boxes({ element, edges }: Label): LabelBox[] {
+    const { offsetWidth: width, offsetHeight: height } = element;
+    return edges.map(([lon, lat], index) => {
+      const { x, y } = this.map.project([lon, lat]);
+      return { id: "", left: x - width / 2, top: index === 0 ? y - height : y, width, height };
+    });
   }
 
   private add(): void {

@@ -55,25 +55,36 @@ export function boundsOf(
   return [Math.min(...lons), Math.min(...lats), Math.max(...lons), Math.max(...lats)];
 }
 
-/** Where a name stands: over the middle of the largest part, on its northern edge, clear of the gauges within. */
-export function topOf(geometry: Geometry): LonLat {
+/** Where a name may stand, clear of the gauges within: above the middle of the largest part, or below it. */
+export function edgesOf(geometry: Geometry): readonly [north: LonLat, south: LonLat] {
   const parts = outerRings(geometry).map((ring) => weigh(ring));
   const largest = parts.reduce((best, part) => (Math.abs(part.area) > Math.abs(best.area) ? part : best));
-  return [largest.middle, largest.north];
+  return [
+    [largest.middle, largest.north],
+    [largest.middle, largest.south],
+  ];
 }
 
-function weigh(ring: Ring): { readonly area: number; readonly middle: number; readonly north: number } {
-  const [west, south] = ring[0] ?? [0, 0];
-  let [area, moment, north] = [0, 0, south];
+interface Weight {
+  readonly area: number;
+  readonly middle: number;
+  readonly north: number;
+  readonly south: number;
+}
+
+function weigh(ring: Ring): Weight {
+  const [west, base] = ring[0] ?? [0, 0];
+  let [area, moment, north, south] = [0, 0, base, base];
   for (const [index, [lon, lat]] of ring.entries()) {
     const [nextLon, nextLat] = ring[(index + 1) % ring.length] ?? [lon, lat];
     // From the first corner on: degrees are large numbers, and districts small.
-    const cross = (lon - west) * (nextLat - south) - (nextLon - west) * (lat - south);
+    const cross = (lon - west) * (nextLat - base) - (nextLon - west) * (lat - base);
     area += cross / 2;
     moment += ((lon + nextLon - 2 * west) * cross) / 6;
     north = Math.max(north, lat);
+    south = Math.min(south, lat);
   }
-  return { area, middle: area === 0 ? west : west + moment / area, north };
+  return { area, middle: area === 0 ? west : west + moment / area, north, south };
 }
 
 const TILE = 16;

@@ -35,6 +35,17 @@ export function fitLabels(wanted: readonly WantedLabel[], marks: readonly LabelB
   return new Set(placed.map((label) => label.id));
 }
 
+/** For each label the number of the first of its places that lies on no label before it; -1 where all of them do. */
+export function placeLabels(wanted: readonly (readonly LabelBox[])[]): number[] {
+  const placed: LabelBox[] = [];
+  return wanted.map((places) => {
+    const free = places.findIndex((place) => !placed.some((other) => overlaps(place, other)));
+    const place = places[free];
+    if (place !== undefined) placed.push(place);
+    return free;
+  });
+}
+
 export interface Spot {
   readonly id: string;
   readonly x: number;

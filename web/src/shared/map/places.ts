@@ -6,7 +6,7 @@ import { coloursOf, mapStyle } from "./style";
 export class PlaceMap {
   protected readonly map: MapLibre;
   private readonly marks = new Map<string, Marker>();
-  private fitted = false;
+  protected fitted = false;
 
   /** Throws when the browser cannot draw (no WebGL). */
   constructor(container: HTMLElement, config: Config, label: string) {
@@ -15,7 +15,7 @@ export class PlaceMap {
       style: mapStyle(coloursOf(container), config.tileUrl),
       center: [config.center[0], config.center[1]],
       zoom: config.zoom,
-      attributionControl: false,
+      attributionControl: config.tileAttribution ? { customAttribution: config.tileAttribution } : false,
       dragRotate: false,
       fadeDuration: 0,
     });

@@ -63,6 +63,13 @@ export class ChangeStream {
     source.addEventListener("gap", () => this.events.gap());
   }
 
+  /** Nothing comes through, though the connection may not have said that it is dead: say so and connect anew. */
+  lose(): void {
+    this.become("lost");
+    this.failures += 1;
+    this.startLater();
+  }
+
   close(): void {
     this.cancelRetry?.();
     this.cancelRetry = null;
@@ -75,6 +82,10 @@ export class ChangeStream {
     this.become("lost");
     this.failures += 1;
     if (this.failures === 1 && source.readyState !== CLOSED) return;
+    this.startLater();
+  }
+
+  private startLater(): void {
     this.close();
     const wait = backoffMs(Math.max(0, this.failures - 2), this.ports.random());
     this.cancelRetry = this.ports.later(wait, () => this.start());

@@ -16,6 +16,9 @@ interface Synced {
   readonly steady: number;
 }
 
+/** How far one reading may take a replay's clock by itself. */
+const LEAP_MS = 60 * 60_000;
+
 export class CityClock {
   private synced: Synced | null = null;
   mode: Mode = "live";
@@ -27,9 +30,14 @@ export class CityClock {
     this.synced = { city: now.getTime(), wall: this.ticks.wall(), steady: this.ticks.steady() };
   }
 
-  /** A reading was made at `at`: in a replay the city's present is at least then. */
+  /**
+   * A reading was made at `at`: in a replay the city's present is at least then. Not so a time far ahead, which may
+   * be one gauge's wrong date: the city judges that, and says its present with the next answer.
+   */
   observe(at: Date): void {
-    if (this.mode === "replay" && this.synced !== null && at.getTime() > this.synced.city) this.sync(at);
+    if (this.mode !== "replay" || this.synced === null) return;
+    const ahead = at.getTime() - this.synced.city;
+    if (ahead > 0 && ahead <= LEAP_MS) this.sync(at);
   }
 
   /**
