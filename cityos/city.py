@@ -186,7 +186,7 @@ async def _database(settings: Settings, folder: Path) -> AsyncIterator[Settings]
         return
     server = EmbeddedPostgres(folder / "postgres")
     server.start()
-    keeper = asyncio.create_task(_keep_alive(server, folder / "run" / "postgres.pid"))
+    keeper = asyncio.create_task(keep_alive(server, folder / "run" / "postgres.pid"))
     try:
         urls = {name: server.url(user) for name, user in _DATABASE_ROLES.items()}
         yield settings.model_copy(update={"database": settings.database.model_copy(update=urls)})
@@ -195,18 +195,23 @@ async def _database(settings: Settings, folder: Path) -> AsyncIterator[Settings]
         server.stop()
 
 
-async def _keep_alive(server: EmbeddedPostgres, pid_file: Path) -> None:
-    """Start the server again when it dies; it recovers from its own log, and the roles wait meanwhile."""
-    _note_pid(pid_file, server)
+async def keep_alive(server: EmbeddedPostgres, pid_file: Path) -> None:
+    """Start the server again when it dies; it recovers from its own log, and the roles wait meanwhile.
+
+    What stands in the way, a full disk say, is tried again until it does no longer.
+    """
+    noted: int | None = None
     while True:
+        try:
+            if server.revive():
+                _log.warning("PostgreSQL had died and is started again")
+            # It may have died again already: while children of the last one live, none may start.
+            if (pid := server.pid) is not None and pid != noted:
+                write_whole(pid_file, str(pid))
+                noted = pid
+        except OSError as error:
+            _log.warning("what keeps PostgreSQL alive is tried again: %s", error)
         await asyncio.sleep(0.5)
-        if server.revive():
-            _log.warning("PostgreSQL had died and is started again")
-            _note_pid(pid_file, server)
-
-
-def _note_pid(pid_file: Path, server: EmbeddedPostgres) -> None:
-    write_whole(pid_file, str(server.pid))
 
 
 async def _until_ready(city: City, supervision: asyncio.Task[None], stop: asyncio.Event) -> None:
