@@ -63,7 +63,7 @@ async def relay(request: Request) -> Response:
         if seen and not _too_soon(told, now):
             shape = shape_of(told.doc, context)
             made = notification(told.id, str(uuid.uuid4()), now, await _data(tx, told.doc, seen, shape), shape)
-            await store.tell(tx, told.id, orjson.dumps(made).decode(), now)
+            await store.tell(tx, told, orjson.dumps(made).decode(), now)
     return no_content()
 
 

@@ -40,10 +40,10 @@ order by n
 select path::jsonpath::text from unnest($1::text[]) as p (path)
 
 -- name: put
-insert into notification (tenant_id, kind, subscription_id, body, disclosures)
-select tenant_id, 'entities', subscription_id, body::jsonb, disclosures::jsonb
-from unnest($1::int[], $2::text[], $3::text[], $4::text[]) with ordinality
-    as n (tenant_id, subscription_id, body, disclosures, place)
+insert into notification (tenant_id, kind, subscription_id, body, disclosures, revision)
+select tenant_id, 'entities', subscription_id, body::jsonb, disclosures::jsonb, revision
+from unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::bigint[]) with ordinality
+    as n (tenant_id, subscription_id, body, disclosures, revision, place)
 order by place
 
 -- name: told
@@ -73,15 +73,15 @@ with recursive head as (
     where h.due_at <= $1 and n.due_at <= $1 order by n.id limit $2 for update of n skip locked
 )
 select n.id, m.tenant_id, t.name as tenant, m.kind, m.subscription_id, n.body::text as body, n.attempts, n.bundle,
-    n.disclosures::text as disclosures,
+    n.revision, n.disclosures::text as disclosures,
     case when n.place = 1 then s.doc::text end as doc
 from mine m join tenant t on t.id = m.tenant_id
 left join subscription s on s.tenant_id = m.tenant_id and s.kind = m.kind and s.id = m.subscription_id
 cross join lateral (
-    select id, body, attempts, bundle, disclosures, row_number() over (order by id) as place,
+    select id, body, attempts, bundle, revision, disclosures, row_number() over (order by id) as place,
         sum(pg_column_size(body)) over (order by id) as bytes
     from (
-        select id, body, attempts, bundle, disclosures from notification
+        select id, body, attempts, bundle, revision, disclosures from notification
         where state = 'waiting' and tenant_id = m.tenant_id and kind = m.kind and subscription_id = m.subscription_id
         order by id limit $3) queue) n
 where n.place <= $4 or n.bytes <= $5

@@ -43,6 +43,7 @@ class Told(NamedTuple):
     """Whom a notification from a source is for."""
 
     id: str
+    revision: int
     doc: dict[str, Any]
     last_notification: datetime | None
     source: dict[str, Any]
@@ -124,13 +125,14 @@ async def told(tx: Transaction, key: str) -> Told:
     row = await tx.fetchrow(_SQL["of_key"], key)
     if row is None:
         raise _unknown()
-    return Told(row["id"], orjson.loads(row["doc"]), row["last_notification"], orjson.loads(row["source"]))
+    doc, source = orjson.loads(row["doc"]), orjson.loads(row["source"])
+    return Told(row["id"], row["revision"], doc, row["last_notification"], source)
 
 
-async def tell(tx: Transaction, subscription_id: str, body: str, at: datetime) -> None:
+async def tell(tx: Transaction, to: Told, body: str, at: datetime) -> None:
     """Queue a notification for our subscriber."""
-    await tx.execute(_SQL["tell"], subscription_id, body)
-    await tx.execute(_SQL["told"], subscription_id, at)
+    await tx.execute(_SQL["tell"], to.id, body, to.revision)
+    await tx.execute(_SQL["told"], to.id, at)
 
 
 def _unknown() -> NotFound:

@@ -48,13 +48,13 @@ update source_subscription set due_at = $3 where tenant_id = $1 and id = $2
 select subscription_of_key($1)
 
 -- name: of_key
-select s.id, s.doc::text as doc, s.last_notification, k.source::text as source
+select s.id, s.revision, s.doc::text as doc, s.last_notification, k.source::text as source
 from source_subscription k join subscription s on s.kind = 'entities' and s.id = k.subscription_id
 where k.key = $1 and k.wanted and s.active
 
 -- name: tell
-insert into notification (tenant_id, kind, subscription_id, body)
-values (current_setting('cityos.tenant_id')::int, 'entities', $1, $2::jsonb)
+insert into notification (tenant_id, kind, subscription_id, body, revision)
+values (current_setting('cityos.tenant_id')::int, 'entities', $1, $2::jsonb, $3)
 
 -- name: told
 update subscription set last_notification = $2 where kind = 'entities' and id = $1

@@ -15,12 +15,14 @@ _OF_EACH = ("id", "notifiedAt", "data")
 
 
 class Waiting(NamedTuple):
-    """A notification in the queue. `bundle` is the id of the first of those that it was last sent with, if any."""
+    """A notification in the queue. `bundle` is the id of the first of those that it was last sent with, if any;
+    `revision` which state of the subscription it was made for."""
 
     id: int
     body: str
     attempts: int
     bundle: int | None
+    revision: int | None
 
 
 class Parcel(NamedTuple):
@@ -69,7 +71,10 @@ def _fitting(waiting: Sequence[Waiting]) -> int:
         body = orjson.loads(one.body)
         told = _entities(body)
         size += len(one.body.encode())
-        if told is None or one.attempts or one.bundle is not None or not _alike(first, body):
+        if told is None or one.attempts or one.bundle is not None:
+            return max(count, 1)
+        # A subscription may change while some wait: what was made for two states of it has two forms.
+        if one.revision != waiting[0].revision or not _alike(first, body):
             return max(count, 1)
         ids += told
         if len(set(ids)) < len(ids) or len(ids) > MOST_ENTITIES or size > MOST_BYTES:
@@ -78,7 +83,7 @@ def _fitting(waiting: Sequence[Waiting]) -> int:
 
 
 def _alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two differ in nothing but what they tell, and when: a subscription may change while some wait."""
+    """Whether two differ in nothing but what they tell, and when."""
     rest = [{name: value for name, value in body.items() if name not in _OF_EACH} for body in (one, other)]
     return rest[0] == rest[1] and type(one["data"]) is type(other["data"])
 

@@ -144,7 +144,8 @@ class SubscriptionHandler:
         if not puts:
             return
         tenants, ids = [put.live.tenant_id for put in puts], [put.live.id for put in puts]
-        await tx.execute(_SQL["put"], tenants, ids, [put.body for put in puts], [put.disclosures for put in puts])
+        bodies, disclosures = [put.body for put in puts], [put.disclosures for put in puts]
+        await tx.execute(_SQL["put"], tenants, ids, bodies, disclosures, [put.live.revision for put in puts])
         await tx.execute(_SQL["told"], tenants, ids, now)
 
 

@@ -196,3 +196,11 @@ def notification(subscription_id: str, number: str, at: datetime, data: list[Any
         "data": {"type": "FeatureCollection", "features": data} if shape.geojson else data,
     }
     return {"@context": shape.context.given, **body} if shape.ld else body
+
+
+def media_of(body: str) -> str:
+    """The media type of a notification as it was made: what its subscription wants by now may be another."""
+    said = orjson.loads(body)
+    if "@context" in said:
+        return "application/ld+json"
+    return "application/geo+json" if isinstance(said.get("data"), dict) else "application/json"

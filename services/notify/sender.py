@@ -31,6 +31,7 @@ from broker.store.subscriptions import ENTITIES
 from broker.subscriptions.bundling import MOST_BYTES, MOST_ENTITIES, Parcel, Waiting, parcels, singly
 from broker.subscriptions.mqtt_endpoint import MqttEndpoint, is_mqtt, mqtt_endpoint, mqtt_message
 from broker.subscriptions.standing import Standing
+from broker.subscriptions.telling import media_of
 from broker.waiting import rounds
 from schemas.clock import Clock
 from services.notify.channel import NotDelivered
@@ -155,7 +156,7 @@ class Sender:
         turns = []
         for subject, some in of.items():
             doc = None if some[0]["doc"] is None else orjson.loads(some[0]["doc"])
-            waiting = {row["id"]: Waiting(row["id"], row["body"], row["attempts"], row["bundle"]) for row in some}
+            waiting = {row["id"]: Waiting(*(row[name] for name in Waiting._fields)) for row in some}
             asked = {row["id"]: row["disclosures"] for row in some if row["disclosures"] is not None}
             # Of persons each is asked about, and told of, by itself.
             many = len(some) > _EACH and subject not in self._one_by_one and not asked
@@ -239,7 +240,7 @@ class Sender:
     async def _send(self, doc: Mapping[str, Any], tenant: str, body: str) -> None:
         endpoint = doc["notification"]["endpoint"]
         uri: str = endpoint["uri"]
-        headers = self._headers(doc, tenant)
+        headers = self._headers(doc, tenant, body)
         if is_mqtt(uri):
             message = body.encode() if "@v2" in doc else mqtt_message(headers, body)
             await self._over_mqtt(mqtt_endpoint(endpoint), message)
@@ -255,12 +256,11 @@ class Sender:
         address = await resolve(endpoint.address, allow_private=self._allow_private, within=_TIMEOUT, schemes=MQTT)
         await self._publish(endpoint, address, message)
 
-    def _headers(self, doc: Mapping[str, Any], tenant: str) -> dict[str, str]:
+    def _headers(self, doc: Mapping[str, Any], tenant: str, body: str) -> dict[str, str]:
         """Content type, the link to the context where the body has none, the tenant, and what the receiver wants."""
         if "@v2" in doc:
             return self._v2_headers(doc, tenant)
-        endpoint = doc["notification"]["endpoint"]
-        media = endpoint.get("accept", "application/json")
+        media = media_of(body)
         headers = {"Content-Type": media}
         if media != "application/ld+json":
             given = doc.get("jsonldContext") or doc.get("@context")
@@ -270,7 +270,7 @@ class Sender:
             )
         if tenant != self._default_tenant:
             headers["NGSILD-Tenant"] = tenant
-        for pair in endpoint.get("receiverInfo", ()):
+        for pair in doc["notification"]["endpoint"].get("receiverInfo", ()):
             headers[str(pair["key"])] = str(pair["value"])
         return headers
 

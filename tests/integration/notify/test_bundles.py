@@ -14,9 +14,15 @@ from typing import Any
 
 import pytest
 
+from api_gateway.ngsi_ld.fetching import fetcher
+from bench.subscriptions import changes
+from broker.jsonld.context import CORE
+from broker.jsonld.library import ContextLibrary
 from broker.ngsi_v2.subscriptions import parse_v2_subscription
 from broker.store import subscriptions as store
 from broker.subscriptions.bundling import MOST_BYTES, MOST_ENTITIES
+from broker.subscriptions.documents import parse_subscription
+from broker.subscriptions.handler import SubscriptionHandler
 from cityos.roles.notifier import open_publishers
 from schemas.clock import iso, utc_now
 from services.notify.sender import PublishAt, Sender
@@ -246,6 +252,37 @@ async def test_what_is_told_by_the_clock_is_a_whole(queue: Queue) -> None:
     async with queue.sender():
         await queue.until_empty()
     assert [len(body["data"]) for body in queue.receiver.bodies()] == [1] * 30
+
+
+async def test_what_waited_while_the_subscription_changed_keeps_its_form_and_goes_by_itself(queue: Queue) -> None:
+    """No Notification has entities in two forms, and each says what it is, whatever is wanted by now (5.2.14)."""
+    contexts = ContextLibrary(queue.database.system, fetcher(allow_private=False), "http://127.0.0.1:8080")
+    handler = SubscriptionHandler(contexts, utc_now)
+    wishes: list[tuple[str, str]] = [
+        ("normalized", "application/json"),
+        ("keyValues", "application/json"),
+        ("keyValues", "application/ld+json"),
+        ("keyValues", "application/geo+json"),
+    ]
+    for number, (format_, accept) in enumerate(wishes):
+        told = {"format": format_, "endpoint": {"uri": queue.receiver.url, "accept": accept}}
+        wanted = {"id": SUBSCRIPTION, "type": "Subscription", "entities": [{"type": "Gauge"}], "notification": told}
+        doc = {**parse_subscription(wanted, CORE, utc_now()), "@context": CORE.given}
+        async with queue.database.system.transaction("fukui") as tx:
+            save = store.change_subscription if number else store.create_subscription
+            await save(tx, store.ENTITIES, doc, utc_now())
+        async with queue.database.system.transaction() as tx:
+            await handler.handle(tx, changes(60)[number * 15 : number * 15 + 15])
+    async with queue.sender():
+        await queue.until_empty()
+    heard = queue.receiver.bodies()
+    assert [headers["content-type"] for headers, _ in queue.receiver.got] == [accept for _, accept in wishes]
+    assert [("link" in headers) for headers, _ in queue.receiver.got] == [True, True, False, True]
+    assert heard[0]["data"][7]["level"] == {"type": "Property", "value": 7}
+    assert {type(one["level"]) for body in heard[1:3] for one in body["data"]} == {int}
+    assert ["@context" in body for body in heard] == [False, False, True, False]
+    assert [len(body["data"]) for body in heard[:3]] == [15] * 3
+    assert len(heard[3]["data"]["features"]) == 15
 
 
 async def test_subscribers_of_ngsi_v2_are_told_together_in_their_form(queue: Queue) -> None:
