@@ -159,7 +159,8 @@ async def chosen_by_csf(
     """Only the sources that the context source filter lets pass (4.9, 5.7.2: csf)."""
     if (csf := params.get("csf")) is None:
         return asked
-    fitting = await sources.fitting(tx, compile_q(csf, context.expand), REGISTRATION_MEMBERS)
+    registered = [doc for doc, _ in await sources.every(tx)]
+    fitting = await sources.fitting(tx, compile_q(csf, context.expand), registered, REGISTRATION_MEMBERS)
     return asked._replace(shares=[share for share in asked.shares if share.source.id in fitting])
 
 

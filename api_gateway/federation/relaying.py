@@ -27,7 +27,7 @@ from broker.entities.represent import Shape
 from broker.errors import Invalid, NotFound
 from broker.federation.merging import LOCAL, Known, merged, received
 from broker.federation.source import source_of
-from broker.federation.subscribing import asked_of
+from broker.federation.subscribing import asked_of, spoken, told_with
 from broker.jsonld.context import CORE, Context, sources_of
 from broker.ports import Transaction
 from broker.query.joining import Loaded
@@ -58,10 +58,10 @@ async def relay(request: Request) -> Response:
     now = gateway.clock()
     async with gateway.database.transaction(tenant) as tx:
         told = await _as_of_now(request, tx, tenant, await store.told(tx, key))
-        context = await _context(request, tenant, told.doc)
+        context = await _context(request, tenant, spoken(told.doc))
         seen = [one for entity in listed if (one := _seen(told, entity, context, now)) is not None]
         if seen and not _too_soon(told, now):
-            shape = shape_of(told.doc, context)
+            shape = shape_of(told.doc, await _context(request, tenant, told_with(told.doc)))
             made = notification(told.id, str(uuid.uuid4()), now, await _data(tx, told.doc, seen, shape), shape)
             await store.tell(tx, told, orjson.dumps(made).decode(), now)
     return no_content()
@@ -94,10 +94,8 @@ async def _as_of_now(request: Request, tx: Transaction, tenant: str, told: Told)
     return told._replace(doc={**told.doc, "@access": access})
 
 
-async def _context(request: Request, tenant: str, doc: Mapping[str, Any]) -> Context:
-    """The context that the source was asked to use: that of our own notifications."""
-    uri = doc.get("jsonldContext", doc.get("@context"))
-    return await library_of(request).resolve(tenant, sources_of(uri)) if isinstance(uri, str) else CORE
+async def _context(request: Request, tenant: str, uri: str | None) -> Context:
+    return CORE if uri is None else await library_of(request).resolve(tenant, sources_of(uri))
 
 
 def _seen(told: Told, said: Any, context: Context, now: datetime) -> tuple[Document, datetime | None] | None:

@@ -8,7 +8,7 @@ import contextlib
 import logging
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -21,13 +21,15 @@ from api_gateway.federation.forwarding import constant_headers
 from api_gateway.ngsi_ld.context import JSON, link_of
 from broker.errors import UNREADABLE, CityError
 from broker.federation.source import Source, source_of
-from broker.federation.subscribing import asked_of
+from broker.federation.subscribing import asked_of, spoken
 from broker.federation.via import extended
-from broker.jsonld.context import is_core
-from broker.ports import Database
+from broker.jsonld.context import is_core, sources_of
+from broker.jsonld.library import ContextLibrary
+from broker.ports import Database, Transaction
 from broker.store import source_subscriptions as store
 from broker.store import sources
 from broker.store.source_subscriptions import City, Task, Wish
+from broker.subscriptions.documents import REGISTRATION_MEMBERS, context_of, csf_of
 from schemas.clock import Clock
 
 RELAYED = "/ngsi-ld/v1/notifications"
@@ -43,8 +45,11 @@ _log = logging.getLogger(__name__)
 class SourceSubscriber:
     """One per process of the notifier; several share the work. `address`: where sources are to send what they tell."""
 
-    def __init__(self, database: Database, client: SourceClient, clock: Clock, address: str) -> None:
+    def __init__(
+        self, database: Database, contexts: ContextLibrary, client: SourceClient, clock: Clock, address: str
+    ) -> None:
         self._database = database
+        self._contexts = contexts
         self._client = client
         self._clock = clock
         self._address = address
@@ -81,7 +86,8 @@ class SourceSubscriber:
             wanted: set[tuple[int, str]] = set()
             for city in await store.cities(tx):
                 subscriptions = await store.subscriptions(tx, city, _MOST_SUBSCRIPTIONS)
-                for wish in await asyncio.to_thread(_wishes, city, subscriptions, now):
+                passed = await self._passed(tx, city, [doc for doc, _ in subscriptions if "csf" in doc])
+                for wish in await asyncio.to_thread(_wishes, city, subscriptions, passed, now):
                     there = kept.get(city.id, {}).get(wish.made_of)
                     if there is None:
                         wishes[wish.id] = wish
@@ -90,6 +96,32 @@ class SourceSubscriber:
             there_now = {(city, id_) for city, mine in kept.items() for id_ in mine.values()}
             await store.plan(tx, list(wishes.values()), sorted(there_now - wanted), now)
             return await store.any_at_all(tx)
+
+    async def _passed(
+        self, tx: Transaction, city: City, filtering: Sequence[Mapping[str, Any]]
+    ) -> dict[str, frozenset[str]]:
+        """By subscription the registrations that its `csf` lets pass (5.2.12); none where that cannot be read."""
+        registered = [doc for doc, _ in city.registrations]
+        found: dict[str, frozenset[str]] = {}
+        known: dict[bytes, frozenset[str]] = {}
+        for doc in filtering:
+            asked = orjson.dumps([doc["csf"], context_of(doc, "csf")])
+            if asked not in known:
+                known[asked] = await self._fitting(tx, city.name, doc, registered)
+            found[doc["id"]] = known[asked]
+        return found
+
+    async def _fitting(
+        self, tx: Transaction, tenant: str, doc: Mapping[str, Any], registered: Sequence[Mapping[str, Any]]
+    ) -> frozenset[str]:
+        try:
+            context = await self._contexts.resolve(tenant, sources_of(context_of(doc, "csf")))
+            csf = csf_of(doc, context)
+            assert csf is not None
+        except UNREADABLE as error:
+            _log.error("no source is asked for the subscription %s: %s", doc["id"], error)
+            return frozenset()
+        return frozenset(await sources.fitting(tx, csf.where, registered, REGISTRATION_MEMBERS))
 
     async def work(self) -> bool:
         """Ask sources what is due, several at once; whether there was anything."""
@@ -134,19 +166,26 @@ class SourceSubscriber:
         assert task.doc is not None
         endpoint = {"uri": f"{self._address}{RELAYED}/{task.key}", "accept": JSON}
         told = {**body["notification"], "endpoint": endpoint}
-        uri = task.doc.get("jsonldContext", task.doc.get("@context"))
-        if isinstance(uri, str) and not is_core(uri):
+        uri = spoken(task.doc)
+        if uri is not None and not is_core(uri):
             headers = {**headers, "Link": link_of(uri)}
         sent = orjson.dumps({**body, "id": task.id, "notification": told})
         return Question("POST", "/subscriptions", [], {**headers, "content-type": JSON}, sent)
 
 
-def _wishes(city: City, subscriptions: list[tuple[dict[str, Any], int]], now: datetime) -> list[Wish]:
-    """What the city's sources should keep."""
+def _wishes(
+    city: City,
+    subscriptions: list[tuple[dict[str, Any], int]],
+    passed: Mapping[str, frozenset[str]],
+    now: datetime,
+) -> list[Wish]:
+    """What the city's sources should keep. `passed`: of subscriptions with a `csf` the sources that it lets pass."""
     readable = [(doc, version, _source(doc, version)) for doc, version in city.registrations]
     found = []
     for subscription, revision in subscriptions:
         for doc, version, source in readable:
+            if source is not None and source.id not in passed.get(subscription["id"], (source.id,)):
+                continue
             if source is not None and asked_of(subscription, source, now) is not None:
                 made_of = f"{subscription['id']} {revision} {source.id} {version}"
                 id_ = f"urn:ngsi-ld:Subscription:{uuid.uuid4()}"

@@ -26,7 +26,13 @@ from broker.store import subscriptions as store
 from broker.store.subscriptions import KeptRegistration
 from broker.subscriptions.announcing import Announcer
 from broker.subscriptions.discovery import Sought, When, fitting, when_of
-from broker.subscriptions.documents import REGISTRATION, REGISTRATION_MEMBERS, parse_registration, patched, renamed
+from broker.subscriptions.documents import (
+    REGISTRATION,
+    REGISTRATION_MEMBERS,
+    parse_registration,
+    patched,
+    registration_renamed,
+)
 from broker.subscriptions.matching import Asked
 from schemas.clock import iso
 
@@ -66,7 +72,8 @@ async def change(request: Request) -> Response:
         found = await store.registrations(tx, now, id_)
         if not found:
             raise NotFound(f"there is no registration {id_}")
-        fragment = renamed({k: v for k, v in body.items() if k != "@context"}, context.expand) if body else body
+        said = {name: value for name, value in body.items() if name != "@context"} if body else body
+        fragment = registration_renamed(said, context.expand) if said else said
         checked = parse_registration(patched(found[0].doc, fragment), CORE, now)
         await store.save_registration(tx, checked, now, new=False)
         await announcer_of(request).changed(tx, ask.caller.tenant, found[0].doc, checked)
@@ -110,12 +117,12 @@ async def query(request: Request) -> Response:
     shape, page = _shape(request, context), page_of(params)
     wanted = wanted_of(params, context, needed="id" not in params)
     asked = Asked(wanted.types, wanted.ids, wanted.id_pattern, wanted.attributes)
-    sought = Sought((asked,), _when(params), wanted.geo)
+    sought = Sought((asked,), _when(params), wanted.geo, params.get("scopeQ"))
     filters = [compile_q(params[name], context.expand) for name in ("q", "csf") if name in params]
     async with ask.gateway.database.transaction(ask.caller.tenant) as tx:
         kept = await store.registrations(tx, ask.gateway.clock())
         for condition in filters:
-            chosen = await sources.fitting(tx, condition, REGISTRATION_MEMBERS)
+            chosen = await sources.fitting(tx, condition, [one.doc for one in kept], REGISTRATION_MEMBERS)
             kept = [one for one in kept if one.id in chosen]
     found = [(one, one.doc) for one in kept if fitting(one.doc, sought) is not None]
     shown = [_shown(one, doc, shape) for one, doc in found[page.offset : page.offset + page.limit]]
@@ -149,7 +156,7 @@ def _id(request: Request) -> str:
 
 
 def _shown(kept: KeptRegistration, doc: dict[str, Any], shape: Shape) -> dict[str, Any]:
-    shown = {**renamed(doc, shape.context.compact), **_counted(kept)}
+    shown = {**registration_renamed(doc, shape.context.compact), **_counted(kept)}
     if shape.sys_attrs:
         shown |= {"createdAt": iso(kept.created_at), "modifiedAt": iso(kept.modified_at)}
     return {"@context": shape.context.given, **shown} if shape.ld else shown

@@ -22,7 +22,7 @@ from api_gateway.ngsi_ld.represent import EntityResponse, Shape
 from api_gateway.ngsi_ld.writing import Writing, created, managing, no_content, only
 from api_gateway.personal.desk import recipient_of
 from api_gateway.personal.reads import asks_personal
-from broker.entities.parse import is_uri
+from broker.entities.parse import NULL, is_uri
 from broker.errors import Conflict, Invalid, NotFound
 from broker.jsonld.context import CORE, Context, is_core, sources_of
 from broker.ports import Transaction
@@ -30,11 +30,12 @@ from broker.store import contexts
 from broker.store import subscriptions as store
 from broker.store.subscriptions import KeptSubscription
 from broker.subscriptions.announcing import Announcer
-from broker.subscriptions.documents import SUBSCRIPTION, parse_subscription, patched, q_of, renamed
+from broker.subscriptions.documents import SUBSCRIPTION, csf_of, parse_subscription, patched, q_of, renamed
 from broker.subscriptions.matching import types_of
 from schemas.clock import iso
 
 Handler = Callable[[Request], Awaitable[Response]]
+_QUERIES = ("q", "csf")
 _PATHS = {store.ENTITIES: "subscriptions", store.REGISTRATIONS: "csourceSubscriptions"}
 
 
@@ -50,13 +51,13 @@ def create(kind: str) -> Handler:
         doc["@access"] = access_of(ask, doc)
         if hops := await no_circle(request, ask.caller):
             doc["@via"] = list(hops)
-        doc = {**doc, "@context": await _told(request, ask.caller.tenant, doc, context)}
-        if not isinstance(doc["@context"], str):
-            doc["jsonldContext"] = await _hosted(ask, doc["@context"])
+        doc |= await _told(ask, doc, context)
+        if doc["@context"] != context.given and (asked := await _asked(ask, doc, context)):
+            doc["@asked"] = asked
         try:
             with pattern_blamed("q"):
                 async with ask.gateway.database.transaction(ask.caller.tenant) as tx:
-                    await _check_q(tx, doc, context)
+                    await _check_paths(tx, doc, context)
                     await store.create_subscription(tx, kind, doc, now)
                     if kind == store.REGISTRATIONS:
                         await _announce(ask, tx, doc["id"])
@@ -72,9 +73,10 @@ async def _announce(ask: Writing, tx: Transaction, id_: str) -> None:
     await Announcer(library_of(ask.request), ask.gateway.clock).subscribed(tx, ask.caller.tenant, id_)
 
 
-async def _check_q(tx: Transaction, doc: Mapping[str, Any], context: Context) -> None:
-    query = q_of(doc, context)
-    await store.check_paths(tx, query.paths if query else ())
+async def _check_paths(tx: Transaction, doc: Mapping[str, Any], context: Context) -> None:
+    """Raise `Invalid` where q or csf holds a regular expression that is none."""
+    asked = (q_of(doc, context), csf_of(doc, context))
+    await store.check_paths(tx, [path for query in asked if query is not None for path in query.paths])
 
 
 def access_of(ask: Writing, doc: dict[str, Any]) -> dict[str, Any]:
@@ -105,16 +107,25 @@ async def _hosted(ask: Writing, given: Any) -> str:
     return f"{ask.gateway.settings.issuer}/ngsi-ld/v1/jsonldContexts/{id_}"
 
 
-async def _told(request: Request, tenant: str, doc: dict[str, Any], context: Context) -> Any:
+async def _told(ask: Writing, doc: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """The context of its notifications: `jsonldContext` where it is given (5.2.12), else the one it came with."""
     uri = doc.get("jsonldContext")
-    if uri is None:
-        return context.given
+    if uri is None or uri == NULL:
+        more = {} if isinstance(context.given, str) else {"jsonldContext": await _hosted(ask, context.given)}
+        return {"@context": context.given, **more}
     if not is_uri(uri):
         raise Invalid("jsonldContext must be a URI", field="jsonldContext")
     if not is_core(uri):
-        await library_of(request).resolve(tenant, sources_of(uri))
-    return uri
+        await library_of(ask.request).resolve(ask.caller.tenant, sources_of(uri))
+    return {"@context": uri}
+
+
+async def _asked(ask: Writing, said: Mapping[str, Any], context: Context) -> dict[str, str]:
+    """The URIs of the contexts of q and csf, as far as they are said."""
+    names = [name for name in _QUERIES if said.get(name) is not None]
+    if not names:
+        return {}
+    return dict.fromkeys(names, context.given if isinstance(context.given, str) else await _hosted(ask, context.given))
 
 
 def change(kind: str) -> Handler:
@@ -126,16 +137,19 @@ def change(kind: str) -> Handler:
         id_ = _id(request)
         body, context = await ask.body(patch=True)
         now = ask.gateway.clock()
+        asked = await _asked(ask, body, context)
+        told = await _told(ask, body, context) if "jsonldContext" in body else {}
         with pattern_blamed("q"):
             async with ask.gateway.database.transaction(ask.caller.tenant) as tx:
                 found = await store.subscriptions(tx, kind, id_)
                 if not found:
                     raise NotFound(f"there is no subscription {id_}")
-                checked = _changed(found[0].doc, body, context, now)
+                checked = _changed(found[0].doc, body, context, now) | told
+                checked |= _still_asked(found[0].doc, checked, asked)
                 if "@via" in found[0].doc:
                     checked["@via"] = found[0].doc["@via"]
                 checked["@access"] = access_of(ask, checked)
-                await _check_q(tx, body, context)
+                await _check_paths(tx, body, context)
                 await store.change_subscription(tx, kind, checked, now)
                 if kind == store.REGISTRATIONS:
                     await _announce(ask, tx, id_)
@@ -156,7 +170,15 @@ def _changed(stored: Mapping[str, Any], body: Mapping[str, Any], context: Contex
         checked |= {"expiresAt": whole["expiresAt"]} if "expiresAt" in whole else {}
     else:
         checked = parse_subscription(whole, CORE, now, triggers=triggers)
-    return {**checked, "@context": context.given if "q" in body else stored["@context"]}
+    return {**checked, "@context": stored["@context"]}
+
+
+def _still_asked(stored: Mapping[str, Any], whole: Mapping[str, Any], asked: Mapping[str, str]) -> dict[str, Any]:
+    """The contexts of q and csf where they are not that of the notifications: each keeps the one that it came with."""
+    before = stored["@context"] if isinstance(stored["@context"], str) else stored["jsonldContext"]
+    known = {**dict.fromkeys(_QUERIES, before), **stored.get("@asked", {}), **asked}
+    kept = {name: known[name] for name in _QUERIES if name in whole and known[name] != whole["@context"]}
+    return {"@asked": kept} if kept else {}
 
 
 def retrieve(kind: str) -> Handler:

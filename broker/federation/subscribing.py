@@ -35,11 +35,12 @@ def asked_of(doc: Mapping[str, Any], source: Source, now: datetime) -> dict[str,
     """The subscription that `source` is asked to keep for `doc`, without id and endpoint; None for none.
 
     Entities about persons are never asked for: whom a subscription is about is told to nobody. Nor is what came from a
-    broker asked of that broker (its Via is kept with the subscription).
+    broker asked of that broker (its Via is kept with the subscription). `localOnly` (5.2.12) is about entities here.
+    Whether the subscription's `csf` lets the source pass is for the caller to see.
     """
     if source.mode == AUXILIARY or not source.latest or not source.takes(CREATE):
         return None
-    if "@v2" in doc or "personal" in doc.get("@access", {}):
+    if "@v2" in doc or doc.get("localOnly") or "personal" in doc.get("@access", {}):
         return None
     if source.alias is not None and source.alias in doc.get("@via", ()):
         return None
@@ -68,6 +69,19 @@ def asked_of(doc: Mapping[str, Any], source: Source, now: datetime) -> dict[str,
     if shown is not None:
         told["attributes"] = list(shown)
     return {**body, "notification": {"format": "normalized", **told}}
+
+
+def spoken(doc: Mapping[str, Any]) -> str | None:
+    """The URI of the @context in which a source is asked for `doc`, and in which it tells: that of `q`, whose names are
+    sent as they came; without one that of our own notifications."""
+    uri: str | None = doc.get("@asked", {}).get("q")
+    return uri or told_with(doc)
+
+
+def told_with(doc: Mapping[str, Any]) -> str | None:
+    """The URI of the @context of a subscription's own notifications."""
+    uri = doc.get("jsonldContext", doc.get("@context"))
+    return uri if isinstance(uri, str) else None
 
 
 def _expiry(doc: Mapping[str, Any]) -> datetime | None:

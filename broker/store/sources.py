@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -35,11 +35,16 @@ async def every(tx: Transaction) -> list[tuple[dict[str, Any], str]]:
     return [(orjson.loads(row["doc"]), row["modified_at"].isoformat()) for row in rows]
 
 
-async def fitting(tx: Transaction, condition: Where, members: Sequence[str]) -> set[str]:
-    """The registrations whose Context Source Properties (whatever is not among `members`) fulfil the condition."""
-    places = [f"${index + 2}" for index in range(len(condition.values))]
+async def fitting(
+    tx: Transaction, condition: Where, registrations: Sequence[Mapping[str, Any]], members: Sequence[str]
+) -> set[str]:
+    """The ids of those registrations whose Context Source Properties (whatever is not among `members`) fulfil the
+    condition."""
+    places = [f"${index + 3}" for index in range(len(condition.values))]
     statement = _SQL["fitting"].format(condition=condition.sql.format(*places))
-    return {row["id"] for row in await tx.fetch(statement, list(members), *condition.values)}
+    docs = [orjson.dumps(one).decode() for one in registrations]
+    rows = await tx.fetch(statement, list(members), docs, *condition.values) if docs else []
+    return {registrations[row["n"] - 1]["id"] for row in rows}
 
 
 async def settle(tx: Transaction, id_: str, tally: Tally) -> None:

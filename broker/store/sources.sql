@@ -5,11 +5,11 @@ select id::text from broker_identity
 select doc::text as doc, modified_at from registration order by created_at, id
 
 -- name: fitting
-select id from (
-    select r.id, (
-        select jsonb_object_agg(p.key, jsonb_build_object('type', 'Property', 'value', p.value))
-        from jsonb_each(r.doc) p where p.key <> all ($1::text[])
-    ) as doc from registration r
+select n from (
+    select d.n, (
+        select coalesce(jsonb_object_agg(p.key, jsonb_build_object('type', 'Property', 'value', p.value)), '{{}}')
+        from jsonb_each(d.doc::jsonb) p where p.key <> all ($1::text[])
+    ) as doc from unnest($2::text[]) with ordinality as d (doc, n)
 ) properties where {condition}
 
 -- name: settle

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,8 +15,9 @@ from broker.jsonld.context import CORE, Context, sources_of
 from broker.jsonld.library import ContextLibrary
 from broker.ports import Transaction
 from broker.sql import load
+from broker.store import sources
 from broker.subscriptions.discovery import Sought, fitting, sought_by
-from broker.subscriptions.documents import renamed
+from broker.subscriptions.documents import REGISTRATION_MEMBERS, context_of, csf_of, registration_renamed
 from broker.subscriptions.members import check_paces
 from schemas.clock import Clock, iso
 
@@ -43,13 +44,12 @@ class Announcer:
             sought = self._sought(doc)
             if sought is None:
                 continue
-            before, after = (None if one is None else _fitting(one, sought) for one in (old, new))
-            if before is None and after is None:
-                continue
-            if after is None:
-                await self._tell(tx, tenant, row, doc, [before] if before else [], "noLongerMatching")
-            else:
-                await self._tell(tx, tenant, row, doc, [after], "newlyMatching" if before is None else "updated")
+            before = await self._matching(tx, tenant, doc, sought, [] if old is None else [old])
+            after = await self._matching(tx, tenant, doc, sought, [] if new is None else [new])
+            if after:
+                await self._tell(tx, tenant, row, doc, after, "updated" if before else "newlyMatching")
+            elif before:
+                await self._tell(tx, tenant, row, doc, before, "noLongerMatching")
 
     async def subscribed(self, tx: Transaction, tenant: str, id_: str) -> None:
         """Tell who subscribed, or changed the subscription, what matches now."""
@@ -69,7 +69,7 @@ class Announcer:
             await tx.execute(_SQL["told"], row["tenant_id"], row["id"], None, None)
             return
         rows = await tx.fetch(_SQL["registrations"], row["tenant_id"], now, _MOST_AT_ONCE)
-        found = [one for kept in rows if (one := _fitting(orjson.loads(kept["doc"]), sought)) is not None]
+        found = await self._matching(tx, tenant, doc, sought, [orjson.loads(kept["doc"]) for kept in rows])
         if found:
             await self._tell(tx, tenant, row, doc, found, "newlyMatching")
         elif "timeInterval" in doc:
@@ -84,9 +84,9 @@ class Announcer:
         found: list[dict[str, Any]],
         reason: str,
     ) -> None:
-        context, now = await self._context(tenant, doc), self._clock()
+        context, now = await self._context(tenant, doc.get("@context", [])), self._clock()
         shown = [
-            renamed({name: value for name, value in one.items() if name not in _SECRET}, context.compact)
+            registration_renamed({name: value for name, value in one.items() if name not in _SECRET}, context.compact)
             for one in found
         ]
         body: dict[str, Any] = {
@@ -102,9 +102,25 @@ class Announcer:
         await tx.execute(_SQL["put"], row["tenant_id"], row["id"], orjson.dumps(body).decode())
         await tx.execute(_SQL["told"], row["tenant_id"], row["id"], now, self._next(doc, now))
 
-    async def _context(self, tenant: str, doc: Mapping[str, Any]) -> Context:
+    async def _matching(
+        self,
+        tx: Transaction,
+        tenant: str,
+        doc: Mapping[str, Any],
+        sought: Sought,
+        registrations: Sequence[Mapping[str, Any]],
+    ) -> list[dict[str, Any]]:
+        """Those that are sought and whose Context Source Properties fulfil the subscription's `csf`."""
+        found = [one for registration in registrations if (one := _fitting(registration, sought)) is not None]
+        if "csf" in doc and found:
+            csf = csf_of(doc, await self._context(tenant, context_of(doc, "csf")))
+            passed = await sources.fitting(tx, csf.where, found, REGISTRATION_MEMBERS) if csf is not None else ()
+            found = [one for one in found if one["id"] in passed]
+        return found
+
+    async def _context(self, tenant: str, given: Any) -> Context:
         try:
-            return await self._contexts.resolve(tenant, sources_of(doc.get("@context", [])))
+            return await self._contexts.resolve(tenant, sources_of(given))
         except CityError:
             # Names as full IRIs tell the same; a context that is away must not silence a city.
             return CORE
@@ -114,6 +130,7 @@ class Announcer:
         try:
             in_force = "expiresAt" not in doc or datetime.fromisoformat(doc["expiresAt"]) > self._clock()
             check_paces(doc)
+            csf_of(doc, CORE)
             return sought_by(doc) if in_force else None
         except UNREADABLE as error:
             _log.error("the subscription %s to registrations is passed over: %s", doc.get("id"), error)

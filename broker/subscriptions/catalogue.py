@@ -18,7 +18,7 @@ from broker.ports import Transaction
 from broker.query.geo import GeoQuery, geo_query
 from broker.query.q import Query
 from broker.sql import load
-from broker.subscriptions.documents import q_of
+from broker.subscriptions.documents import context_of, q_of
 from broker.subscriptions.index import Alike, Index, Key, Live
 from broker.subscriptions.members import check_paces
 from schemas.change import Change, Head
@@ -89,7 +89,8 @@ class Catalogue:
         """A stored subscription, ready to be asked."""
         doc = orjson.loads(row["doc"])
         check_paces(doc)
-        context = await self._context(row["tenant"], doc)
+        context = await self._context(row["tenant"], doc.get("@context", []))
+        asked = await self._context(row["tenant"], context_of(doc, "q")) if "q" in doc else context
         return Live(
             row["tenant"],
             row["tenant_id"],
@@ -97,15 +98,15 @@ class Catalogue:
             row["revision"],
             doc,
             context,
-            *_queries(doc, context),
+            *_queries(doc, asked, context),
             datetime.fromisoformat(doc["expiresAt"]) if "expiresAt" in doc else None,
             _key(doc, "entities", "watchedAttributes", "notificationTrigger", "@access"),
-            _key(doc, "q", "expandValues", "jsonKeys", "scopeQ", "geoQ", "@expression", "@context"),
+            _key(doc, "q", "expandValues", "jsonKeys", "scopeQ", "geoQ", "@expression", "@context", "@asked"),
         )
 
-    async def _context(self, tenant: str, doc: Mapping[str, Any]) -> Context:
+    async def _context(self, tenant: str, given: Any) -> Context:
         try:
-            return await self._contexts.resolve(tenant, sources_of(doc.get("@context", [])))
+            return await self._contexts.resolve(tenant, sources_of(given))
         except CityError:
             # Names as full IRIs tell the same; a context that is away must not silence a city.
             return CORE
@@ -123,13 +124,13 @@ def _key(doc: Mapping[str, Any], *members: str) -> bytes:
     return orjson.dumps([doc.get(member) for member in members], option=orjson.OPT_SORT_KEYS)
 
 
-def _queries(doc: Mapping[str, Any], context: Context) -> tuple[Query | None, GeoQuery | None]:
-    """Its q and its geographical query, in whichever of the two languages it came."""
+def _queries(doc: Mapping[str, Any], asked: Context, context: Context) -> tuple[Query | None, GeoQuery | None]:
+    """Its q, a query of terms of `asked`, and its geographical query, in whichever of the two languages they came."""
     if (said := doc.get("@expression")) is not None:
         geo = v2_geo_query(said.get("georel"), said.get("geometry"), said.get("coords"))
         return parse_v2_expression(said), geo
     if (place := doc.get("geoQ")) is None:
-        return q_of(doc, context), None
+        return q_of(doc, asked), None
     attribute = context.expand(place.get("geoproperty", "location"))
     geo = geo_query(place.get("georel"), place.get("geometry"), place.get("coordinates"), attribute)
-    return q_of(doc, context), geo
+    return q_of(doc, asked), geo

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from broker.query.geo import GeoQuery, geo_query
+from broker.query.scope import scopes_hold
 from broker.subscriptions.matching import Asked, registration_for, types_of
 
 _INTERVALS = {"observedAt": "observationInterval", "createdAt": "managementInterval",
@@ -23,11 +24,12 @@ class When(NamedTuple):
 
 
 class Sought(NamedTuple):
-    """What registrations are sought: any of `asked`, in the place and of the time where those are given."""
+    """What registrations are sought: any of `asked`; in the place, of the time, of the scopes where those are given."""
 
     asked: tuple[Asked, ...]
     when: When | None = None
     where: GeoQuery | None = None
+    scope_q: str | None = None
 
 
 def when_of(relation: str | None, at: str | None, end: str | None, property_: str) -> When | None:
@@ -45,7 +47,7 @@ def fitting(doc: Mapping[str, Any], sought: Sought) -> dict[str, Any] | None:
 
     Without a temporal query only sources that give what is latest are meant: those without an interval.
     """
-    if not _of_time(doc, sought.when) or not _in_place(doc, sought.where):
+    if not _of_time(doc, sought.when) or not _in_place(doc, sought.where) or not _of_scope(doc, sought.scope_q):
         return None
     parts: dict[int, Any] = {}
     for asked in sought.asked:
@@ -75,6 +77,12 @@ def _in_place(doc: Mapping[str, Any], where: GeoQuery | None) -> bool:
     return isinstance(place, Mapping) and where.matches({"type": "GeoProperty", "value": place})
 
 
+def _of_scope(doc: Mapping[str, Any], scope_q: str | None) -> bool:
+    """Whether the registration's own scopes (5.2.9) are sought (4.19)."""
+    said = doc.get("scope", [])
+    return scope_q is None or scopes_hold(scope_q, [said] if isinstance(said, str) else said)
+
+
 def sought_by(doc: Mapping[str, Any]) -> Sought:
     """What a subscription to registrations seeks."""
     names = [*doc.get("watchedAttributes", ()), *doc["notification"].get("attributes", ())] or None
@@ -87,7 +95,7 @@ def sought_by(doc: Mapping[str, Any]) -> Sought:
     if isinstance(geo, Mapping):
         place = geo.get("geoproperty", "location")
         where = geo_query(geo.get("georel"), geo.get("geometry"), geo.get("coordinates"), place)
-    return Sought(asked, when, where)
+    return Sought(asked, when, where, doc.get("scopeQ"))
 
 
 def _asked(entity: Mapping[str, Any], names: Iterable[str] | None) -> Asked:

@@ -77,6 +77,18 @@ def q_of(doc: Mapping[str, Any], context: Context) -> Query | None:
     return parse_q(unquote(doc["q"]), context.expand, Kinds(expanded, plain))
 
 
+def csf_of(doc: Mapping[str, Any], context: Context) -> Query | None:
+    """The subscription's context source filter (5.2.12), asked of registrations' Context Source Properties as q of an
+    entity (4.9)."""
+    return parse_q(unquote(doc["csf"]), context.expand) if isinstance(doc.get("csf"), str) else None
+
+
+def context_of(doc: Mapping[str, Any], query: str) -> Any:
+    """The @context that `q` or `csf` of a stored subscription came with: its names are terms of that (5.5.7). That of
+    the notifications where nothing else is noted."""
+    return doc.get("@asked", {}).get(query, doc.get("@context", []))
+
+
 def _names(said: Any) -> list[str]:
     """A list of names, which may also be told with commas between."""
     return [name.strip() for name in said.split(",")] if isinstance(said, str) else list(said or ())
@@ -104,7 +116,7 @@ def parse_registration(document: Any, context: Context, now: datetime) -> dict[s
         raise Invalid(f"mode is one of {', '.join(MODES)}", field="mode")
     operations_of(given.get("operations", ()))
     _management(given)
-    return renamed(given, context.expand)
+    return registration_renamed(given, context.expand)
 
 
 def _management(given: Mapping[str, Any]) -> None:
@@ -148,6 +160,8 @@ def renamed(document: Mapping[str, Any], rename: Rename) -> dict[str, Any]:
             result[name] = [rename(check_name(item, name)) for item in value]
         elif name == "entities":
             result[name] = [{**e, **({"type": _selection(e["type"], rename)} if "type" in e else {})} for e in value]
+        elif name == "geoQ" and isinstance(value, Mapping) and "geoproperty" in value:
+            result[name] = {**value, "geoproperty": rename(check_name(value["geoproperty"], "geoQ"))}
         elif name == "information":
             result[name] = [renamed(part, rename) for part in value]
         elif name == "notification":
@@ -155,6 +169,12 @@ def renamed(document: Mapping[str, Any], rename: Rename) -> dict[str, Any]:
         else:
             result[name] = value
     return result
+
+
+def registration_renamed(document: Mapping[str, Any], rename: Rename) -> dict[str, Any]:
+    """As `renamed`, and the names of the Context Source Properties too: they are terms as those of attributes are."""
+    properties = {name if name in REGISTRATION_MEMBERS else rename(name): value for name, value in document.items()}
+    return renamed(properties, rename)
 
 
 def _selection(types: Any, rename: Rename) -> Any:
@@ -183,6 +203,7 @@ def _lifetime(given: Mapping[str, Any], now: datetime) -> None:
 
 def _queries(given: Mapping[str, Any], context: Context) -> None:
     q_of(given, context)
+    csf_of(given, context)
     if "scopeQ" in given:
         compile_scope(given["scopeQ"])
     if (geo := given.get("geoQ")) is not None:

@@ -56,7 +56,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             allow_private=private,
         )
         stack.push_async_callback(client.close)
-        subscriber = SourceSubscriber(parts.database, client, utc_now, settings.gateway.issuer)
+        subscriber = SourceSubscriber(parts.database, contexts, client, utc_now, settings.gateway.issuer)
         async with Parts() as tasks:
             tasks.add(subscriber.run(stop))
             tasks.add(subscriptions.run(parts.log, parts.database, contexts, sender, stop, standing=standing))

@@ -152,5 +152,31 @@ async def test_discovery_by_place_time_and_property(fukui: Town) -> None:
     assert await found(timerel="after", timeAt="2022-06-01T00:00:00Z") == set()
     assert await found(timerel="between", timeAt="2019-01-01T00:00:00Z", endTimeAt="2019-12-01T00:00:00Z") == set()
     assert await found(csf='operator=="県"') == {named}
+    scoped = await fukui.register("http://127.0.0.1:1", GAUGE, scope=["/福井/日野川", "/鯖江"])
+    assert await found(scopeQ="/福井/#") == {scoped}
+    assert await found(scopeQ="/福井") == set()
     bad = await fukui.get("csourceRegistrations", type="WaterObserved", timerel="after")
     assert (bad.status_code, bad.json()["field"]) == (400, "timeAt")
+
+
+async def test_a_subscriber_to_sources_of_one_kind_hears_of_no_others(fukui: Town, receiver: Receiver) -> None:
+    """csf and scopeQ are asked of a registration as discovery asks them, its properties being terms (5.2.12, 5.5.7)."""
+    terms = {"operator": "https://schema.org/provider"}
+    body = subscription(receiver.url, csf='operator=="県"', scopeQ="/福井/#")
+    body = {**body, "@context": terms}
+    ld = {"Content-Type": "application/ld+json"}
+    made = await fukui.client.post(f"{ROOT}/csourceSubscriptions", content=orjson.dumps(body), headers=ld)
+    assert made.status_code == 201, made.text
+    await fukui.register("http://127.0.0.1:1", GAUGE, operator="県", scope="/福井/日野川")
+    ours = {"@context": terms, "operator": "国", "scope": "/福井/日野川"}
+    registered = {"type": "ContextSourceRegistration", "endpoint": "http://127.0.0.1:1", "information": GAUGE, **ours}
+    posted = await fukui.client.post(f"{ROOT}/csourceRegistrations", content=orjson.dumps(registered), headers=ld)
+    path = posted.headers["location"]
+    for change in ({"operator": "県"}, {"scope": "/鯖江"}):
+        changed = orjson.dumps({"@context": terms, **change})
+        assert (await fukui.client.patch(path, content=changed, headers=ld)).status_code == 204
+    (came, [one]), (went, _) = await receiver.next(), await receiver.next()
+    assert (came, one["id"], went) == ("newlyMatching", path.rpartition("/")[2], "noLongerMatching")
+    assert one["operator"] == "県", "as the subscriber's own context calls it"
+    assert (await fukui.client.get(path)).json()["https://schema.org/provider"] == "県"
+    assert receiver.got.empty()

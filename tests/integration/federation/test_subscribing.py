@@ -6,10 +6,14 @@ from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
 
+import orjson
 import pytest
 
 from api_gateway.federation.client import SourceClient
 from api_gateway.federation.subscribing import SourceSubscriber
+from api_gateway.ngsi_ld.fetching import fetcher
+from api_gateway.settings import GatewaySettings
+from broker.jsonld.library import ContextLibrary
 from broker.log.postgres import PostgresLog
 from broker.ports import CHANGES
 from schemas.clock import utc_now
@@ -26,7 +30,8 @@ __all__ = ["receiver"]
 async def subscriber(database: CityDatabase, fukui: Town) -> AsyncIterator[SourceSubscriber]:
     """The part of the notifier that keeps subscriptions at sources; they tell fukui's gateway."""
     client = SourceClient(seconds=10, rest=0, most_bytes=1_000_000, allow_private=True)
-    yield SourceSubscriber(database.system, client, utc_now, fukui.url)
+    contexts = ContextLibrary(database.system, fetcher(allow_private=True), GatewaySettings().issuer)
+    yield SourceSubscriber(database.system, contexts, client, utc_now, fukui.url)
     await client.close()
 
 
@@ -122,3 +127,37 @@ async def test_what_a_dead_neighbour_was_not_asked_is_asked_later(
     await settled(subscriber)
     async with database.system.transaction() as tx:
         assert await tx.fetchval("select count(*) from source_subscription where wanted") == 0
+
+
+async def test_only_sources_that_the_filter_lets_pass_are_asked(
+    fukui: Town, sabae: Town, subscriber: SourceSubscriber
+) -> None:
+    """5.2.12: csf, in the context that it came with; and localOnly, which asks nobody."""
+    registration = await fukui.register(sabae.url, GAUGE, **{"https://schema.org/provider": "県"})
+    filtering = {"csf": 'operator=="国"', "@context": {"operator": "https://schema.org/provider"}}
+    ld = {"Content-Type": "application/ld+json"}
+    mine = await subscribe(fukui, "http://127.0.0.1:9/", localOnly=True)
+    path = f"{ROOT}/subscriptions/{mine}"
+    await settled(subscriber)
+    assert await there(sabae) == []
+    for change, asked in (
+        ({"localOnly": False}, 1),
+        (filtering, 0),
+        ({**filtering, "csf": 'operator=="県"'}, 1),
+        ({"q": "flow>5"}, 1),
+        ({"csf": 'operator=="県"'}, 0),
+        ({"csf": None}, 1),
+    ):
+        head = ld if "@context" in change else {"Content-Type": "application/json"}
+        answer = await fukui.client.patch(path, content=orjson.dumps(change), headers=head)
+        assert answer.status_code == 204, answer.text
+        await settled(subscriber)
+        assert len(await there(sabae)) == asked, change
+    await fukui.client.patch(path, content=orjson.dumps({**filtering, "csf": 'operator=="県"'}), headers=ld)
+    await settled(subscriber)
+    other = {"https://schema.org/provider": "国"}
+    await fukui.client.patch(f"{ROOT}/csourceRegistrations/{registration}", json=other)
+    await settled(subscriber)
+    assert await there(sabae) == [], "the source is another now"
+    wrong = await fukui.client.patch(path, json={"csf": "operator=="})
+    assert wrong.status_code == 400

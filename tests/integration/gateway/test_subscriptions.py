@@ -111,6 +111,44 @@ async def test_what_was_deleted_is_told_as_null(city: City, keeper: httpx.AsyncC
     assert {"deletedAt"} == gone.keys() - {"id", "type", "name"}, "what is not watched is not told"
 
 
+async def test_what_is_asked_and_what_is_told_may_be_in_two_contexts(
+    city: City, keeper: httpx.AsyncClient, receiver: Receiver
+) -> None:
+    """5.2.12, 5.5.7: names in q are of the context that q came with, those in notifications of `jsonldContext`."""
+    trees = "https://schema.org/numberOfItems"
+    uris = []
+    for term in ("n", "m"):
+        hosted = await keeper.post(f"{ROOT}/jsonldContexts", json={"@context": {term: trees}})
+        uris.append(f"http://127.0.0.1:8080{hosted.headers['location']}")
+    wanted = {
+        "@context": {"count": trees},
+        "type": "Subscription",
+        "entities": [{"type": "Park"}],
+        "q": "count>10",
+        "jsonldContext": uris[0],
+        "notification": {"format": "keyValues", "endpoint": {"uri": receiver.url}},
+    }
+    ld = {"Content-Type": "application/ld+json"}
+    made = await keeper.post(f"{ROOT}/subscriptions", content=json.dumps(wanted), headers=ld)
+    assert made.status_code == 201, made.text
+    path = made.headers["location"]
+
+    async def heard(value: int) -> tuple[str, dict[str, Any]]:
+        assert (await keeper.post(f"{ONE}/attrs", json={trees: value})).status_code == 204
+        headers, body = await asyncio.wait_for(receiver.got.get(), PATIENCE)
+        return headers["link"].partition(">")[0][1:], body["data"][0]
+
+    async with notifying(city):
+        await keeper.post(f"{ROOT}/entities", json={"id": PARK_ID, "type": "Park"})
+        assert await heard(12) == (uris[0], {"id": PARK_ID, "type": "Park", "n": 12})
+        assert (await keeper.patch(path, json={"q": f"{trees}>13"})).status_code == 204
+        await keeper.post(f"{ONE}/attrs", json={trees: 13})
+        assert await heard(14) == (uris[0], {"id": PARK_ID, "type": "Park", "n": 14})
+        assert (await keeper.patch(path, json={"jsonldContext": uris[1]})).status_code == 204
+        assert await heard(15) == (uris[1], {"id": PARK_ID, "type": "Park", "m": 15})
+    assert receiver.got.empty()
+
+
 async def test_throttling_passes_over_what_comes_too_soon(
     city: City, keeper: httpx.AsyncClient, receiver: Receiver
 ) -> None:
