@@ -36,6 +36,8 @@ _MOST_ENTITIES = 10_000
 _PAGED = frozenset({"limit", "offset"})
 _SHAPING = ("options", "format", "sysAttrs", "pick", "omit", "lang", "geometryProperty", "join", "joinLevel",
             "containedBy", "splitEntities", "csf", "collation")  # fmt: skip
+_FILTERS = frozenset({"q", "expandValues", "jsonKeys", "scopeQ", "georel", "geometry", "coordinates", "geoproperty",
+                      "geoQ", "attrs", "attributes"})  # fmt: skip
 _EPOCH = "1970-01-01T00:00:00Z"
 
 
@@ -82,6 +84,13 @@ class Wish(NamedTuple):
     ids: tuple[str, ...] | None = None
     """None but these, where it is a page of an entity map."""
 
+    def unfiltered(self) -> Wish:
+        """The same for all the entities meant, whatever they are like: what is asked of sources where each may know a
+        part of an entity that alone does not answer the query (splitEntities, 5.7.2)."""
+        params = {name: value for name, value in self.params.items() if name not in _FILTERS}
+        body = None if self.body is None else {n: value for n, value in self.body.items() if n not in _FILTERS}
+        return self._replace(params=params, body=body)
+
 
 async def whole_query(asked: Distribution, wish: Wish, local: Sequence[Document], here: int | None) -> View:
     """The entities that a query finds here (`local`, `here` in all) and elsewhere, in order (5.7.2).
@@ -111,7 +120,19 @@ async def whole_query(asked: Distribution, wish: Wish, local: Sequence[Document]
     if here is not None:
         twice = sum(map(len, known.values())) - len(known)
         total = here + sum(counted(reply) for reply in replies) - twice
-    return View(in_order(found, wish.order), asked.warnings([*replies, *faulty]), total, known_by)
+    cut = [_cut(reply) for reply in replies if page.limit > MAX_LIMIT and _full(reply)]
+    return View(in_order(found, wish.order), asked.warnings([*replies, *faulty, *cut]), total, known_by)
+
+
+def _full(reply: Reply) -> bool:
+    """Whether the source told as much as it was asked for: it may know more."""
+    told = reply.answer.content if reply.answer is not None else None
+    return isinstance(told, list) and len(told) >= MAX_LIMIT
+
+
+def _cut(reply: Reply) -> Reply:
+    why = f"{reply.share.source.id}: of what it knows only the first {MAX_LIMIT} entities were looked at"
+    return Reply(reply.share, None, SourceFailed(why))
 
 
 def _times_too(params: Mapping[str, str]) -> list[tuple[str, str]]:

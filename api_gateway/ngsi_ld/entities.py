@@ -175,6 +175,10 @@ async def answer_query(
             request, caller, view.documents[: page.limit], shape, join, [*headers, *echo(snapshot)], snapshot
         )
     concerns = concerns or concern_of(wanted, shape)
+    candidates = None
+    if flag(params, "splitEntities"):
+        concerns = concerns._replace(attributes=None)
+        candidates = selection_for(gate, caller, wanted.unfiltered())
     about_place = concerns
     wish = Wish(params, context, page, order_of(params, context), body)
     if places_matter(request, caller, concerns.types):
@@ -182,7 +186,8 @@ async def answer_query(
         if concerns.attributes is not None:
             about_place = concerns._replace(attributes=(*concerns.attributes, LOCATION))
     asked = of_readable(await distribution(request, caller, about_place, params), concerns.types, somewhere=True)
-    look = partial(found_everywhere, request, caller, selection, wanted.geo, concerns, shape)
+    found = partial(found_everywhere, request, caller, selection, wanted.geo, concerns, shape)
+    look = partial(found, candidates=candidates)
     if (listed := await chosen_map(request, caller)) is not None or flag(params, "entityMap"):
         view, more = await by_map(request, caller, listed, look, asked, wish)
     else:

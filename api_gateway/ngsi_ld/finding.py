@@ -11,6 +11,7 @@ from starlette.requests import Request
 from access.seeing import Readable
 from api_gateway.auth import Caller, gate_of
 from api_gateway.context import gateway_of
+from api_gateway.errors import TooManyResults
 from api_gateway.federation.forwarding import Distribution
 from api_gateway.federation.gating import may_see, places_matter, unconcealed
 from api_gateway.federation.reads import View, Wish, chosen_by_csf, whole_query
@@ -21,7 +22,7 @@ from api_gateway.ngsi_ld.selecting import matching, ordered
 from broker.query.geo import GeoQuery
 from broker.store import reading
 from broker.store.entity_maps import HERE, EntityMap, Member
-from broker.store.reading import Document, Selection
+from broker.store.reading import AT_HAND, Document, Selection, columns_of
 from broker.subscriptions.matching import Asked
 
 Look = Callable[[Distribution | None, Wish], Awaitable[View]]
@@ -37,31 +38,40 @@ async def found_everywhere(
     shape: Shape,
     asked: Distribution | None,
     wish: Wish,
+    candidates: Selection | None = None,
 ) -> View:
     """What is found here and elsewhere, from the page's offset on: one more than the page holds where there is more.
 
-    Where the caller may read what lies in certain places only, the page is cut of what is left of everything.
+    Where the caller may read what lies in certain places only, the page is cut of what is left of everything. With
+    `candidates` (splitEntities, 5.7.2) several may know parts of an entity: then these here and all that sources know
+    of the kind are put together first, and `selection` is of the result. Raises `TooManyResults` for too many.
     """
     asked_page, total = wish.page, None
     placed = asked is not None and places_matter(request, caller, concerns.types)
-    if placed:
+    split = asked is not None and candidates is not None
+    if split:
+        wish = wish.unfiltered()
+    if placed or split:
         wish = _of_everything(wish)
     page = wish.page
     # Where others answer too, a page is cut when all of them have: so everything up to it is needed from each.
     skipped = page.offset if asked is None else 0
+    chosen, place = (candidates, None) if split and candidates is not None else (selection, geo)
     if wish.ids is not None:
-        ids = wish.ids if selection.ids is None else tuple(set(wish.ids).intersection(selection.ids))
-        selection = selection._replace(ids=ids)
+        ids = wish.ids if chosen.ids is None else tuple(set(wish.ids).intersection(chosen.ids))
+        chosen = chosen._replace(ids=ids)
     with pattern_blamed():
         async with gateway_of(request).database.transaction(caller.tenant) as tx:
             if asked is not None:
                 asked = await chosen_by_csf(tx, asked, wish.params, wish.context)
                 asked, wish = await unconcealed(tx, asked, wish, concerns.ids or ())
-            selection = ordered(await matching(tx, selection, geo), wish.order)
+            chosen = ordered(await matching(tx, chosen, place), wish.order)
             limit = page.limit + 1 + page.offset - skipped
-            found = await reading.select(tx, selection, limit=limit, offset=skipped) if page.limit else []
+            found = await reading.select(tx, chosen, limit=limit, offset=skipped) if page.limit else []
             if page.counted:
-                total = await reading.count(tx, selection)
+                total = await reading.count(tx, chosen)
+    if split and len(found) > MOST_MEMBERS:
+        raise TooManyResults(f"with splitEntities at most {MOST_MEMBERS} entities are put together; name types or ids")
     if asked is None:
         return View(found, [], total, {document.id: [HERE] for document in found})
     view = await whole_query(asked, wish, found, total)
@@ -77,8 +87,23 @@ async def found_everywhere(
     ]
     if placed:
         visible = await _not_barred_here(request, caller, visible, {document.id for document in found})
+    if split:
+        visible = await _fulfilling(request, caller, selection, geo, visible)
+    if placed or split:
         view = view._replace(total=len(visible) if asked_page.counted else None)
     return view._replace(documents=visible[asked_page.offset :])
+
+
+async def _fulfilling(
+    request: Request, caller: Caller, selection: Selection, geo: GeoQuery | None, documents: list[Document]
+) -> list[Document]:
+    """Those of the entities, put together from what several know and judged by where they lie, that are selected."""
+    at_hand = selection._replace(among=AT_HAND, at_hand=columns_of(documents), reaches=None)
+    with pattern_blamed():
+        async with gateway_of(request).database.transaction(caller.tenant) as tx:
+            chosen = await matching(tx, at_hand, geo)
+            found = {one.id for one in await reading.select(tx, chosen, limit=len(documents), offset=0)}
+    return [document for document in documents if document.id in found]
 
 
 async def _not_barred_here(

@@ -62,6 +62,12 @@ class Wanted(NamedTuple):
     geo: GeoQuery | None = None
     asks: Asks = Asks()
     """What the conditions and the order are about."""
+    naming: tuple[Where, ...] = ()
+    """Those of `where` that say which entities are meant, whatever they are like."""
+
+    def unfiltered(self) -> Wanted:
+        """All the entities meant, whatever they are like."""
+        return Wanted(self.types, self.ids, self.id_pattern, None, self.naming, naming=self.naming)
 
 
 def only_known(query: Mapping[str, str], *known: frozenset[str]) -> None:
@@ -81,7 +87,8 @@ def wanted_of(query: Mapping[str, str], context: Context, *, needed: bool = True
         raise Invalid(
             "a query needs at least type, attrs, q or a geo-query (or local=true for everything here)", field="type"
         )
-    types, where = _types(query.get("type"), context)
+    types, naming = _types(query.get("type"), context)
+    where = list(naming)
     ids = _list(query.get("id"))
     for value in ids or ():
         if not is_uri(value):
@@ -104,7 +111,7 @@ def wanted_of(query: Mapping[str, str], context: Context, *, needed: bool = True
     if geo is not None:
         asks.add(geo.property)
     some = (frozenset(attributes),) if attributes else ()
-    return Wanted(types, ids, pattern, attributes, tuple(where), geo, Asks(frozenset(asks), some))
+    return Wanted(types, ids, pattern, attributes, tuple(where), geo, Asks(frozenset(asks), some), tuple(naming))
 
 
 def _types(value: str | None, context: Context) -> tuple[tuple[str, ...] | None, list[Where]]:

@@ -41,7 +41,7 @@ def query_in(body: Any, given: Mapping[str, str], context: Context) -> tuple[dic
     if not where and not any(name in params for name in ("attrs", "q", "georel")) and params.get("local") != "true":
         raise Invalid("a query needs at least entities, attrs, q or geoQ", field="entities")
     wanted = wanted_of(params, context, needed=False)
-    wanted = wanted._replace(where=(*wanted.where, *where))
+    wanted = wanted._replace(where=(*wanted.where, *where), naming=tuple(where))
     said = _as_parameters(body.get("entities", ()))
     types = tuple(context.expand(name) for name in said["type"].split(",")) if "type" in said else None
     ids = tuple(said["id"].split(",")) if "id" in said else None

@@ -30,6 +30,18 @@ class Document(NamedTuple):
     deleted_at: datetime | None = None
 
 
+def columns_of(documents: Sequence[Document]) -> list[list[Any]]:
+    """Entities as statements take them: ids, types, texts, stamps, times of creation and change."""
+    return [
+        [document.id for document in documents],
+        [" ".join(document.type) for document in documents],
+        [document.text for document in documents],
+        [document.stamps for document in documents],
+        [document.created_at for document in documents],
+        [document.modified_at for document in documents],
+    ]
+
+
 class Where(NamedTuple):
     """A further condition: SQL with {0}, {1} … for its parameters. What a stranger sent is only in `values`.
 
@@ -75,6 +87,8 @@ def has_seen(names: Iterable[str], hidden: Mapping[str, frozenset[str]]) -> Wher
 PRESENT, EVER, FROZEN, FROZEN_EVER = "entity", "entity_ever", "entity_in_snapshot", "evolution_in_snapshot"
 """Among which entities is selected: those there are, deleted ones too, those of the snapshot that is in use, or those
 of which it holds a history."""
+AT_HAND = _SQL["at_hand"]
+"""Or those of `Selection.at_hand`, as several brokers together know them."""
 
 
 class Selection(NamedTuple):
@@ -82,7 +96,8 @@ class Selection(NamedTuple):
 
     `types`, `ids` and `attributes` each mean any of them. `id_pattern` is a POSIX extended regular expression found
     anywhere in the id (ETSI GS CIM 009, 4.9). `only_types` are the types that may be seen: all of an
-    entity's types must be among them; none may be in `never_types`. `among`: `PRESENT`, `EVER`, `FROZEN` …
+    entity's types must be among them; none may be in `never_types`. `among`: `PRESENT`, `EVER`, `FROZEN` …,
+    or `AT_HAND` with the entities in `at_hand`, as `columns_of` has them.
     With `reaches` some may be seen in certain places only: `broker.store.reach.settled` makes conditions of that, and
     until then nothing is read.
     """
@@ -97,6 +112,7 @@ class Selection(NamedTuple):
     order: str = "id"
     order_values: tuple[Any, ...] = ()
     among: str = PRESENT
+    at_hand: Sequence[Any] = ()
     reaches: Reaches | None = None
 
     def parameters(self) -> list[Any]:
@@ -220,6 +236,8 @@ def _statement(name: str, selection: Selection, used: int) -> tuple[str, list[An
     if name == "ordered":
         order = order.format(*(f"${used + len(values) + index + 1}" for index in range(len(selection.order_values))))
         values += selection.order_values
+    entities = selection.among.format(*(f"${used + len(values) + n + 1}" for n in range(len(selection.at_hand))))
     filters = _SQL["filters"].format(more="\n    ".join(conditions))
     attribute = f"${used + len(values)}" if values else ""
-    return _SQL[name].format(entities=selection.among, filters=filters, order=order, attribute=attribute), values
+    values += selection.at_hand
+    return _SQL[name].format(entities=entities, filters=filters, order=order, attribute=attribute), values

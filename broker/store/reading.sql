@@ -13,6 +13,14 @@ order by id for update
     and not type && $6::text[]
     {more}
 
+-- name: at_hand
+(
+    select id, string_to_array(types, ' ') as type, split_part(types, ' ', 1) as first_type, doc::jsonb as doc,
+        stamps::jsonb as stamps, null::float8 as lon, null::float8 as lat, created_at, modified_at, true as shaped
+    from unnest({0}::text[], {1}::text[], {2}::text[], {3}::text[], {4}::timestamptz[], {5}::timestamptz[])
+        as d (id, types, doc, stamps, created_at, modified_at)
+)
+
 -- name: documents_ever
 select id, type, doc::text as doc, created_at, modified_at, stamps::text as stamps, deleted_at from entity_ever
 where id = any($1::text[])

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from broker.ports import Transaction
 from broker.sql import load
-from broker.store.reading import Document
-from broker.store.snapshots import columns_of
+from broker.store.reading import Document, columns_of
 from broker.store.temporal import Point
 
 _SQL = load("broker.store", "snapshot_histories")

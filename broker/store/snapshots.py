@@ -11,7 +11,7 @@ import orjson
 from broker.errors import Conflict, NotFound
 from broker.ports import Transaction
 from broker.sql import load
-from broker.store.reading import Document, Where
+from broker.store.reading import Document, Where, columns_of
 
 _SQL = load("broker.store", "snapshots")
 _MOST_OF_ONE, _MOST = 20, 100
@@ -40,18 +40,6 @@ async def fill(tx: Transaction, id_: str, found: Sequence[Document]) -> None:
     """Keep the entities; one that is there already gets the attributes that it lacks."""
     ordered = sorted(found, key=lambda document: document.id)
     await tx.execute(_SQL["fill"], id_, *columns_of(ordered))
-
-
-def columns_of(documents: Sequence[Document]) -> list[list[Any]]:
-    """Entities as statements take them: ids, types, texts, stamps, times of creation and change."""
-    return [
-        [document.id for document in documents],
-        [" ".join(document.type) for document in documents],
-        [document.text for document in documents],
-        [document.stamps for document in documents],
-        [document.created_at for document in documents],
-        [document.modified_at for document in documents],
-    ]
 
 
 async def copy(tx: Transaction, id_: str, to: str) -> None:

@@ -66,6 +66,12 @@ async def test_what_sources_know_of_the_area_is_found_and_nothing_else(divided: 
     assert [entity["id"] for entity in counted.json()] == [INSIDE]
     assert "location" not in counted.json()[0]
     assert "location" in neighbour.asked[-1], "what comes is judged by its place"
+    split = await divided.stranger.get(f"{QUERY}&splitEntities=true&q=waterLevel&attrs=waterLevel&count=true")
+    assert [entity["id"] for entity in split.json()] == [NAMES[1], INSIDE], (
+        "what is put together is judged by its place"
+    )
+    assert split.headers["ngsild-results-count"] == "2"
+    assert "q=" not in neighbour.asked[-1]
     assert len((await divided.chief.get(QUERY)).json()) == 6, "staff see all"
     neighbour.known[NAMES[2]] = neighbour.known[INSIDE] | {"id": NAMES[2]}
     assert await divided.sees() == [NAMES[1], INSIDE], "who says otherwise of what is known here is not heard"

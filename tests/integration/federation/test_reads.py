@@ -185,3 +185,41 @@ async def test_a_registration_says_what_came_of_asking(fukui: Town, sabae: Town)
     ill = await counted(2)
     assert (ill["timesFailed"], ill["status"], ill["description"]) == (1, "failed", "隣の市")
     assert ill["lastFailure"] > ill["lastSuccess"] == well["lastSuccess"]
+
+
+async def test_entities_in_parts_are_judged_when_they_are_whole(fukui: Town, sabae: Town) -> None:
+    """splitEntities (5.7.2): what each broker knows of an entity does not answer the query; all of it together does."""
+    await fukui.register(sabae.url, [{**GAUGE[0], "propertyNames": ["flow", "location"]}])
+    place = {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [136.2, 36.0]}}
+    for name, river in (("hino", "日野川"), ("asuwa", "足羽川"), ("kuzu", "九頭竜川")):
+        await fukui.create(gauge(name, river=river, scope="/福井"), local=True)
+    await fukui.create({**gauge("other", river="日野川"), "type": "River"}, local=True)
+    await sabae.create(gauge("hino", flow=12, location=place))
+    await sabae.create(gauge("asuwa", flow=3, location=place))
+    await sabae.create(gauge("only", flow=20))
+
+    async def found(**params: Any) -> list[str]:
+        answer = await fukui.get("entities", type="WaterObserved", options="keyValues", **params)
+        assert answer.status_code == 200, answer.text
+        return [one["id"].rpartition(":")[2] for one in answer.json()]
+
+    both = {"q": 'river~="川";flow>5'}
+    assert await found(**both) == []
+    assert await found(**both, splitEntities="true") == ["hino"]
+    near = {"georel": "near;maxDistance==2000", "geometry": "Point", "coordinates": "[136.201,36.0]"}
+    assert await found(**near, scopeQ="/福井", splitEntities="true") == ["asuwa", "hino"]
+    assert await found(q="flow>5", splitEntities="true") == ["hino", "only"]
+    assert await found(q="flow>5", attrs="river", splitEntities="true") == ["hino"]
+    assert await found(q="!flow", splitEntities="true", local="true") == ["asuwa", "hino", "kuzu"]
+    assert await found(splitEntities="true", orderBy="flow;desc", limit=2, offset=1) == ["hino", "asuwa"]
+    counted = await fukui.get(
+        "entities", type="WaterObserved", q="flow<15", splitEntities="true", count="true", limit=1
+    )
+    assert [one["flow"]["value"] for one in counted.json()] == [3]
+    assert counted.headers["ngsild-results-count"] == "2"
+    assert 'rel="next"' in counted.headers["link"]
+    body = {"type": "Query", "entities": [{"type": "WaterObserved", "idPattern": "hino|only"}], **both}
+    posted = await fukui.client.post(f"{ROOT}/entityOperations/query", json=body, params={"splitEntities": "true"})
+    assert [one["river"]["value"] for one in posted.json()] == ["日野川"]
+    mapped = await fukui.get("entities", type="WaterObserved", **both, splitEntities="true", entityMap="true")
+    assert [one["flow"]["value"] for one in mapped.json()] == [12]
