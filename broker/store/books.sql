@@ -11,6 +11,9 @@ where a.received <> a.outcomes
 order by a.day desc, t.name, a.device
 limit $2
 
+-- name: await_move
+select pg_advisory_xact_lock_shared(hashtext('history_make_month'))
+
 -- name: missing
 with stored as (
     select tenant_id, sum(count)::bigint as count from accounting

@@ -222,6 +222,37 @@ async def test_rows_that_vanished_from_history_are_noticed(database: CityDatabas
     assert (line.tenant, line.expected, line.found) == ("fukui", 3, 2)
 
 
+async def test_rows_that_move_to_a_month_of_their_own_have_not_vanished(database: CityDatabase) -> None:
+    await keep(database, readings(FLOOD, 3, received=NOW))
+    ledger = Ledger()
+    ledger.add("fukui", "g", NOW, STORED, 3)
+    async with database.system.transaction() as tx:
+        await ledger.save(tx)
+
+    async def move() -> int:
+        async with database.system.transaction() as tx:
+            return await make_months(tx, [FLOOD.date()])
+
+    async def count() -> list[Any]:
+        async with database.system.transaction() as tx:
+            return await audit_history(tx, NOW.date())
+
+    async def waiting(sessions: int) -> None:
+        query = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+        async with asyncio.timeout(1.5):  # less than the move waits
+            while await ask(database, query) < sessions:  # noqa: ASYNC110 - a wait in the server tells nobody
+                await asyncio.sleep(0.01)
+
+    async with database.system.transaction() as reader:
+        await reader.fetch("select from history")
+        moving = asyncio.create_task(move())
+        await waiting(1)
+        counting = asyncio.create_task(count())
+        await waiting(2)
+    assert await moving == 3
+    assert await counting == []
+
+
 class ShortLog:
     """A log whose partitions end where they are told to: what a log restored too far back looks like."""
 
