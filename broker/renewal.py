@@ -15,17 +15,25 @@ _log = logging.getLogger(__name__)
 _Stamp = tuple[int, int, int] | None
 
 
+def load_chain(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
+    """Give a context its certificate chain and key.
+
+    Raises `Invalid` where the two are no good; the context may hold a certificate without its key then.
+    """
+    try:
+        context.load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        raise Invalid(f"{certificate} and {key}: {error}", field="tls_certificate") from error
+
+
 def take_chain(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
     """Give a context that is in use a renewed certificate chain and key.
 
     Raises `Invalid`, and leaves the context as it was, where the two are no good.
     """
-    try:
-        # A context that fails half-way holds a certificate without its key: so another one tries first.
-        for each in (ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), context):
-            each.load_cert_chain(certificate, key)
-    except (OSError, ssl.SSLError) as error:
-        raise Invalid(f"{certificate} and {key}: {error}", field="tls_certificate") from error
+    # One that fails half-way is of no use any more: so another one tries first.
+    for each in (ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), context):
+        load_chain(each, certificate, key)
 
 
 async def follow(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from broker.errors import Invalid
-from broker.renewal import take_chain
+from broker.renewal import load_chain
 
 
 class TlsFiles(Protocol):
@@ -27,19 +27,10 @@ class TlsFiles(Protocol):
 
 def server_context(settings: TlsFiles) -> ssl.SSLContext:
     """The context for `tls_port`: TLS 1.2 or newer. Raises `Invalid` naming the setting whose file is no good."""
-    if settings.tls_certificate is None or settings.tls_key is None:
-        raise Invalid("TLS needs a certificate and its key", field="tls_certificate")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
-    except (OSError, ssl.SSLError) as error:
-        raise Invalid(f"{settings.tls_certificate} and {settings.tls_key}: {error}", field="tls_certificate") from error
+    _load(context, settings)
     if settings.client_authorities is not None:
-        try:
-            context.load_verify_locations(settings.client_authorities)
-        except (OSError, ssl.SSLError) as error:
-            raise Invalid(f"{settings.client_authorities}: {error}", field="client_authorities") from error
         required = settings.require_client_certificate
         context.verify_mode = ssl.CERT_REQUIRED if required else ssl.CERT_OPTIONAL
     return context
@@ -51,11 +42,19 @@ def renew(context: ssl.SSLContext, settings: TlsFiles) -> None:
     An authority that is new counts from now on; one that was removed counts until the process is started again.
     Raises `Invalid`, and leaves the context as it was, where a file is no good.
     """
-    server_context(settings)
-    if settings.tls_certificate is not None and settings.tls_key is not None:
-        take_chain(context, settings.tls_certificate, settings.tls_key)
+    server_context(settings)  # one that fails half-way is of no use any more: so another one tries first
+    _load(context, settings)
+
+
+def _load(context: ssl.SSLContext, settings: TlsFiles) -> None:
+    if settings.tls_certificate is None or settings.tls_key is None:
+        raise Invalid("TLS needs a certificate and its key", field="tls_certificate")
+    load_chain(context, settings.tls_certificate, settings.tls_key)
     if settings.client_authorities is not None:
-        context.load_verify_locations(settings.client_authorities)
+        try:
+            context.load_verify_locations(settings.client_authorities)
+        except (OSError, ssl.SSLError) as error:
+            raise Invalid(f"{settings.client_authorities}: {error}", field="client_authorities") from error
 
 
 def tls_files(settings: TlsFiles) -> tuple[Path | None, ...]:

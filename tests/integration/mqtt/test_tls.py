@@ -14,7 +14,7 @@ import pytest
 from adapters.mqtt.client import BrokerClient
 from adapters.mqtt.endpoint import Endpoint
 from adapters.mqtt.settings import BrokerClientSettings, EndpointSettings
-from adapters.mqtt.tls import tls_files
+from adapters.mqtt.tls import renew, server_context, tls_files
 from broker.errors import Invalid
 from broker.renewal import follow
 from tests.integration.log.contract import eventually
@@ -123,6 +123,26 @@ async def test_renewed_certificates_are_used(
     with pytest.raises(Invalid, match=r"DNS_localhost\.key"):
         endpoint.reload_certificates()
     assert await shown() == "renewed", "what is no good changes nothing"
+
+
+@pytest.mark.parametrize("spoilt", ["tls_key", "client_authorities"])
+def test_what_is_no_good_leaves_the_context_as_it_was(
+    server: dict[str, Any], authority: Authority, spoilt: str, tmp_path: Path
+) -> None:
+    settings = EndpointSettings(**server)
+    context = server_context(settings)
+    held = context.get_ca_certs()
+    other = Authority(tmp_path)
+    certificate, key = other.issue("renewed", "DNS:localhost")
+    renewed = {"tls_certificate": certificate, "tls_key": key, "client_authorities": other.certificate}
+    bad = tmp_path / "bad.pem"
+    bad.write_text("neither a key nor an authority")
+    with pytest.raises(Invalid, match=r"bad\.pem") as refused:
+        renew(context, settings.model_copy(update={**renewed, spoilt: bad}))
+    assert refused.value.field == ("tls_certificate" if spoilt == "tls_key" else spoilt)
+    assert context.get_ca_certs() == held
+    renew(context, settings.model_copy(update=renewed))
+    assert len(context.get_ca_certs()) == 2
 
 
 async def test_files_that_are_no_good_are_named(server: dict[str, Any], tmp_path: Path) -> None:
