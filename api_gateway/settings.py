@@ -98,6 +98,12 @@ class GatewaySettings(BaseModel):
         ge=0,
         description="how long a context source that did not answer in time is left alone, unless it says otherwise",
     )
+    database_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        description="how long a request may wait for the database before it is looked whether that answers at all:"
+        " if not, the request is answered 503 within three seconds more; if so, it goes on",
+    )
     shutdown_seconds: int = Field(default=10, ge=1, description="how long requests under way may take at shutdown")
 
     @model_validator(mode="after")

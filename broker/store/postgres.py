@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -14,6 +15,7 @@ from access.delegation import view_of
 from broker.errors import Conflict, Forbidden, Invalid, Unavailable, UnknownTenant
 from broker.ports import Transaction
 from broker.store.listening import Listening
+from broker.store.lookout import Lookout
 
 _GONE = (
     OSError,
@@ -30,15 +32,17 @@ _GONE = (
     asyncpg.QueryCanceledError,
     asyncpg.LockNotAvailableError,
 )
+_UNDO_SECONDS = 1.0
 _COLLISIONS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.UniqueViolationError)
 
 
 class PostgresDatabase:
     """A pool of connections as one database role. `system` roles see every tenant, the others one per transaction."""
 
-    def __init__(self, pool: asyncpg.Pool, listening: Listening, *, system: bool) -> None:
+    def __init__(self, pool: asyncpg.Pool, listening: Listening, lookout: Lookout | None, *, system: bool) -> None:
         self._pool = pool
         self._listening = listening
+        self._lookout = lookout
         self._system = system
         self._tenants: dict[str, int] = {}
 
@@ -46,9 +50,21 @@ class PostgresDatabase:
     async def transaction(self, tenant: str | None = None) -> AsyncIterator[Transaction]:
         """See `broker.ports.Database.transaction`."""
         with _translated():
-            async with self._pool.acquire(timeout=10) as connection, connection.transaction():
-                await self._become(connection, tenant)
-                yield connection
+            async with self._watched() as end_of_watch, self._pool.acquire(timeout=10) as connection:
+                transaction = connection.transaction()
+                try:
+                    await transaction.start()
+                    await self._become(connection, tenant)
+                    yield connection
+                except BaseException:
+                    await _undo(connection, transaction)
+                    raise
+                # Of a commit that was given up nobody could say whether it came about: it has a statement's time.
+                end_of_watch()
+                await transaction.commit()
+
+    def _watched(self) -> AbstractAsyncContextManager[Callable[[], None]]:
+        return self._lookout.watched() if self._lookout else contextlib.nullcontext(lambda: None)
 
     async def _become(self, connection: Any, tenant: str | None) -> None:
         if tenant is None:
@@ -93,6 +109,8 @@ class PostgresDatabase:
 
     async def close(self) -> None:
         """Close the pool, giving statements under way five seconds."""
+        if self._lookout is not None:
+            self._lookout.close()
         try:
             await asyncio.wait_for(self._pool.close(), 5)
         except TimeoutError:
@@ -100,11 +118,18 @@ class PostgresDatabase:
 
 
 async def open_database(
-    url: str, *, system: bool = False, size: int = 8, statement_seconds: float = 60
+    url: str,
+    *,
+    system: bool = False,
+    size: int = 8,
+    statement_seconds: float = 60,
+    silent_seconds: float | None = None,
 ) -> PostgresDatabase:
     """Connect as the role in `url`. Raises `Unavailable` when the server does not answer.
 
-    A statement that takes longer than `statement_seconds` is cancelled and counts as no answer.
+    A statement that takes longer than `statement_seconds` is cancelled and counts as no answer. Who has waited for
+    `silent_seconds`, for a connection or a statement, waits on only if the server accepts another connection: where
+    somebody waits for us, a server that stands still must not cost them a long statement's time.
     """
     with _translated():
         pool = await asyncpg.create_pool(
@@ -116,11 +141,37 @@ async def open_database(
             reset=_leave_clean,
             server_settings={"timezone": "UTC"},
         )
-    return PostgresDatabase(pool, Listening(lambda: asyncpg.connect(url, timeout=10), _GONE), system=system)
+
+    lookout = Lookout(partial(_answers, url), silent_seconds) if silent_seconds is not None else None
+    return PostgresDatabase(pool, Listening(lambda: asyncpg.connect(url, timeout=10), _GONE), lookout, system=system)
+
+
+async def _answers(url: str) -> bool:
+    """Whether the server says anything to one who connects, be it that there is no room."""
+    try:
+        connection = await asyncpg.connect(url, timeout=10)
+        await connection.close(timeout=1)
+    except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+        return False
+    except asyncpg.PostgresError:
+        pass
+    return True
 
 
 async def _leave_clean(_connection: Any) -> None:
     """Nothing to reset: settings are local to a transaction, and no session state is ever set on these pools."""
+
+
+async def _undo(connection: Any, transaction: Any) -> None:
+    """Roll back, or end the connection where that fails or is not soon done: nothing of the transaction stays."""
+    try:
+        async with asyncio.timeout(_UNDO_SECONDS):
+            await transaction.rollback()
+    except BaseException as error:
+        with contextlib.suppress(asyncpg.InterfaceError):  # it is the pool's again: it has ended
+            connection.terminate()
+        if not isinstance(error, Exception):
+            raise
 
 
 @contextlib.contextmanager

@@ -49,9 +49,10 @@ def metrics_of(settings: Settings) -> Callable[[], str] | None:
 async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Serve until `stop`. Holds only the passwords of two database users: one tenant at a time, and the log's tail."""
     async with AsyncExitStack() as stack:
-        database = await open_database(settings.database.app_url, size=8)
+        silent = settings.gateway.database_seconds
+        database = await open_database(settings.database.app_url, size=8, silent_seconds=silent)
         stack.push_async_callback(database.close)
-        refusals = await open_database(settings.database.app_url, size=2)
+        refusals = await open_database(settings.database.app_url, size=2, silent_seconds=silent)
         stack.push_async_callback(refusals.close)
         tail = await open_database(settings.database.tail_url, system=True, size=2)
         stack.push_async_callback(tail.close)

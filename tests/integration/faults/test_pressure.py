@@ -4,8 +4,6 @@ database that is away, a disk that is full. The others are served meanwhile, dev
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import statistics
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -38,6 +36,7 @@ from tests.integration.faults.kit import (
     stream,
 )
 from tests.integration.notify.receivers import HttpReceiver
+from tests.standstill import standing_still
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
@@ -188,19 +187,13 @@ async def test_a_database_that_is_away_for_a_minute_holds_devices_back(
     pids = {part: city.pid(part) for part in ("endpoint", "writer", "alerting", "notifier", "gateway", "postgres")}
     sending = asyncio.create_task(stream(city, "away", range(20_000), 50, progress))
     await reached(progress, 2_000, sending)
-    servers = servers_of(city)
-    for pid in servers:
-        os.kill(pid, signal.SIGSTOP)
-    try:
+    with standing_still(city.pid("postgres")):
         await asyncio.sleep(2)
         held = len(progress)
         await asyncio.sleep(AWAY_SECONDS)
         assert len(progress) == held, "something was acknowledged that nobody holds"
         assert not sending.done()
         assert [ready(city, part) for part in ("endpoint", "writer", "alerting", "notifier")] == [503] * 4
-    finally:
-        for pid in servers:
-            os.kill(pid, signal.SIGCONT)
     await sending
     assert await settled(store, "away", 20_000, 30) == (20_000, True)
     assert {part: city.pid(part) for part in pids} == pids, "a part died of it"
@@ -211,18 +204,3 @@ def ready(city: WholeCity, role: str) -> int:
     """What the role's own page answers to whoever asks if it is ready."""
     port = (city.folder / "metrics" / f"{role}-{city.pid(role)}.port").read_text()
     return httpx.get(f"http://127.0.0.1:{port}/health/ready", timeout=10).status_code
-
-
-def servers_of(city: WholeCity) -> list[int]:
-    """The postmaster and the servers of all connections."""
-    postmaster = city.pid("postgres")
-    children = [int(entry) for entry in os.listdir("/proc") if entry.isdigit() and _parent(int(entry)) == postmaster]
-    return [postmaster, *children]
-
-
-def _parent(pid: int) -> int:
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return int(file.read().rpartition(")")[2].split()[1])
-    except OSError:
-        return 0
