@@ -1,4 +1,4 @@
-"""docker-compose.yml and its TLS supplement as plain values, for the tests beside it."""
+"""docker-compose.yml and its supplements as plain values, for the tests beside it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[3]
 BASE = "docker-compose.yml"
 TLS = "deploy/compose-tls.yml"
+AUTHORITIES = "deploy/compose-authorities.yml"
 
 Service = dict[str, Any]
 
@@ -30,11 +31,11 @@ def compose(file: str = BASE) -> dict[str, Any]:
     return document
 
 
-def services(*, tls: bool = False) -> dict[str, Service]:
-    """Every service; with `tls` as the supplement changes it."""
+def services(*, tls: bool = False, authorities: bool = False) -> dict[str, Service]:
+    """Every service; with `tls` and `authorities` as these supplements change it."""
     base: dict[str, Service] = {name: dict(service) for name, service in compose()["services"].items()}
-    if tls:
-        for name, more in compose(TLS)["services"].items():
+    for file in [TLS] * tls + [AUTHORITIES] * authorities:
+        for name, more in compose(file)["services"].items():
             service = base[name]
             service["environment"] = service.get("environment", {}) | more.get("environment", {})
             service["secrets"] = [*service.get("secrets", []), *more.get("secrets", [])]

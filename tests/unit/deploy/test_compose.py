@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cityos.roles import ROLES
-from tests.unit.deploy.compose import BASE, ROOT, TLS, compose, interpolated, services
+from tests.unit.deploy.compose import AUTHORITIES, BASE, ROOT, TLS, compose, interpolated, services
 
 ALL = sorted(services())
 ONE_SHOT = {"migrate"}
@@ -80,7 +80,18 @@ def test_nothing_is_published_to_the_world_without_tls() -> None:
     assert ports
     assert [port for port in ports if not port.startswith(PUBLISHED_WITHOUT_TLS)] == []
     tls = [port for service in compose(TLS)["services"].values() for port in service.get("ports", [])]
-    assert {port.split(":")[-1] for port in tls} == {"8883", "8443"}
+    assert {port.split(":")[-1] for port in tls} == {"8883", "9221", "8443"}
+
+
+@pytest.mark.parametrize("door", ["endpoint", "chargers", "gateway"])
+def test_every_door_of_ours_has_tls_in_the_supplement(door: str) -> None:
+    group = {"endpoint": "MQTT", "chargers": "CHARGERS", "gateway": "GATEWAY"}[door]
+    given = services(tls=True)[door]
+    assert {"tls_certificate", "tls_key"} <= set(given["secrets"])
+    for file in ("certificate", "key"):
+        assert given["environment"][f"CITYOS_{group}_TLS_{file.upper()}"] == f"/run/secrets/tls_{file}"
+    inside = given["environment"]["CITYOS_GATEWAY_PORT" if door == "gateway" else f"CITYOS_{group}_TLS_PORT"]
+    assert [port.rpartition(":")[2] for port in compose(TLS)["services"][door]["ports"]] == [inside]
 
 
 def test_database_log_and_collector_are_reachable_only_from_inside() -> None:
@@ -102,8 +113,8 @@ def test_no_secret_is_written_down() -> None:
 
 
 def test_every_secret_used_is_declared_and_mounted() -> None:
-    declared = compose()["secrets"] | compose(TLS)["secrets"]
-    for name, service in services(tls=True).items():
+    declared = compose()["secrets"] | compose(TLS)["secrets"] | compose(AUTHORITIES)["secrets"]
+    for name, service in services(tls=True, authorities=True).items():
         mounted = set(service.get("secrets", []))
         assert mounted <= declared.keys(), name
         text = str([service.get("environment"), service.get("command"), service.get("entrypoint")])
@@ -132,7 +143,7 @@ def make_secrets(folder: Path) -> dict[str, str]:
 
 
 def test_what_is_mounted_from_the_checkout_exists() -> None:
-    for file in (BASE, TLS):
+    for file in (BASE, TLS, AUTHORITIES):
         for service in compose(file)["services"].values():
             for volume in service.get("volumes", []):
                 source = volume.split(":")[0]
