@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from cityos.city import roles_of
 from cityos.roles import ROLES
 from cityos.settings import load_settings, variables
 from cityos.wiring import alerting_settings
@@ -18,6 +19,7 @@ from tests.unit.deploy.test_compose import make_secrets
 
 KNOWN = {name for name, _ in variables()}
 CHART: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "helm" / "city-os" / "values.yaml").read_text())
+BLOCKS = sorted(name for name in KNOWN if name.endswith("_ENABLED"))
 OURS = sorted({*ROLES, "migrate"})
 
 
@@ -53,6 +55,13 @@ def test_compose_gives_settings_that_load(name: str, tls: bool, secrets: Path) -
     assert getattr(settings.database, user) == (secrets / f"database_{user}").read_text()
 
 
+@pytest.mark.parametrize("name", ["endpoint", "chargers"])
+def test_devices_can_show_certificates(name: str, secrets: Path) -> None:
+    settings = load_settings(mounted(services(tls=True, authorities=True)[name]["environment"], secrets))
+    door = settings.mqtt if name == "endpoint" else settings.chargers
+    assert (door.tls_port is None, door.client_authorities) == (False, secrets / "device_authorities")
+
+
 @pytest.mark.parametrize("name", OURS)
 def test_what_the_operator_says_reaches_every_role(name: str, secrets: Path) -> None:
     """The migration makes the tenant that the roles serve, and the notifier gives the address that people use."""
@@ -66,15 +75,36 @@ def test_what_the_operator_says_reaches_every_role(name: str, secrets: Path) -> 
         assert settings.gateway.trusted_proxies == ("172.16.0.0/12",)
 
 
-@pytest.mark.parametrize("block", sorted(name for name in KNOWN if name.endswith("_ENABLED")))
+def operators_name(text: str) -> str:
+    """The variable by which the operator says it, in Compose's `${NAME:-default}`."""
+    return re.findall("[A-Z_]+", text)[0]
+
+
+@pytest.mark.parametrize("block", BLOCKS)
 def test_every_building_block_can_be_taken(block: str) -> None:
+    group = block.split("_")[1].lower()
     assert CHART["environment"][block] == "false"
     for role in ROLES:
         given = services()[role]["environment"][block]
-        assert (interpolated(given), interpolated(given, **{re.findall("[A-Z_]+", given)[0]: "true"})) == (
-            "false",
-            "true",
-        )
+        for said, taken in (({}, False), ({operators_name(given): "1"}, True)):
+            settings = load_settings({block: interpolated(given, **said)})
+            assert getattr(settings, group).enabled is taken
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_block_that_is_off_costs_no_container(block: str) -> None:
+    """What turns the setting on makes the container, as on one machine it starts the role."""
+    own = set(roles_of(load_settings({block: "true"}))) - set(roles_of(load_settings({})))
+    assert own
+    assert {name for name, role in CHART["roles"].items() if role.get("block") == block} == own
+    said = operators_name(services()["gateway"]["environment"][block])
+    for role in own:
+        replicas = services()[role]["deploy"]["replicas"]
+        assert (interpolated(replicas), interpolated(replicas, **{said: "1"})) == ("0", "1")
+
+
+def test_every_other_role_runs_in_every_city() -> None:
+    assert all("replicas" not in services()[role]["deploy"] for role in ROLES if "block" not in CHART["roles"][role])
 
 
 @pytest.mark.parametrize("role", ["dispatch", "gateway"])

@@ -4,6 +4,14 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .role }}
 {{- end }}
 
+{{- /* Whether the city takes the role: it belongs to no building block, or to one that is on. */ -}}
+{{- define "city.taken" -}}
+{{- $block := .role.block -}}
+{{- if or (not $block) (has (index .root.Values.environment $block | toString | lower) (list "true" "1" "yes" "on")) -}}
+yes
+{{- end -}}
+{{- end }}
+
 {{- define "city.environment" -}}
 {{- range $name, $value := . -}}
 - name: {{ $name }}
