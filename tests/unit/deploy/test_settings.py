@@ -109,11 +109,23 @@ def test_every_other_role_runs_in_every_city() -> None:
 
 @pytest.mark.parametrize("role", ["dispatch", "gateway"])
 def test_who_compiles_the_planner_has_the_memory_for_it(role: str) -> None:
-    """numba at work took 300 MB beside what the role holds; its cache is gone with the container, so that a kill for
-    memory would come again after each start."""
+    """numba at work took 300 MB beside what the role holds; what it makes is gone with the container, so that a kill
+    for memory would come again after each start."""
     least = 512
     assert int(services()[role]["deploy"]["resources"]["limits"]["memory"].removesuffix("M")) > least
     assert int(CHART["roles"][role]["resources"]["limits"]["memory"].removesuffix("Mi")) > least
+
+
+def test_the_planner_is_compiled_while_the_image_is_built_for_the_processor_that_runs_it() -> None:
+    """numba takes machine code only for the processor it was told of; what it writes is lost with the container."""
+    stages = re.split(r"(?m)^FROM ", (ROOT / "deploy" / "Dockerfile").read_text())
+    build = next(stage for stage in stages if "cityos buses compile" in stage)
+    city = next(stage for stage in stages if " AS city\n" in stage)
+    assert [re.findall(r"NUMBA_CPU_NAME=(\S+)", stage) for stage in (build, city)] == [["generic"], ["generic"]]
+    (compiled,) = re.findall(r"NUMBA_CACHE_DIR=(\S+)", build)
+    (command,) = re.findall(r'ENTRYPOINT \["(.+)"\]', city)
+    assert f"COPY deploy/start.sh {command}\n" in city
+    assert compiled == f"{command.removesuffix('/start.sh')}/numba", "start.sh takes it from beside itself"
 
 
 @pytest.mark.parametrize("name", OURS)
