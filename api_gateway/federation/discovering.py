@@ -13,6 +13,7 @@ from api_gateway.errors import SourceFailed
 from api_gateway.federation.client import Question
 from api_gateway.federation.forwarding import Reply, distribution
 from api_gateway.federation.gating import of_readable
+from api_gateway.ngsi_ld.snapshot_header import snapshot_said
 from broker.entities.parse import check_name
 from broker.errors import Invalid
 from broker.federation.source import Share
@@ -67,6 +68,8 @@ async def attribute_elsewhere(request: Request, caller: Caller, context: Context
 async def _hear(
     request: Request, caller: Caller, about: Asked, operation: str, question: Question, context: Context
 ) -> Heard:
+    if snapshot_said(request) is not None:
+        return Heard([], [])  # what sources knew when it was made is in it
     asked = of_readable(await distribution(request, caller, about), about.types)
     if asked is None:
         return Heard([], [])

@@ -1,10 +1,14 @@
-"""Which types and attributes there are, here and at sources (ETSI GS CIM 009, 5.7.5 to 5.7.10, 6.25 to 6.28)."""
+"""Which types and attributes there are, here and at sources (ETSI GS CIM 009, 5.7.5 to 5.7.10, 6.25 to 6.28).
+
+Within a snapshot (6.3.22) those of its entities.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
@@ -22,13 +26,16 @@ from api_gateway.federation.discovering import (
     types_elsewhere,
 )
 from api_gateway.ngsi_ld.context import answers_ld, link_context
+from api_gateway.ngsi_ld.frozen import in_use
 from api_gateway.ngsi_ld.params import flag
 from api_gateway.ngsi_ld.represent import EntityResponse, Shape
+from api_gateway.ngsi_ld.snapshot_header import snapshot_said
 from api_gateway.ngsi_ld.writing import only
 from broker.errors import NotFound
 from broker.jsonld.context import DEFAULT_VOCABULARY
+from broker.ports import Transaction
 from broker.store import reading
-from broker.store.reading import AttributeUse, Selection
+from broker.store.reading import FROZEN, PRESENT, AttributeUse, Selection
 
 
 async def list_types(request: Request) -> Response:
@@ -36,9 +43,9 @@ async def list_types(request: Request) -> Response:
     only(request, "details")
     gate, caller, shape = await _asked(request)
     details = flag(request.query_params, "details")
-    async with gateway_of(request).database.transaction(caller.tenant) as tx:
-        found = set(await reading.types(tx))
-    uses = await uses_seen(request, gate, caller) if details else []
+    async with _looking(request, caller) as (tx, among):
+        found = set(await reading.types(tx, among))
+        uses = seen_of(await reading.attributes(tx, None, among), gate, caller) if details else []
     attributes: defaultdict[str, set[str]] = defaultdict(set)
     for use in uses:
         for name in use.types:
@@ -69,15 +76,16 @@ async def one_type(request: Request) -> Response:
     allowed = gate.may(caller, Action.READ, name).allowed
     visible = gate.readable(caller)
     only_types = None if visible.only is None else tuple(visible.only)
-    async with gateway_of(request).database.transaction(caller.tenant) as tx:
-        chosen = Selection((name,), only_types=only_types, never_types=tuple(visible.never))
+    async with _looking(request, caller) as (tx, among):
+        chosen = Selection((name,), only_types=only_types, never_types=tuple(visible.never), among=among)
         count = await reading.count(tx, chosen) if allowed else 0
+        uses = seen_of(await reading.attributes(tx, name, among), gate, caller) if count else []
     heard = await type_elsewhere(request, caller, shape.context, name) if allowed else Heard([], [])
     about = [seen for seen in heard.seen if name in seen.types]
     if not count and not about:
         raise NotFound(f"there are no entities of type {request.path_params['name']}")
     hidden = gate.hidden(caller, [name])
-    kinds = _kinds(await uses_seen(request, gate, caller, name))
+    kinds = _kinds(uses)
     for seen in about:
         for attribute in seen.attributes.keys() - hidden:
             kinds[attribute].update(seen.attributes[attribute])
@@ -96,7 +104,7 @@ async def list_attributes(request: Request) -> Response:
     only(request, "details")
     gate, caller, shape = await _asked(request)
     heard = await attributes_elsewhere(request, caller, shape.context)
-    uses = [*await uses_seen(request, gate, caller), *_as_uses(heard, gate, caller)]
+    uses = [*await _uses(request, gate, caller), *_as_uses(heard, gate, caller)]
     names = sorted({use.name for use in uses})
     if not flag(request.query_params, "details"):
         return _listing("AttributeList", "attributeList", names, shape, heard)
@@ -115,7 +123,7 @@ async def one_attribute(request: Request) -> Response:
     gate, caller, shape = await _asked(request)
     name = shape.context.expand(request.path_params["name"])
     heard = await attribute_elsewhere(request, caller, shape.context, name)
-    there = [*await uses_seen(request, gate, caller), *_as_uses(heard, gate, caller)]
+    there = [*await _uses(request, gate, caller), *_as_uses(heard, gate, caller)]
     uses = [use for use in there if use.name == name]
     if not uses:
         raise NotFound(f"no entity has an attribute {request.path_params['name']}")
@@ -133,10 +141,24 @@ async def _asked(request: Request) -> tuple[Gate, Caller, Shape]:
     return gate, caller, Shape(ld=answers_ld(request), context=context)
 
 
-async def uses_seen(request: Request, gate: Gate, caller: Caller, type_: str | None = None) -> list[AttributeUse]:
-    """The attributes that the caller may see, as entities (of a type) that it may see have them."""
+@asynccontextmanager
+async def _looking(request: Request, caller: Caller) -> AsyncIterator[tuple[Transaction, str]]:
+    """A transaction, and among which entities it looks: those of the present, or of the snapshot that the request is
+    about. Raises `NotFound` for an unknown one."""
+    snapshot = snapshot_said(request)
     async with gateway_of(request).database.transaction(caller.tenant) as tx:
-        uses = await reading.attributes(tx, type_)
+        if snapshot is not None:
+            await in_use(request, caller, tx, snapshot)
+        yield tx, PRESENT if snapshot is None else FROZEN
+
+
+async def _uses(request: Request, gate: Gate, caller: Caller) -> list[AttributeUse]:
+    async with _looking(request, caller) as (tx, among):
+        return seen_of(await reading.attributes(tx, None, among), gate, caller)
+
+
+def seen_of(uses: Iterable[AttributeUse], gate: Gate, caller: Caller) -> list[AttributeUse]:
+    """The attributes that the caller may see, as entities that it may see have them."""
     return [
         use
         for use in uses

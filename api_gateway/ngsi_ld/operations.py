@@ -297,7 +297,7 @@ _TOLD_OF_SNAPSHOTS = {
     "retrieveHistory", "queryHistory", "queryHistoryByPost", "createEntity", "replaceEntity", "mergeEntity",
     "appendAttributes", "updateAttributes", "updatePartOfAttribute", "replaceAttribute", "deleteAttribute",
     "deleteEntity", "purgeEntities", "createEntities", "upsertEntities", "updateEntities", "mergeEntities",
-    "deleteEntities",
+    "deleteEntities", "listTypes", "retrieveType", "listAttributes", "retrieveAttribute",
 }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from access.policy import Action
 from api_gateway.asking import asked, note
 from api_gateway.auth import Caller, gate_of
 from api_gateway.context import gateway_of
-from api_gateway.ngsi_ld.discovery import uses_seen
+from api_gateway.ngsi_ld.discovery import seen_of
 from api_gateway.ngsi_ld.selecting import CORE
 from api_gateway.openapi import PROBLEMS
 from api_gateway.shared import Answer, SharedAnswers, conditional, tag_of
@@ -213,7 +213,8 @@ async def _attributes_seen(request: Request, caller: Caller, type_: str) -> set[
     if not gate.asks_where(caller, [type_]):
         async with gateway_of(request).database.transaction(caller.tenant) as tx:
             there = await reading.count_of_type(tx, type_)
-        return {use.name for use in await uses_seen(request, gate, caller, type_)} if there else None
+            uses = await reading.attributes(tx, type_) if there else []
+        return {use.name for use in seen_of(uses, gate, caller)} if there else None
     found: set[str] | None = None
     async for page in _pages(request, caller, type_):
         found = (found or set()).union(*(_seen(request, caller, document) for document in page)) - CORE

@@ -175,9 +175,9 @@ class AttributeUse(NamedTuple):
     entities: int
 
 
-async def attributes(tx: Transaction, type_: str | None) -> list[AttributeUse]:
-    """The attributes present, of entities of one type or of all."""
-    rows = await tx.fetch(_SQL["attributes"], type_)
+async def attributes(tx: Transaction, type_: str | None, among: str = PRESENT) -> list[AttributeUse]:
+    """The attributes present, of entities of one type or of all. `among`: as in `Selection`."""
+    rows = await tx.fetch(_SQL["attributes"].format(entities=among), type_)
     return [AttributeUse(row["type"], row["name"], row["kinds"], row["count"]) for row in rows]
 
 
@@ -186,9 +186,9 @@ async def count_of_type(tx: Transaction, type_: str) -> int:
     return int(await tx.fetchval(_SQL["count_of_type"], type_))
 
 
-async def types(tx: Transaction) -> list[str]:
-    """The names of all entity types present."""
-    return [row["name"] for row in await tx.fetch(_SQL["types"])]
+async def types(tx: Transaction, among: str = PRESENT) -> list[str]:
+    """The names of all entity types present. `among`: as in `Selection`."""
+    return [row["name"] for row in await tx.fetch(_SQL["types"].format(entities=among))]
 
 
 async def devices(

@@ -57,14 +57,14 @@ select count(*) from {entities} entity where $1::text[] is null and {filters}
 
 -- name: types
 with recursive first (name) as (
-    (select first_type from entity order by first_type limit 1)
+    (select first_type from {entities} entity order by first_type limit 1)
     union all
-    select (select first_type from entity where first_type > first.name order by first_type limit 1)
+    select (select first_type from {entities} entity where first_type > first.name order by first_type limit 1)
     from first where first.name is not null
 )
 select name from first where name is not null
 union
-select unnest(type) from entity where cardinality(type) > 1
+select unnest(type) from {entities} entity where cardinality(type) > 1
 order by 1
 
 -- name: devices
@@ -91,7 +91,7 @@ where (first_type = any($1::text[]) or (cardinality(type) > 1 and type && $1)) a
 
 -- name: attributes
 select first_type, type, a.key as name, a.kinds, count(*) as count
-from entity cross join lateral (
+from {entities} entity cross join lateral (
     select key, array(
         select distinct i ->> 'type' from jsonb_array_elements(
             case jsonb_typeof(value) when 'array' then value else jsonb_build_array(value) end) i

@@ -88,6 +88,34 @@ async def test_both_cities_as_they_were(fukui: Town, sabae: Town) -> None:
     assert "199" in partly["snapshotQueriesDetails"][0]["problemDetails"]["detail"]
 
 
+async def test_types_and_attributes_of_a_snapshot(fukui: Town, sabae: Town) -> None:
+    """6.3.22: what there was, here and at the neighbour's, whoever has what by now; no source is asked."""
+    await fukui.register(sabae.url, [{"entities": [{"type": "WaterObserved"}, {"type": "Park"}]}])
+    await fukui.create(gauge("a", flow=1), local=True)
+    await sabae.create(gauge("b", flow=2, depth=5))
+    snapshot = await freeze(fukui.client)
+    await fukui.client.delete(f"{ROOT}/entities/urn:ngsi-ld:WaterObserved:a")
+    await sabae.create({"id": "urn:ngsi-ld:Park:1", "type": "Park", "trees": 3})
+
+    async def said(path: str, status: int = 200) -> Any:
+        answer = await fukui.client.get(f"{ROOT}/{path}", headers={HEADER: snapshot})
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    assert (await fukui.get("types")).json()["typeList"] == ["Park", "WaterObserved"]
+    assert (await said("types"))["typeList"] == ["WaterObserved"]
+    assert [one["attributeNames"] for one in await said("types?details=true")] == [["depth", "flow"]]
+    assert (await said("attributes"))["attributeList"] == ["depth", "flow"]
+    assert [one["typeNames"] for one in await said("attributes?details=true")] == [["WaterObserved"]] * 2
+    one = await said("types/WaterObserved")
+    assert (one["entityCount"], [a["attributeName"] for a in one["attributeDetails"]]) == (2, ["depth", "flow"])
+    assert (await said("attributes/depth"))["attributeCount"] == 1
+    await said("types/Park", 404)
+    await said("attributes/trees", 404)
+    assert (await fukui.client.get(f"{ROOT}/types", headers={HEADER: snapshot})).headers[HEADER] == snapshot
+    assert (await fukui.client.get(f"{ROOT}/types", headers={HEADER: "urn:ngsi-ld:Snapshot:no"})).status_code == 404
+
+
 async def test_a_snapshot_through_its_life(fukui: Town, database: CityDatabase) -> None:
     client = fukui.client
     await fukui.create(gauge("a", flow=1))
