@@ -11,7 +11,7 @@ import os
 import socket
 import urllib.request
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from urllib.error import URLError
 from urllib.parse import unquote, urlsplit
@@ -24,6 +24,7 @@ from broker.store.postgres import open_database
 from cityos.embedded import EmbeddedPostgres
 from cityos.environment import write_running
 from cityos.files import write_whole
+from cityos.nursery import Nursery
 from cityos.schema import MIGRATED_PACKAGES
 from cityos.settings import Settings, variables
 from cityos.supervisor import Supervised, supervise
@@ -77,7 +78,9 @@ async def running_city(settings: Settings, stop: asyncio.Event) -> AsyncIterator
         environment = environment_of(filled)
         running = folder / "running.json"
         write_running(running, {k: v for k, v in environment.items() if k.startswith("CITYOS_")})
-        roles = [Supervised(process, environment, folder) for process in processes_of(filled)]
+        processes = processes_of(filled)
+        nursery = stack.enter_context(closing(Nursery(processes, environment)))
+        roles = [Supervised(process, nursery.start, folder) for process in processes]
         supervision = asyncio.create_task(supervise(roles, stop))
         try:
             city = City(filled, roles)

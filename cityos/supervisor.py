@@ -3,25 +3,43 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import logging
 import signal
-import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from broker.waiting import Parts
 from cityos.files import write_whole
 from cityos.liveness import METRICS_FOLDER, announcement, stood_still
 
 _log = logging.getLogger(__name__)
-_PR_SET_PDEATHSIG = 1
 _HEALTHY_SECONDS = 10.0
 _LONGEST_PAUSE = 10.0
 _STOP_SECONDS = 15.0
 _LOOK_SECONDS = 10.0
 _SILENT_LOOKS = 6
+
+
+class Process(Protocol):
+    """One that was started: `asyncio.subprocess.Process`, or one of the nursery's."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def returncode(self) -> int | None: ...
+
+    async def wait(self) -> int: ...
+
+    def terminate(self) -> None: ...
+
+    def kill(self) -> None: ...
+
+
+Starter = Callable[[str, Path], Awaitable[Process]]
+"""Starts a role by its name, its output appended to the file. Raises OSError where none can be started now."""
 
 
 class Supervised:
@@ -30,16 +48,14 @@ class Supervised:
     One that lives and does not say so at six looks in a row, `look_seconds` apart, is killed and started again.
     """
 
-    def __init__(
-        self, role: str, environment: Mapping[str, str], folder: Path, *, look_seconds: float = _LOOK_SECONDS
-    ) -> None:
+    def __init__(self, role: str, start: Starter, folder: Path, *, look_seconds: float = _LOOK_SECONDS) -> None:
         self.role = role
-        self._environment = dict(environment)
+        self._start_process = start
         self._log_file = folder / "logs" / f"{role}.log"
         self._pid_file = folder / "run" / f"{role}.pid"
         self._pages = folder / METRICS_FOLDER
         self._look_seconds = look_seconds
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Process | None = None
         self.restarts = 0
 
     @property
@@ -72,18 +88,8 @@ class Supervised:
     async def _start(self) -> None:
         for path in (self._log_file, self._pid_file):
             path.parent.mkdir(parents=True, exist_ok=True)
-        with self._log_file.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "cityos.run",
-                self.role,
-                env=self._environment,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                preexec_fn=end_with_parent,
-            )
+        self._log_file.touch()  # what hinders it is told here: the process will have nowhere else to say it
+        self._process = await self._start_process(self.role, self._log_file)
         try:
             write_whole(self._pid_file, str(self._process.pid))
         except OSError as error:
@@ -125,11 +131,6 @@ async def supervise(roles: Sequence[Supervised], stop: asyncio.Event) -> None:
     async with Parts() as group:
         for role in roles:
             group.add(role.keep_running(stop))
-
-
-def end_with_parent() -> None:
-    """In a child before exec: be told to end if the parent dies, so that no orphan holds a port or a lease."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def stop_on_signals() -> asyncio.Event:

@@ -1,7 +1,7 @@
 """What each role runs, one file for each. A role holds no state that the log or the database does not.
 
-Any may be killed at any time, and most may run several times side by side. A role's file is imported only by the
-process that runs it, so that each process holds no more than it needs.
+Any may be killed at any time, and most may run several times side by side. A role's file is imported only where the
+role runs, so that no process holds more than it needs, and on one machine once for all (`cityos/nursery.py`).
 """
 
 from __future__ import annotations
