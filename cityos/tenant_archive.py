@@ -39,6 +39,7 @@ STAYS = {
 
 _REFERENCES = {
     "history": {"series_id": "series"},
+    "history_withdrawn": {"series_id": "series"},
     "history_hour": {"series_id": "series"},
     "history_day": {"series_id": "series"},
     "rollup_due": {"series_id": "series"},

@@ -12,7 +12,8 @@ import msgspec
 class Sample(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One value that history gained. Late values are samples too, though they do not change the current state.
 
-    `version` above 0 is a correction: the same device and time, another value. `by_hand`: a person made it.
+    `version` above 0 is a correction: the same device and time, another value. `by_hand`: a person made it, and
+    `moved_from` is the time at which it stood before, where they moved it.
     """
 
     attribute: str
@@ -20,6 +21,16 @@ class Sample(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     observed_at: datetime
     version: int = 0
     by_hand: bool = False
+    moved_from: datetime | None = None
+    dataset_id: str = ""
+
+
+class Withdrawn(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One value that a person deleted from history, with all that it had corrected."""
+
+    attribute: str
+    observed_at: datetime
+    dataset_id: str = ""
 
 
 class State(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -43,8 +54,9 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     `attributes` holds the new normalized NGSI-LD attribute for each that changed in the current state (None
     for one deleted); `previous` what stood there before. `samples` holds all that history gained, in order
-    of arrival. `state` is the whole entity, so that nobody judges the change by what came after it. `version`
-    counts the entity's changes from 1. `at` is the time of the transaction.
+    of arrival, and `withdrawn` what a person took out of it. `state` is the whole entity, so that nobody judges
+    the change by what came after it. `version` counts the entity's changes from 1. `at` is the time of the
+    transaction.
     """
 
     tenant: str
@@ -56,6 +68,7 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     attributes: dict[str, Any] = {}
     previous: dict[str, Any] = {}
     samples: tuple[Sample, ...] = ()
+    withdrawn: tuple[Withdrawn, ...] = ()
     state: State | None = None
     trace: str | None = None
 

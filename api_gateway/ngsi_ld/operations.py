@@ -20,6 +20,7 @@ from api_gateway.ngsi_ld import (
     snapshots,
     subscriptions,
     temporal,
+    temporal_instances,
     temporal_provision,
 )
 from api_gateway.ngsi_ld.context import JSON, JSON_LD
@@ -183,9 +184,9 @@ _HISTORY_WRITES = [
               _plain("history", "Query histories by a body", body=True)),
     Operation("POST", _HISTORIES, temporal_provision.create, "addHistory",
               _plain("history", "Create a temporal representation, or add to it", body=True)),
-    Operation("PATCH", _INSTANCE, temporal_provision.change_instance, "changeInstance",
+    Operation("PATCH", _INSTANCE, temporal_instances.change_instance, "changeInstance",
               _plain("history", "Change a part of an instance", _ID, _ATTRIBUTE, _INSTANCE_ID, body=True)),
-    Operation("DELETE", _INSTANCE, temporal_provision.delete_instance, "deleteInstance",
+    Operation("DELETE", _INSTANCE, temporal_instances.delete_instance, "deleteInstance",
               _plain("history", "Delete an instance", _ID, _ATTRIBUTE, _INSTANCE_ID)),
     Operation("DELETE", f"{_HISTORY_OF}/attrs/{{attribute:path}}", temporal_provision.delete_attribute,
               "deleteAttributeHistory", _plain("history", "Delete an attribute's history", _ID, _ATTRIBUTE)),

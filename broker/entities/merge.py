@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from broker.entities.patch import dataset, instances
-from schemas.change import Sample
+from schemas.change import Sample, Withdrawn
 
 
 class EntityUpdate(NamedTuple):
@@ -20,7 +20,8 @@ class EntityUpdate(NamedTuple):
     to our door, where that is earlier than the transaction. `trace` is the traceparent (W3C Trace Context) that they
     came with. `decided`: somebody has decided what the state is (a write over HTTP), whatever its `observedAt`.
     `over_time`: attributes are lists of their instances at many times; what is newest of each datasetId, and newer
-    than the state, becomes the state. `remembered`: what history has of it already, to be told with the change.
+    than the state, becomes the state. `remembered`: what history has of it already,
+    and `withdrawn` what history has no more, to be told with the change.
     """
 
     id: str
@@ -32,6 +33,7 @@ class EntityUpdate(NamedTuple):
     decided: bool = False
     over_time: bool = False
     remembered: tuple[Sample, ...] = ()
+    withdrawn: tuple[Withdrawn, ...] = ()
 
 
 class Merged(NamedTuple):

@@ -24,6 +24,7 @@ from broker.store.accounting import (
 from broker.store.commands import Answer, answered
 from broker.store.devices import Device, DeviceRegistry, note_seen, quarantine
 from broker.store.entities import EntityWriter
+from broker.store.history import WITHDRAWN
 from schemas.change import Change
 from schemas.clock import Clock, iso
 from schemas.command import ANSWER_PROPERTY
@@ -96,7 +97,7 @@ class ObservationWriter:
                 updates = [self._update(item, trace) for item, trace in zip(items, traces, strict=True)]
                 written = await self._entities.apply(tx, tenant, updates, at=self._clock())
             for item, versions in zip(items, written.versions, strict=True):
-                outcome = DUPLICATE if versions[item.observation.property] is None else STORED
+                outcome = DUPLICATE if versions[item.observation.property] in (None, WITHDRAWN) else STORED
                 ledger.add(tenant, item.observation.device, item.arrival.received_at, outcome)
                 self._figures.outcomes[outcome] += 1
             self._figures.received_at += [item.arrival.received_at for item in items]

@@ -44,8 +44,9 @@ async def audit_history(tx: Transaction, day: date) -> list[Imbalance]:
     """Tenants whose history holds fewer values received on `day` (UTC) than the accounting says were stored.
 
     Independent of the accounting: it counts the rows themselves. More rows than stored are in order, because
-    writes over HTTP are history and not a device's; fewer mean that rows were lost, or deleted by a person. Tenants
-    that keep history for a week or less are left out. While rows move into a month of their own it waits.
+    writes over HTTP are history and not a device's; fewer mean that rows were lost, or somebody deleted a whole history
+    (single values that a person took out count as held). Tenants that keep history for a week or less are left out.
+    While rows move into a month of their own it waits.
     """
     # A count that waited for the default partition behind the move would know its partitions from before the move
     # and its rows from after it, and so find the moved ones nowhere.

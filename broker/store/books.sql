@@ -19,7 +19,12 @@ with stored as (
     select tenant_id, sum(count)::bigint as count from accounting
     where day = $1 and outcome = 'stored' group by tenant_id
 ), held as (
-    select tenant_id, count(*) as count from history
+    select tenant_id, count(*) as count
+    from (
+        select tenant_id, received_at from history
+        union all
+        select tenant_id, received_at from history_withdrawn
+    ) h
     where received_at >= $1::timestamp at time zone 'UTC' and received_at < ($1::timestamp + interval '1 day') at time zone 'UTC'
     group by tenant_id
 )

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from broker.entities.merge import EntityUpdate, Merged, merge
-from broker.entities.patch import instances
-from broker.store.history import Row, Series
-from schemas.change import MAX_STATE_BYTES, Change, Sample, State
+from broker.entities.patch import dataset, instances
+from broker.store.history import WITHDRAWN, Row, Series
+from schemas.change import MAX_STATE_BYTES, Change, Sample, State, Withdrawn
 
 _EXACT_INTEGERS = 2**53
 _SMALLEST = 1e-100
@@ -68,9 +68,12 @@ def fold(before: Stored | None, updates: Iterable[EntityUpdate]) -> Merged:
 
 
 def without_duplicates(update: EntityUpdate, versions: dict[str, int | None], before: Stored | None) -> EntityUpdate:
-    """A value that history already holds must not come back over a later correction of the same time."""
+    """A value that history already holds must not come back over a later correction of the same time, nor one that was
+    taken out of history at all."""
     present = before.doc if before else {}
-    repeated = {name for name, version in versions.items() if version is None and name in present}
+    repeated = {
+        name for name, version in versions.items() if version == WITHDRAWN or (version is None and name in present)
+    }
     if not repeated or update.decided:
         return update
     rest = {name: value for name, value in update.attributes.items() if name not in repeated}
@@ -83,10 +86,14 @@ def samples_of(update: EntityUpdate, versions: dict[str, int | None], at: dateti
     """What history took of the update, by the versions it gave, after what it has of it already."""
     yield from update.remembered
     for name, version in versions.items():
-        if version is not None:
+        if version is not None and version != WITHDRAWN:
             for instance in instances(update.attributes[name]):
                 yield Sample(
-                    attribute=name, value=instance.get("value"), observed_at=_time(instance, at), version=version
+                    attribute=name,
+                    value=instance.get("value"),
+                    observed_at=_time(instance, at),
+                    version=version,
+                    dataset_id=dataset(instance),
                 )
 
 
@@ -99,6 +106,7 @@ def change_of(
     at: datetime,
     state: State | None,
     trace: str | None,
+    withdrawn: tuple[Withdrawn, ...] = (),
 ) -> Change:
     """The change that a batch makes of the entity; its version steps where the state does."""
     return Change(
@@ -111,6 +119,7 @@ def change_of(
         attributes=merged.attributes,
         previous=merged.previous,
         samples=samples,
+        withdrawn=withdrawn,
         state=state,
         trace=trace,
     )

@@ -28,7 +28,7 @@ from broker.store.effects import (
     without_duplicates,
 )
 from broker.store.gone import note_gone
-from broker.store.history import History, Row
+from broker.store.history import WITHDRAWN, History, Row
 from broker.store.reading import Document
 from schemas.change import Change, encode_change
 from schemas.clock import iso
@@ -40,7 +40,7 @@ _decode = msgspec.json.decode
 
 
 class Written(NamedTuple):
-    """What a write did: its changes, and for each update and timed attribute the version (None: a duplicate)."""
+    """What a write did: its changes, and for each update and timed attribute the version (see `History.append`)."""
 
     changes: list[Change]
     versions: list[dict[str, int | None]]
@@ -110,7 +110,8 @@ class EntityWriter:
             before = stored.get(entity_id)
             merged = fold(before, (without_duplicates(updates[i], versions[i], before) for i in indexes))
             samples = tuple(s for i in indexes for s in samples_of(updates[i], versions[i], at))
-            if not merged.changed and not samples:
+            withdrawn = tuple(one for i in indexes for one in updates[i].withdrawn)
+            if not (merged.changed or samples or withdrawn):
                 continue
             left: Next | None = None
             if merged.changed:
@@ -118,7 +119,7 @@ class EntityWriter:
                 (alterations if before else inserts).append(left)
             own = next((updates[i].trace for i in reversed(indexes) if updates[i].trace), trace)
             state = state_after(before, left, at) if left else None
-            changes.append(change_of(tenant, entity_id, before, merged, samples, at, state, own))
+            changes.append(change_of(tenant, entity_id, before, merged, samples, at, state, own, withdrawn))
         await _save(tx, "insert", number, inserts, at)
         await _save(tx, "update", number, alterations, at)
         await note_gone(tx, number, changes, at)
@@ -195,9 +196,12 @@ class EntityWriter:
                         places.append((index, name))
                         rows.append(row_of(update, name, instance, at))
         versions: list[dict[str, int | None]] = [{} for _ in updates]
-        kept = await self._history.append(tx, tenant, rows)
+        # What comes over the log repeats what a device said; who writes to the city's own door means what they write.
+        again = any(update.decided or update.over_time for update in updates)
+        kept = await self._history.append(tx, tenant, rows, again=again)
         for (index, name), version in zip(places, kept, strict=True):
-            versions[index][name] = version if version is not None else versions[index].get(name)
+            known = version is None or version == WITHDRAWN
+            versions[index][name] = versions[index].get(name, version) if known else version
         return versions
 
     async def announce(self, tx: Transaction, changes: Iterable[Change]) -> None:

@@ -1,14 +1,15 @@
 """History: every value once. The same device, time and value is a duplicate; another value is a correction.
 
-What a person has corrected (`api_gateway.ngsi_ld.temporal_provision`) stays on top: another value that a machine gives
-for that time later (a mended decoder, a late report) is kept beneath it, and changes nothing.
+What a person has corrected (`api_gateway.ngsi_ld.temporal_instances`) stays on top: another value that a machine gives
+for that time later (a mended decoder, a late report) is kept beneath it, and changes nothing. What a person has taken
+out (`broker.store.instances.remove`) stays out when a machine says the same again; another value of that time is new.
 """
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -17,6 +18,8 @@ from broker.ports import Transaction
 from broker.sql import load
 
 _SQL = load("broker.store", "history")
+WITHDRAWN = -1
+"""The version of a copy of what a person took out of history: it is not kept, and is nobody's state."""
 
 
 class Series(NamedTuple):
@@ -44,19 +47,23 @@ class History:
     def __init__(self) -> None:
         self._committed: dict[tuple[int, Series], int] = {}
 
-    async def append(self, tx: Transaction, tenant: int, rows: Sequence[Row]) -> list[int | None]:
+    async def append(
+        self, tx: Transaction, tenant: int, rows: Sequence[Row], *, again: bool = False
+    ) -> list[int | None]:
         """Keep `rows`; say for each its version: 0 for a first value, more for a correction, None for a duplicate and
-        for what is kept beneath a person's correction.
+        for what is kept beneath a person's correction, `WITHDRAWN` for what was taken out.
 
-        Raises `Conflict` when somebody else writes the same at the same time.
+        `again`: somebody writes them who knows what they do, and what was taken out comes back. Raises `Conflict` when
+        somebody else writes the same at the same time.
         """
         if not rows:
             return []
         numbers = await self._series_numbers(tx, tenant, rows)
-        kept = await _insert(tx, tenant, rows, numbers, [0] * len(rows))
+        kept = await _insert(tx, tenant, rows, numbers, [0] * len(rows), again=again)
         if kept is None:
             return [0] * len(rows)
-        return await _classify(tx, tenant, rows, numbers, kept)
+        withdrawn = set() if again else await _withdrawn(tx, rows, numbers)
+        return await _classify(tx, tenant, rows, numbers, kept, withdrawn)
 
     async def _series_numbers(self, tx: Transaction, tenant: int, rows: Sequence[Row]) -> list[int]:
         known = self._committed
@@ -82,13 +89,24 @@ async def _insert(
     rows: Sequence[Row],
     numbers: Sequence[int],
     versions: Sequence[int],
+    *,
+    again: bool,
 ) -> set[tuple[int, datetime]] | None:
-    """Insert what is not there; None if that was every row, else the (series, time) of those inserted."""
+    """Insert what is not there; None if that was every row, else the (series, time) of those inserted.
+
+    Unless `again`, nothing is inserted where something was taken out: that needs a closer look.
+    """
     _, times, *values = (list(column) for column in zip(*rows, strict=True))
-    record = await tx.fetchrow(_SQL["insert"], tenant, list(numbers), times, list(versions), *values)
+    record = await tx.fetchrow(_SQL["insert"], tenant, list(numbers), times, list(versions), *values, again)
     if record["count"] == len(rows):
         return None
     return set(zip(record["series_ids"] or (), record["times"] or (), strict=True))
+
+
+async def _withdrawn(tx: Transaction, rows: Sequence[Row], numbers: Sequence[int]) -> set[int]:
+    """The places in `rows` of what a person took out of history."""
+    _, times, amounts, values, _ = (list(column) for column in zip(*rows, strict=True))
+    return {row["place"] for row in await tx.fetch(_SQL["withdrawn"], list(numbers), times, amounts, values)}
 
 
 async def _classify(
@@ -97,6 +115,7 @@ async def _classify(
     rows: Sequence[Row],
     numbers: Sequence[int],
     kept: set[tuple[int, datetime]],
+    withdrawn: Set[int],
 ) -> list[int | None]:
     """The slow way, for batches with repeats: compare each with every version that is stored."""
     stored: defaultdict[tuple[int, datetime], list[Any]] = defaultdict(list)
@@ -105,10 +124,12 @@ async def _classify(
     versions: list[int | None] = []
     corrections: list[tuple[Row, int, int]] = []
     lifted: list[tuple[int, datetime, int]] = []
-    for row, number in zip(rows, numbers, strict=True):
+    for place, (row, number) in enumerate(zip(rows, numbers, strict=True)):
         key = (number, row.at)
         value = _comparable(row.number, row.value)
-        if value not in stored[key] and stored[key] and _by_hand(stored[key][-1]) and not _by_hand(value):
+        if place in withdrawn and value not in stored[key]:
+            versions.append(WITHDRAWN)
+        elif value not in stored[key] and stored[key] and _by_hand(stored[key][-1]) and not _by_hand(value):
             top = len(stored[key]) - 1
             lifted.append((number, row.at, top))
             corrections.append((row, number, top))
@@ -126,8 +147,8 @@ async def _classify(
     for one in lifted:
         await tx.execute(_SQL["lift"], *one)
     if corrections:
-        again, series, numbered = zip(*corrections, strict=True)
-        if await _insert(tx, tenant, again, series, numbered) is not None:
+        more, series, numbered = zip(*corrections, strict=True)
+        if await _insert(tx, tenant, more, series, numbered, again=True) is not None:
             raise Conflict("somebody else corrected the same value at the same time")
     return versions
 

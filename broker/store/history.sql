@@ -20,6 +20,7 @@ with kept as (
     select $1, series_id, at, version, number, value::jsonb, received_at
     from unnest($2::bigint[], $3::timestamptz[], $4::smallint[], $5::float8[], $6::text[], $7::timestamptz[])
         as r (series_id, at, version, number, value, received_at)
+    where $8 or not exists (select from history_withdrawn w where w.series_id = r.series_id and w.at = r.at)
     on conflict do nothing
     returning series_id, at
 )
@@ -33,6 +34,13 @@ select h.series_id, h.at, h.number, h.value::text as value
 from (select distinct * from unnest($1::bigint[], $2::timestamptz[]) as k (series_id, at)) k
 join history h on h.series_id = k.series_id and h.at = k.at
 order by h.series_id, h.at, h.version
+
+-- name: withdrawn
+select r.place - 1 as place
+from unnest($1::bigint[], $2::timestamptz[], $3::float8[], $4::text[]) with ordinality
+    as r (series_id, at, number, value, place)
+join history_withdrawn w on w.series_id = r.series_id and w.at = r.at
+where w.digest = history_digest(r.number, r.value::jsonb)
 
 -- name: lift
 update history set version = version + 1 where series_id = $1 and at = $2 and version = $3

@@ -51,8 +51,14 @@ async def find(tx: Transaction, entity_id: str, attribute: str, instance: str) -
 
 
 async def remove(tx: Transaction, kept: Kept) -> None:
-    """Delete an instance, and what it corrected: that must not come back."""
+    """Delete an instance, and what it corrected: neither comes back when a device or a replay says it again."""
     await tx.execute(_SQL["remove"], kept.series_id, kept.at)
+
+
+async def newest(tx: Transaction, entity_id: str, attribute: str, dataset_id: str) -> Kept | None:
+    """The instance of that datasetId ('' for the default instance) that history holds of the latest time."""
+    row = await tx.fetchrow(_SQL["newest"], entity_id, attribute, dataset_id)
+    return None if row is None else Kept(*row.values())
 
 
 async def remove_history(
@@ -60,12 +66,13 @@ async def remove_history(
 ) -> bool:
     """Delete the history of an entity, of one attribute of it, or of one datasetId ('' for the default instance).
 
-    With its roll-ups and the record of deletions; False where there is nothing. Numbers of series stay: other
+    With its roll-ups and all records of deletions; False where there is nothing. Numbers of series stay: other
     processes know them.
     """
     wish = Wish(None if attribute is None else (attribute,), None if dataset_id is None else (dataset_id,))
     series = [key.series_id for key in await series_of(tx, [entity_id], wish)]
     gone = await tx.execute(_SQL["forget_gone"], entity_id, attribute, dataset_id)
+    await tx.execute(_SQL["forget_withdrawn"], entity_id, attribute, dataset_id)
     if series:
         await _remove_series(tx, series)
     return bool(series) or gone != "DELETE 0"

@@ -14,7 +14,7 @@ _SQL = load("broker.store", "retention")
 BY_SERIES = ("history", "rollup_hour", "rollup_day")
 """Kinds that are deleted series by series."""
 
-BY_TIME = ("rejected", "message_seen", "account", "entity_past", "attribute_past")
+BY_TIME = ("rejected", "message_seen", "account", "entity_past", "attribute_past", "history_withdrawn")
 """Kinds that are deleted by their age alone. What was deleted is remembered as long as history is kept."""
 
 

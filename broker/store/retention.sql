@@ -80,3 +80,11 @@ delete from attribute_past where ctid = any (array(
     where p.deleted_at < $1::timestamptz - k.keep
     limit $2
 ))
+
+-- name: history_withdrawn
+delete from history_withdrawn where ctid = any (array(
+    select w.ctid from history_withdrawn w
+    join retention_of k on k.tenant_id = w.tenant_id and k.kind = 'history'
+    where w.withdrawn_at < $1::timestamptz - k.keep
+    limit $2
+))

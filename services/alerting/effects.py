@@ -27,6 +27,7 @@ class Effects:
         self.suspects: list[Move] = []
         self.changed: dict[str, Held] = {}
         self.to_save: dict[str, Held] = {}
+        self.removals: list[tuple[str, float]] = []
 
     def __bool__(self) -> bool:
         return bool(self.to_save)
@@ -46,8 +47,23 @@ class Effects:
             elif decision.kind is Kind.SUSPECT:
                 self.suspects.append(Move(gauge, decision))
 
+    def removed(self, gauge: Held, at: float, outcome: Outcome) -> None:
+        """The reading of `gauge` at `at` was taken out, which led to `outcome`.
+
+        The state is stored even if the assessment is the same: history cannot tell later that it must not have it.
+        """
+        entity_id = gauge.key.entity_id
+        self.removals.append((entity_id, at))
+        self.marks = [(other, mark) for other, mark in self.marks if (other, mark.reading.at) != (entity_id, at)]
+        if outcome.state is not gauge.state:
+            self.show(gauge)
+
+    def removed_at(self, gauge: Held) -> float:
+        """The time of the latest reading of `gauge` that was taken out (POSIX seconds); minus infinity if none was."""
+        return max((at for entity_id, at in self.removals if entity_id == gauge.key.entity_id), default=float("-inf"))
+
     def show(self, gauge: Held) -> None:
-        """Rules or thresholds have changed: the gauge's entity and its stored state show them."""
+        """Rules, thresholds or what was measured have changed: the gauge's entity and its stored state show them."""
         self.changed[gauge.key.entity_id] = gauge
         self.to_save[gauge.key.entity_id] = gauge
 

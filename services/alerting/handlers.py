@@ -19,11 +19,11 @@ from services.alerting.hearing import Hearing
 from services.alerting.intake import GaugeKey, readings_in
 from services.alerting.memory import Held, Memory, Tenant
 from services.alerting.publishing import Moment, Publisher
-from services.alerting.readings import Reading
+from services.alerting.readings import Reading, Removal
 from services.alerting.rulebook import Rulebook
-from services.alerting.rules import apply
+from services.alerting.rules import apply, remove
 from services.alerting.settings import AlertingSettings
-from services.alerting.store import SQL, advance_clock, load_gauges, refresh_tenants, save_gauges
+from services.alerting.store import SQL, advance_clock, forget_marks, load_gauges, refresh_tenants, save_gauges
 
 _REREAD_EVERY_S = 10.0
 
@@ -58,7 +58,7 @@ class FloodHandler:
         try:
             arrivals = readings_in(records)
             await self._refresh(tx, {key.tenant for key in arrivals.readings})
-            grouped: defaultdict[str, dict[GaugeKey, list[Reading]]] = defaultdict(dict)
+            grouped: defaultdict[str, dict[GaugeKey, list[Reading | Removal]]] = defaultdict(dict)
             for key, readings in arrivals.readings.items():
                 if key.tenant in self._memory.tenants:
                     grouped[key.tenant][key] = readings
@@ -80,7 +80,7 @@ class FloodHandler:
         self,
         tx: Transaction,
         tenant: Tenant,
-        readings: dict[GaugeKey, list[Reading]],
+        readings: dict[GaugeKey, list[Reading | Removal]],
         spoke: Set[GaugeKey],
         traces: Mapping[str, str],
     ) -> None:
@@ -89,33 +89,34 @@ class FloodHandler:
         for key, rows in readings.items():
             gauge = self._memory.gauges[key]
             for row in rows:
-                outcome = apply(gauge.state, row, gauge.rules)
-                gauge.state = outcome.state
-                if outcome.changed or outcome.marks:
-                    effects.add(gauge, outcome)
+                _judge(gauge, row, effects)
             if gauge.shown != gauge.ruled:
                 effects.show(gauge)
             if gauge.state.head.at - gauge.stored_at >= self._settings.checkpoint_s:
                 effects.to_save[key.entity_id] = gauge
+        await forget_marks(tx, tenant, effects.removals)
         await self._returned(tx, tenant, readings.keys() & spoke, effects)
         await Hearing(tx, tenant, self._memory).hear(effects)
         if self._settings.clock == "data":
-            heard = sorted((row.at, key.entity_id) for key, rows in readings.items() for row in rows)
+            heard = sorted(
+                (row.at, key.entity_id) for key, rows in readings.items() for row in rows if isinstance(row, Reading)
+            )
             await advance_clock(tx, tenant, [(gauge, at) for at, gauge in heard])
         if effects:
             await save_gauges(tx, tenant, list(effects.to_save.values()))
             await self._publisher.publish(tx, tenant, effects, self._moment(tenant), traces)
 
     async def _with_unseen(
-        self, tx: Transaction, tenant: Tenant, readings: dict[GaugeKey, list[Reading]]
-    ) -> dict[GaugeKey, list[Reading]]:
+        self, tx: Transaction, tenant: Tenant, readings: dict[GaugeKey, list[Reading | Removal]]
+    ) -> dict[GaugeKey, list[Reading | Removal]]:
         """The readings, after those that a gauge's history has and its stored state has not seen."""
         missing = self._memory.missing(readings)
         if not missing:
             return readings
-        loaded = await load_gauges(tx, tenant, {key.entity_id: readings[key][0].at for key in missing})
+        until = {key.entity_id: readings[key][0].at for key in missing}
+        loaded = await load_gauges(tx, tenant, until, unstored=self._settings.checkpoint_s)
         self._memory.gauges.update((gauge.key, gauge) for gauge in loaded.gauges)
-        return {key: loaded.unseen.get(key, []) + rows for key, rows in readings.items()}
+        return {key: [*loaded.unseen.get(key, []), *rows] for key, rows in readings.items()}
 
     async def _returned(self, tx: Transaction, tenant: Tenant, heard: Set[GaugeKey], effects: Effects) -> None:
         """Gauges that were silent speak again: show their stage in place of "unknown"."""
@@ -131,3 +132,15 @@ class FloodHandler:
     def held(self) -> dict[GaugeKey, Held]:
         """The gauges in memory, for metrics."""
         return self._memory.gauges
+
+
+def _judge(gauge: Held, row: Reading | Removal, effects: Effects) -> None:
+    """Take in one reading, or that one was taken out, and note what follows."""
+    if isinstance(row, Removal):
+        outcome = remove(gauge.state, row, gauge.rules)
+        effects.removed(gauge, row.at, outcome)
+    else:
+        outcome = apply(gauge.state, row, gauge.rules)
+    gauge.state = outcome.state
+    if outcome.changed or outcome.marks:
+        effects.add(gauge, outcome)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
 
 from broker.ports import Record
-from services.alerting.readings import Reading
+from services.alerting.readings import Reading, Removal
 
 OBSERVED = "WaterObserved"
 LEVEL = "waterLevel"
@@ -24,6 +24,14 @@ class _Sample(msgspec.Struct):
     observed_at: datetime
     version: int = 0
     by_hand: bool = False
+    moved_from: datetime | None = None
+    dataset_id: str = ""
+
+
+class _Withdrawn(msgspec.Struct):
+    attribute: str
+    observed_at: datetime
+    dataset_id: str = ""
 
 
 class _Change(msgspec.Struct):
@@ -34,6 +42,7 @@ class _Change(msgspec.Struct):
     type: tuple[str, ...]
     at: datetime
     samples: tuple[_Sample, ...] = ()
+    withdrawn: tuple[_Withdrawn, ...] = ()
     trace: str | None = None
 
 
@@ -54,10 +63,11 @@ class GaugeKey(NamedTuple):
 
 
 class Arrivals(NamedTuple):
-    """What a batch brought: readings by gauge in order of arrival, the newest trace of each gauge that has one, and
-    which gauges spoke themselves (a correction by hand says nothing of whether its gauge is alive)."""
+    """What a batch brought: by gauge, in order of arrival, readings and what was taken out of history; the newest trace
+    of each gauge that has one; and which gauges spoke themselves (what a person does says nothing of whether a gauge is
+    alive)."""
 
-    readings: dict[GaugeKey, list[Reading]]
+    readings: dict[GaugeKey, list[Reading | Removal]]
     traces: dict[GaugeKey, str]
     spoke: set[GaugeKey]
 
@@ -67,33 +77,45 @@ _decoder = msgspec.json.Decoder(_Change)
 
 def readings_in(records: Sequence[Record]) -> Arrivals:
     """The water levels in `records`. A record or a value that is no level is logged and passed over."""
-    found: dict[GaugeKey, list[Reading]] = {}
-    traces: dict[GaugeKey, str] = {}
-    spoke: set[GaugeKey] = set()
+    arrivals = Arrivals({}, {}, set())
     for record in records:
         try:
             change = _decoder.decode(record.value)
         except msgspec.DecodeError as error:
             _log.warning("change %s/%d@%d is unreadable: %s", record.topic, record.partition, record.offset, error)
             continue
-        if OBSERVED not in change.type or not change.samples:
+        if OBSERVED not in change.type or not (change.samples or change.withdrawn):
             continue
-        arrived = change.at.timestamp()
-        for sample in change.samples:
-            if sample.attribute != LEVEL:
-                continue
-            if not is_level(sample.value):
-                _log.warning("%s of %s is %r, no level in metres", LEVEL, change.entity, sample.value)
-                continue
-            gauge = GaugeKey(change.tenant, change.entity)
-            found.setdefault(gauge, []).append(
-                reading_of(sample.observed_at.timestamp(), sample.value, sample.version, arrived)
-            )
-            if not sample.by_hand:
-                spoke.add(gauge)
-            if change.trace:
-                traces[gauge] = change.trace
-    return Arrivals(found, traces, spoke)
+        gauge = GaugeKey(change.tenant, change.entity)
+        found = [*_removals(change), *_readings(change)]
+        if not found:
+            continue
+        arrivals.readings.setdefault(gauge, []).extend(found)
+        if any(sample.attribute == LEVEL and not sample.by_hand for sample in change.samples):
+            arrivals.spoke.add(gauge)
+        if change.trace:
+            arrivals.traces[gauge] = change.trace
+    return arrivals
+
+
+def _removals(change: _Change) -> Iterator[Removal]:
+    for gone in change.withdrawn:
+        if gone.attribute == LEVEL and not gone.dataset_id:
+            yield Removal(gone.observed_at.timestamp())
+
+
+def _readings(change: _Change) -> Iterator[Reading | Removal]:
+    arrived = change.at.timestamp()
+    for sample in change.samples:
+        if sample.attribute != LEVEL or sample.dataset_id:
+            continue
+        if not is_level(sample.value):
+            _log.warning("%s of %s is %r, no level in metres", LEVEL, change.entity, sample.value)
+            if sample.moved_from:
+                yield Removal(sample.moved_from.timestamp())
+            continue
+        reading = reading_of(sample.observed_at.timestamp(), sample.value, sample.version, arrived)
+        yield Removal(sample.moved_from.timestamp(), reading) if sample.moved_from else reading
 
 
 def is_level(value: Any) -> bool:

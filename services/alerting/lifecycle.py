@@ -2,7 +2,7 @@
 
 An alert lives from the first raise to `from_stage` or above until the stage is below it again. Its messages form a
 chain: the first alerts, later ones update (up or down), the last is an all-clear (解除: the danger is over) or a
-cancellation (取消: it should never have been sent, because a correction took away what it was made from).
+cancellation (取消: it should never have been sent, because a person took away or corrected what it was made from).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import msgspec
 from schemas.clock import JST
 from schemas.device import DeviceProfile
 from schemas.river import MODE_NAMES, TREND_NAMES, Mode, Name, Stage, Trend, stage_of_rank
-from services.alerting.outcome import CORRECTED, MARGIN_AND_DWELL
+from services.alerting.outcome import CORRECTED, DELETED, MARGIN_AND_DWELL, MOVED
 from services.alerting.rulebook import Rulebook
 
 
@@ -58,10 +58,10 @@ class Gauge(NamedTuple):
 
 
 class Situation(NamedTuple):
-    """What a message says about the water."""
+    """What a message says about the water. `level` is None where nothing is known of it any more."""
 
     rank: int
-    level: float
+    level: float | None
     observed_at: datetime
     trend: Trend
     why: str
@@ -96,7 +96,11 @@ _INSTRUCTIONS = {
     Step.CLEAR: Name("引き続き河川に近づかないでください。", "Keep away from the river all the same."),
     Step.CANCEL: Name("この情報は取り消されました。", "This message has been withdrawn."),
 }
-_BECAUSE_CORRECTED = Name("観測値が訂正されました。", "A measured value has been corrected. ")
+_BECAUSE = {
+    CORRECTED: Name("観測値が訂正されました。", "A measured value has been corrected. "),
+    DELETED: Name("観測値が削除されました。", "A measured value has been deleted. "),
+    MOVED: Name("観測時刻が訂正されました。", "The time of a measured value has been corrected. "),
+}
 _DANGER = Name(
     "市町村の避難情報を確認し、川から離れた安全な場所へ移れるようにしてください。",
     "Check your municipality's evacuation information and be ready to move to safety away from the river.",
@@ -177,10 +181,14 @@ def _headline(step: Step, alert: Alert, stage: Stage, gauge: Gauge, book: Rulebo
 
 
 def _description(gauge: Gauge, now: Situation) -> Name:
+    place = gauge.profile.name or gauge.station
+    because = _BECAUSE.get(now.why, Name("", ""))
+    if now.level is None:
+        return Name(
+            f"{because.ja}{place}の水位は現在不明です。", f"{because.en}The level at {place} is not known at present."
+        )
     local = now.observed_at.astimezone(JST)
     trend = TREND_NAMES[now.trend]
-    place = gauge.profile.name or gauge.station
-    because = _BECAUSE_CORRECTED if now.why == CORRECTED else Name("", "")
     return Name(
         f"{because.ja}{place}の水位は{local.month}月{local.day}日{local:%H:%M} {now.level:.2f} m（{trend.ja}）。"
         "値は暫定です。",

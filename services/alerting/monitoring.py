@@ -36,11 +36,14 @@ def flood_monitoring(
     stage: Stage,
     trend: Trend,
     quality: Quality,
-    level: float,
+    level: float | None,
     observed_at: datetime,
     rules: str,
 ) -> EntityUpdate:
-    """The FloodMonitoring entity of a gauge. Thresholds that are not set are deleted, not zero."""
+    """The FloodMonitoring entity of a gauge. Thresholds that are not set, and an unknown level, are deleted, not zero.
+
+    It is what was decided last, though that may be of an earlier time: a person can delete the newest readings.
+    """
     at = iso(observed_at)
     attributes: dict[str, Any] = {
         "stage": {"type": "Property", "value": stage, "observedAt": at},
@@ -62,7 +65,7 @@ def flood_monitoring(
     if profile.location:
         attributes["location"] = _place(profile.location.coordinates)
     untimed = frozenset(attributes) - {"stage"}
-    return EntityUpdate(key.sibling("FloodMonitoring"), ("FloodMonitoring",), attributes, untimed)
+    return EntityUpdate(key.sibling("FloodMonitoring"), ("FloodMonitoring",), attributes, untimed, decided=True)
 
 
 def alert_entity(message: Message) -> EntityUpdate:

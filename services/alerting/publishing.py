@@ -54,7 +54,10 @@ class Publisher:
         messages = await self._messages(tx, tenant, effects.moves, moment)
         for message in messages:
             await self._store_message(tx, tenant, message)
-        updates = [(gauge.key.entity_id, _monitoring(tenant, gauge)) for gauge in effects.changed.values()]
+        updates = [
+            (entity_id, _monitoring(tenant, gauge, effects.removed_at(gauge)))
+            for entity_id, gauge in effects.changed.items()
+        ]
         updates += [(message.alert.entity_id, alert_entity(message)) for message in messages]
         traced = [update._replace(trace=traces.get(gauge)) for gauge, update in updates]
         if traced:
@@ -149,7 +152,8 @@ def _new_alert(gauge: Held, number: int, mode: Mode, now: datetime) -> Alert:
     return Alert(id=alert_id, entity_id=gauge.key.entity_id, mode=mode, rank=-2, highest=-2, issued_at=now)
 
 
-def _monitoring(tenant: Tenant, gauge: Held) -> EntityUpdate:
+def _monitoring(tenant: Tenant, gauge: Held, removed_at: float) -> EntityUpdate:
+    """`removed_at` is the time of the latest reading that was just taken out: the stage shown then is another now."""
     head = gauge.state.head
     return flood_monitoring(
         gauge.key,
@@ -158,8 +162,8 @@ def _monitoring(tenant: Tenant, gauge: Held) -> EntityUpdate:
         stage=head.stage,
         trend=head.trend,
         quality=head.quality,
-        level=head.level,
-        observed_at=datetime.fromtimestamp(head.at, UTC),
+        level=head.level if gauge.state.known else None,
+        observed_at=datetime.fromtimestamp(max(head.at, removed_at), UTC),
         rules=tenant.book.version,
     )
 

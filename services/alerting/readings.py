@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from typing import overload
 
@@ -19,6 +20,13 @@ class Reading(msgspec.Struct, frozen=True, array_like=True, gc=False):
     level: float
     version: int = 0
     ahead: float = 0.0
+
+
+class Removal(msgspec.Struct, frozen=True, array_like=True):
+    """A person took the reading at `at` out of history; `moved` is the same anew, where they gave it another time."""
+
+    at: float
+    moved: Reading | None = None
 
 
 class Judged(msgspec.Struct, frozen=True, array_like=True):
@@ -91,3 +99,38 @@ def _pack(entry: Judged) -> bytes:
 
 def _judged(at: float, level: float, ahead: float, version: int, number: int) -> Judged:
     return Judged(Reading(at, level, version, ahead), *_judgements[number])
+
+
+def inserted(window: Window, after: float, reading: Reading) -> Window | None:
+    """The window with a late or corrected reading in its place; None where it changes nothing: a repetition, or one
+    that is not later than `after`, where the window begins."""
+    if reading.at <= after:
+        return None
+    place = bisect_left(window, reading.at, key=lambda entry: entry.reading.at)
+    fresh = Judged(reading)
+    if place == len(window) or window[place].reading.at != reading.at:
+        return Window((*window[:place], fresh, *window[place:]))
+    if window[place].reading.version >= reading.version:
+        return None
+    return Window((*window[:place], fresh, *window[place + 1 :]))
+
+
+def without(window: Window, at: float) -> Window:
+    """The window without the reading at `at`, if there is one."""
+    return Window(entry for entry in window if entry.reading.at != at)
+
+
+def rejudged(window: Window, anew: Judged) -> Window:
+    """The window with one of its readings judged anew."""
+    return Window(anew if entry.reading == anew.reading else entry for entry in window)
+
+
+def differences(before: Window, after: Window) -> tuple[Judged, ...]:
+    """The readings whose quality is not what was known of them (good, where nothing was)."""
+    known = {entry.reading: entry for entry in before}
+    return tuple(
+        entry
+        for entry in after
+        if (entry.quality, entry.reasons)
+        != ((old.quality, old.reasons) if (old := known.get(entry.reading)) else (Quality.GOOD, ()))
+    )

@@ -2,23 +2,22 @@
 
 `(GaugeState, Reading, GaugeRules) -> Outcome`. What a gauge's state is depends on the set of its readings, not on the
 order in which they came: the newest readings (the window) are kept in order of time, a late or corrected one is put
-in its place, and everything after it is judged again. A reading older than the window changes nothing any more; the
-history keeps it. So a late row can neither lower a stage that the rows since do not lower, nor raise one again that
-they have ended; and the same reading twice is the same as once.
+in its place, one that a person took out of history is taken out, and everything after it is judged again. A reading
+older than the window changes nothing any more; the history keeps it. So a late row can neither lower a stage that the
+rows since do not lower, nor raise one again that they have ended; and the same reading twice is the same as once.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from typing import NamedTuple
 
 import msgspec
 
 from schemas.river import Quality, Stage, Trend
 from services.alerting import quality
-from services.alerting.outcome import MARGIN_AND_DWELL, outcome
+from services.alerting.outcome import MARGIN_AND_DWELL, correction, outcome, removed
 from services.alerting.quality import SPIKE, Hold, QualityRules, Verdict
-from services.alerting.readings import Judged, Reading, Window
+from services.alerting.readings import Judged, Reading, Removal, Window, differences, inserted, rejudged, without
 from services.alerting.state import NOTHING, GaugeState, Note, Outcome, Packed, Track
 
 DANGER = Stage.DANGER.rank
@@ -64,24 +63,41 @@ def apply(state: GaugeState, reading: Reading, rules: GaugeRules) -> Outcome:
         window = state.window.appended(step.judged)
         marks: tuple[Judged, ...] = (step.judged,) if step.judged.reasons else ()
         if step.retro is not None:
-            window = _replaced(window, step.retro)
+            window = rejudged(window, step.retro)
             marks = (step.retro, *marks)
         after = GaugeState(state.anchor, window, state.notes, step.track)
         return outcome(state.head, _bounded(after, rules), rules, marks)
-    merged = _inserted(state.window, state.anchor.track, reading)
+    merged = inserted(state.window, state.anchor.track.at, reading)
     if merged is None:
         return Outcome(state, late=True)
     after = refold(GaugeState(state.anchor, merged, state.notes), rules)
-    marks = _differences(state.window, after.window)
-    corrected = reading if len(merged) == len(state.window) else None
-    return outcome(state.head, _bounded(after, rules), rules, marks, late=True, corrected=corrected)
+    marks = differences(state.window, after.window)
+    amended = correction(reading) if len(merged) == len(state.window) else None
+    return outcome(state.head, _bounded(after, rules), rules, marks, late=True, amended=amended)
+
+
+def remove(state: GaugeState, removal: Removal, rules: GaugeRules) -> Outcome:
+    """Take one reading out again, and put it where a person has moved it; what is left is judged as if it had come so.
+
+    Never raises; what is older than the window changes nothing any more.
+    """
+    window = without(state.window, removal.at)
+    if removal.moved is not None:
+        window = inserted(window, state.anchor.track.at, removal.moved) or window
+    if window == state.window:
+        return Outcome(state, late=True)
+    notes = tuple(note for note in state.notes if note[0] != removal.at)
+    after = refold(GaugeState(state.anchor, window, notes), rules)
+    marks = differences(state.window, after.window)
+    amended = removed(removal, state.window)
+    return outcome(state.head, _bounded(after, rules), rules, marks, late=True, amended=amended)
 
 
 def annotate(state: GaugeState, at: float, note: Note, rules: GaugeRules) -> Outcome:
     """Take in what the neighbours say of the reading at `at`, and judge it and those after it again."""
     notes = (*(old for old in state.notes if old[0] != at), (at, note))
     after = refold(GaugeState(state.anchor, state.window, notes), rules)
-    return outcome(state.head, after, rules, _differences(state.window, after.window))
+    return outcome(state.head, after, rules, differences(state.window, after.window))
 
 
 def refold(state: GaugeState, rules: GaugeRules) -> GaugeState:
@@ -93,7 +109,7 @@ def refold(state: GaugeState, rules: GaugeRules) -> GaugeState:
         track = step.track
         window = window.appended(step.judged)
         if step.retro is not None:
-            window = _replaced(window, step.retro)
+            window = rejudged(window, step.retro)
     return GaugeState(state.anchor, window, state.notes, track)
 
 
@@ -262,19 +278,6 @@ def _remembered(
     return (*recent[first:], (reading.at, reading.level))
 
 
-def _inserted(window: Window, anchor: Track, reading: Reading) -> Window | None:
-    """The window with a late or corrected reading in its place; None where it changes nothing."""
-    if reading.at <= anchor.at:
-        return None
-    place = bisect_left(window, reading.at, key=lambda entry: entry.reading.at)
-    fresh = Judged(reading)
-    if place == len(window) or window[place].reading.at != reading.at:
-        return Window((*window[:place], fresh, *window[place:]))
-    if window[place].reading.version >= reading.version:
-        return None
-    return Window((*window[:place], fresh, *window[place + 1 :]))
-
-
 def _bounded(state: GaugeState, rules: GaugeRules) -> GaugeState:
     """When the window is over its bound, its older half moves into the anchor (rarely, so that it costs little)."""
     if len(state.window) <= rules.window:
@@ -289,18 +292,3 @@ def _bounded(state: GaugeState, rules: GaugeRules) -> GaugeState:
 
 def _note(notes: tuple[tuple[float, Note], ...], at: float) -> Note | None:
     return next((note for when, note in notes if when == at), None) if notes else None
-
-
-def _replaced(window: Window, anew: Judged) -> Window:
-    return Window(anew if entry.reading == anew.reading else entry for entry in window)
-
-
-def _differences(before: Window, after: Window) -> tuple[Judged, ...]:
-    """The readings whose quality is not what was known of them (good, where nothing was)."""
-    known = {entry.reading: entry for entry in before}
-    return tuple(
-        entry
-        for entry in after
-        if (entry.quality, entry.reasons)
-        != ((old.quality, old.reasons) if (old := known.get(entry.reading)) else (Quality.GOOD, ()))
-    )

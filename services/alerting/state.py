@@ -90,6 +90,11 @@ class GaugeState(msgspec.Struct, frozen=True):
     notes: tuple[tuple[float, Note], ...] = ()
     head: Track = Track()
 
+    @property
+    def known(self) -> bool:
+        """Whether there is any reading: the first may not have come, or a person may have deleted all that came."""
+        return self.head.at > float("-inf")
+
 
 class Kind(StrEnum):
     """What a decision does."""
@@ -139,7 +144,7 @@ _decoder = msgspec.json.Decoder(_Stored)
 
 
 def encode_state(state: GaugeState) -> str:
-    """A state that has seen a reading, as JSON."""
+    """A state as JSON."""
     anchor = state.anchor.track if state.anchor.content else None
     return _encoder.encode(_Stored(anchor, tuple(state.window), state.notes, state.head)).decode()
 

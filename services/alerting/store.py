@@ -85,11 +85,11 @@ class Loaded(NamedTuple):
     unseen: dict[GaugeKey, list[Reading]]
 
 
-async def load_gauges(tx: Transaction, tenant: Tenant, until: Mapping[str, float]) -> Loaded:
+async def load_gauges(tx: Transaction, tenant: Tenant, until: Mapping[str, float], *, unstored: float = 0.0) -> Loaded:
     """The gauges in `until` (entity id: time of the first reading at hand) as stored.
 
-    Not every reading is stored with a state (see `AlertingSettings.checkpoint_s`); the history has them all, and
-    taking a reading in twice changes nothing.
+    Not every reading is stored with a state, only the first of every `unstored` seconds of observed time (see
+    `AlertingSettings.checkpoint_s`); the history has them all, and taking a reading in twice changes nothing.
     """
     rows = await tx.fetch(SQL["gauges"], tenant.id, sorted(until))
     gauges = []
@@ -101,8 +101,10 @@ async def load_gauges(tx: Transaction, tenant: Tenant, until: Mapping[str, float
         rules = rules_of(tenant.book, key, profile)
         shown = (row["rules"], msgspec.json.decode(row["steps"], type=_Steps)) if row["rules"] else None
         gauges.append(Held(key, profile, rules, state, row["revision"] or 0, stored_at, shown))
-    stored = [gauge for gauge in gauges if gauge.revision]
-    return Loaded(gauges, await _unseen(tx, tenant, stored, until) if stored else {})
+    stored = [gauge for gauge in gauges if gauge.state.known]
+    # What is at hand may be late, or of an old reading: those after it have been heard, and are not stored yet.
+    reach = {gauge.key: max(until[gauge.key.entity_id], gauge.state.head.at + unstored) for gauge in stored}
+    return Loaded(gauges, await _unseen(tx, tenant, stored, reach) if stored else {})
 
 
 def rules_of(book: Rulebook, key: GaugeKey, profile: DeviceProfile) -> GaugeRules:
@@ -118,14 +120,14 @@ def rules_of(book: Rulebook, key: GaugeKey, profile: DeviceProfile) -> GaugeRule
 
 
 async def _unseen(
-    tx: Transaction, tenant: Tenant, stored: Sequence[Held], until: Mapping[str, float]
+    tx: Transaction, tenant: Tenant, stored: Sequence[Held], until: Mapping[GaugeKey, float]
 ) -> dict[GaugeKey, list[Reading]]:
     rows = await tx.fetch(
         SQL["history"],
         tenant.id,
         [gauge.key.entity_id for gauge in stored],
-        [_time(gauge.state.window[0].reading.at) for gauge in stored],
-        [_time(until[gauge.key.entity_id]) for gauge in stored],
+        [_time(gauge.state.window[0].reading.at if gauge.state.window else gauge.state.head.at) for gauge in stored],
+        [_time(until[gauge.key]) for gauge in stored],
     )
     seen = {gauge.key.entity_id: {(e.reading.at, e.reading.version) for e in gauge.state.window} for gauge in stored}
     unseen: defaultdict[GaugeKey, list[Reading]] = defaultdict(list)
@@ -152,7 +154,8 @@ async def save_gauges(tx: Transaction, tenant: Tenant, gauges: Sequence[Held]) -
 
 def _columns(book: Rulebook, gauge: Held) -> tuple[object, ...]:
     head = gauge.state.head
-    at = _time(head.at)
+    at = _time(head.at) if gauge.state.known else None
+    silent = silent_from(gauge.profile, head.level, at, book.section(gauge.key.station).silence) if at else None
     return (
         gauge.key.entity_id,
         gauge.profile.river,
@@ -161,10 +164,10 @@ def _columns(book: Rulebook, gauge: Held) -> tuple[object, ...]:
         head.trend,
         head.quality,
         " ".join(head.reasons),
-        head.level,
+        head.level if at else None,
         at,
-        _time(head.since),
-        silent_from(gauge.profile, head.level, at, book.section(gauge.key.station).silence),
+        _time(head.since) if at else None,
+        silent,
         msgspec.json.encode(gauge.rules.steps).decode(),
         encode_state(gauge.state),
         gauge.rules.version,
@@ -193,6 +196,13 @@ async def save_marks(tx: Transaction, tenant: Tenant, marks: Sequence[tuple[str,
     ]
     if rows:
         await tx.execute(SQL["marks"], tenant.id, *(list(c) for c in zip(*rows, strict=True)))
+
+
+async def forget_marks(tx: Transaction, tenant: Tenant, removed: Sequence[tuple[str, float]]) -> None:
+    """Forget the qualities of values (entity id, POSIX seconds) that were taken out of history, in every version."""
+    if removed:
+        entities, times = zip(*removed, strict=True)
+        await tx.execute(SQL["forget_marks"], tenant.id, list(entities), [_time(at) for at in times])
 
 
 async def advance_clock(tx: Transaction, tenant: Tenant, heard: Sequence[tuple[str, float]]) -> None:

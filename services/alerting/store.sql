@@ -68,10 +68,14 @@ from unnest($2::text[], $3::timestamptz[], $4::smallint[], $5::text[], $6::text[
     as m (entity_id, at, version, quality, reasons)
 on conflict (tenant_id, entity_id, at, version) do update set quality = excluded.quality, reasons = excluded.reasons
 
+-- name: forget_marks
+delete from quality_mark q using unnest($2::text[], $3::timestamptz[]) as m (entity_id, at)
+where q.tenant_id = $1 and q.entity_id = m.entity_id and q.at = m.at
+
 -- name: neighbours
 select entity_id, river, rank, doubt_rank, trend, quality, level, observed_at
 from gauge_state
-where tenant_id = $1 and river = any($2::text[]) and silent_since is null
+where tenant_id = $1 and river = any($2::text[]) and silent_since is null and observed_at is not null
 
 -- name: active_alerts
 select w.entity_id, a.id, a.rank, a.highest, a.issued_at, a.body::text as body, n.count

@@ -2,69 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Any
-
-import httpx
-import pytest
-
-from broker.ports import CHANGES, Record
 from schemas.river import Stage
-from tests.conftest import CityDatabase
-from tests.integration.alerting.bench import EBA, Flood
-from tests.integration.gateway.conftest import SETTINGS, City, open_city
-from tests.integration.gateway.test_temporal import TEMPORAL
-
-
-class Officer:
-    """Corrects levels through the API, and has the alerting hear of it."""
-
-    def __init__(self, city: City, client: httpx.AsyncClient, flood: Flood) -> None:
-        self.city, self.client, self.flood = city, client, flood
-        self.read = {0: 0, 1: 0}
-
-    async def levels(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = (await self.client.get(f"{TEMPORAL}/{EBA}")).json()["waterLevel"]
-        return found
-
-    async def corrects(self, index: int, metres: float) -> None:
-        instance = (await self.levels())[index]["instanceId"]
-        path = f"{TEMPORAL}/{EBA}/attrs/waterLevel/{instance}"
-        answer = await self.client.patch(path, json={"value": metres})
-        assert answer.status_code == 204, answer.text
-        records: list[Record] = []
-        for partition, offset in self.read.items():
-            found = await self.city.log.read(CHANGES, partition, offset, limit=100)
-            self.read[partition] += len(found)
-            records += found
-        assert records, "the correction is told"
-        await self.flood.handle(records)
-
-    async def messages(self) -> list[tuple[str, str]]:
-        rows = await self.flood.rows("select kind, headline from alert_message order by sent_at, alert_id, number")
-        return [tuple(row.values()) for row in rows]
-
-    async def decisions(self) -> list[tuple[str, str]]:
-        rows = await self.flood.rows("select kind, why from decision order by id")
-        return [tuple(row.values()) for row in rows]
-
-    async def now(self) -> float:
-        entity = await self.flood.entity(EBA)
-        assert entity is not None
-        return float(entity["waterLevel"]["value"])
-
-
-@pytest.fixture
-async def officer(database: CityDatabase) -> AsyncIterator[Officer]:
-    flood = Flood(database)
-    await flood.gauge()
-    async with open_city(database, SETTINGS) as city, city.client() as client:
-        client.headers["Authorization"] = f"Bearer {await city.token('entities:write')}"
-        yield Officer(city, client, flood)
-
-
-async def stage(flood: Flood) -> str:
-    return str((await flood.rows("select rank from gauge_state"))[0]["rank"])
+from tests.integration.alerting.conftest import Officer, stage
 
 
 async def test_an_alert_that_stood_on_a_corrected_value_is_withdrawn_for_that_reason(officer: Officer) -> None:

@@ -53,12 +53,16 @@ async def live(city: City, browser: Browser) -> None:
     staff = {"Authorization": f"Bearer {await browser.staff('administrator')}"}
     writer = {"Authorization": f"Bearer {await city.token('entities:write', 'subscriptions:write')}"}
     async with city.client() as api:
-        for level in (1.5, 2.5, -0.25):
+        for level in (1.5, 2.5, -0.25, 1.0):
             at = f"2024-07-01T0{int(level * 4) % 10}:00:00Z"
             body = [
                 {"id": GAUGE, "type": "WaterObserved", "level": {"type": "Property", "value": level, "observedAt": at}}
             ]
             assert (await api.post("/ngsi-ld/v1/entityOperations/upsert", json=body, headers=writer)).is_success
+        history = f"/ngsi-ld/v1/temporal/entities/{GAUGE}"
+        kept = (await api.get(history, headers=writer)).json()["level"]
+        wrong = next(one["instanceId"] for one in kept if one["value"] == 1.0)
+        assert (await api.delete(f"{history}/attrs/level/{wrong}", headers=writer)).is_success
         subscription = {
             "type": "Subscription",
             "entities": [{"type": "WaterObserved"}],
@@ -105,6 +109,10 @@ async def test_a_city_is_carried_whole(
                 GAUGE,
             )
             assert [row["number"] for row in levels] == [-0.25, 1.5, 2.5]
+            assert await tx.fetchval(
+                "select count(*) from history_withdrawn w join series s on s.id = w.series_id where s.entity_id = $1",
+                GAUGE,
+            ), "what was deleted stays so"
             delivered = await tx.fetchval(
                 "select s.target from delivery d join subscriber s on s.id = d.subscriber_id where d.notice_id = 'n1'"
             )

@@ -141,6 +141,52 @@ async def test_a_deleted_instance_does_not_uncover_what_it_corrected(
     assert (await flown.delete(path)).status_code == 404
 
 
+async def test_the_state_is_the_newest_instance_that_is_left(flown: httpx.AsyncClient, api: httpx.AsyncClient) -> None:
+    async def state() -> list[float]:
+        found = (await api.get(f"{ENTITIES}/{RIVER}")).json().get("level", [])
+        return [one["value"] for one in (found if isinstance(found, list) else [found])]
+
+    async def deletes(index: int) -> None:
+        path = f"{TEMPORAL}/{RIVER}/attrs/level/{await instance(api, index)}"
+        assert (await flown.delete(path)).status_code == 204
+
+    await flown.patch(f"{TEMPORAL}/{RIVER}/attrs/level/{await instance(api, 1)}", json={"observedAt": time(-1)})
+    assert (await levels(api), sorted(await state())) == ([2.0, 1.0, 7.0], [1.0, 7.0])
+    await deletes(0)
+    assert sorted(await state()) == [1.0, 7.0], "the newest is still there"
+    await deletes(0)
+    assert await state() == [7.0]
+    await deletes(0)
+    assert await state() == []
+    assert (await api.get(f"{ENTITIES}/{RIVER}")).json()["name"]
+    answer = await flown.post(f"{TEMPORAL}/{RIVER}/attrs", json={"level": [level(1.0, 0)]})
+    assert (answer.status_code, await levels(api), await state()) == (204, [1.0], [1.0]), "who writes it again means it"
+
+
+async def test_an_instance_moved_to_another_dataset_takes_its_state_along(
+    flown: httpx.AsyncClient, api: httpx.AsyncClient
+) -> None:
+    path = f"{TEMPORAL}/{RIVER}/attrs/level/{await instance(api, 1)}"
+    assert (await flown.patch(path, json={"datasetId": "urn:ngsi-ld:Dataset:staff"})).status_code == 204
+    found = (await api.get(f"{ENTITIES}/{RIVER}")).json()["level"]
+    assert sorted((one["value"], one.get("datasetId", "")[-5:]) for one in found) == [
+        (1.0, ""),
+        (2.0, "staff"),
+        (7.0, "radar"),
+    ]
+
+
+async def test_what_is_said_without_a_time_is_no_matter_of_history(
+    flown: httpx.AsyncClient, api: httpx.AsyncClient
+) -> None:
+    note = {"note": {"type": "Property", "value": "見回り済み"}}
+    assert (await flown.post(f"{ENTITIES}/{RIVER}/attrs", json=note)).status_code == 204
+    found = (await api.get(f"{TEMPORAL}/{RIVER}", params={"timeproperty": "createdAt"})).json()["note"]
+    kept = found[0] if isinstance(found, list) else found
+    assert (await flown.delete(f"{TEMPORAL}/{RIVER}/attrs/note/{kept['instanceId']}")).status_code == 204
+    assert (await api.get(f"{ENTITIES}/{RIVER}")).json()["note"]["value"] == "見回り済み"
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [

@@ -17,6 +17,7 @@ from broker.ports import NewRecord, Record, Transaction
 from broker.store.accounting import fold, summary
 from broker.store.devices import Device, DeviceRegistry, register
 from broker.store.entities import EntityWriter
+from broker.store.instances import newest, remove
 from broker.store.rejected import RejectedFilter
 from cityos.wiring import ROUTES
 from schemas.observation import Arrival, Observation, Reason, Received, Rejection, Tally, decode_arrival, encode_arrival
@@ -117,6 +118,29 @@ async def test_copies_of_one_transmission_count_once_though_their_times_differ(b
     await bench.handle(received(reading(2, 1.0, key="dev:7")))
     line = (await bench.books())["gauge-1"]
     assert (line["stored"], line["duplicate"], line["balanced"]) == (1, 2, True)
+
+
+async def test_a_copy_of_what_a_person_took_out_is_a_duplicate_and_another_value_is_not(
+    bench: Bench, database: CityDatabase
+) -> None:
+    await bench.handle(received(reading(0, 1.5), reading(10, 9.9)))
+    async with database.system.transaction() as tx:
+        kept = await newest(tx, ENTITY, "waterLevel", "")
+        assert kept is not None
+        await remove(tx, kept)
+    await bench.handle(received(reading(10, 9.9), reading(20, 1.7)), received(reading(10, 9.9)))
+    assert await bench.rows("select number from history order by at") == [(1.5,), (1.7,)]
+    await bench.handle(received(reading(10, 9.9), reading(10, 1.6), reading(10, 1.6)))
+    assert await bench.rows("select number, version from history order by at") == [(1.5, 0), (1.6, 0), (1.7, 0)]
+    await bench.handle(received(reading(10, 9.9), reading(10, 1.61)))
+    assert await bench.rows("select number, version from history order by at, version") == [
+        (1.5, 0),
+        (1.6, 0),
+        (1.61, 1),
+        (1.7, 0),
+    ]
+    line = (await bench.books())["gauge-1"]
+    assert (line["stored"], line["duplicate"], line["balanced"]) == (5, 5, True)
 
 
 async def test_rejected_bytes_are_kept_with_reason_and_sender(bench: Bench) -> None:

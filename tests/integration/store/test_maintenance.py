@@ -15,6 +15,7 @@ from broker.errors import Conflict, Forbidden, Unavailable
 from broker.store.accounting import RECEIVED, STORED, Ledger, Rejected, keep_rejected
 from broker.store.books import audit, audit_history, audit_log, reaches
 from broker.store.history import History, Row, Series
+from broker.store.instances import newest, remove
 from broker.store.maintenance import Keeper
 from broker.store.partitions import existing_months, make_months, months_ahead, months_in_default
 from broker.store.settings import KeeperSettings
@@ -251,6 +252,19 @@ async def test_rows_that_move_to_a_month_of_their_own_have_not_vanished(database
         await waiting(2)
     assert await moving == 3
     assert await counting == []
+
+
+async def test_rows_that_a_person_took_out_are_accounted_for(database: CityDatabase) -> None:
+    await keep(database, readings(NOW, 3, received=NOW))
+    ledger = Ledger()
+    ledger.add("fukui", "g", NOW, STORED, 3)
+    async with database.system.transaction() as tx:
+        await ledger.save(tx)
+        kept = await newest(tx, LEVEL.entity_id, LEVEL.attribute, "")
+        assert kept is not None
+        await remove(tx, kept)
+        assert await tx.fetchval("select count(*) from history") == 2
+        assert await audit_history(tx, NOW.date()) == []
 
 
 class ShortLog:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from schemas.river import Quality, Stage, Thresholds, Trend
 from services.alerting.quality import QualityRules
-from services.alerting.readings import Reading
-from services.alerting.rules import annotate, apply, refold
+from services.alerting.readings import Reading, Removal
+from services.alerting.rules import annotate, apply, refold, remove
 from services.alerting.state import GaugeState, Kind, Note, decode_state, encode_state
 from tests.unit.services.alerting.make import EBA, FULL, decisions, reading, rules, run
 
@@ -232,6 +232,31 @@ def test_any_order_of_arrival_gives_the_same_state(rows: list[Reading], rng: ran
     expected, _ = run(rows, rules())
     got, _ = run(shuffled + shuffled[:3], rules())
     assert got == expected
+
+
+@given(series, st.integers(0, 19))
+def test_what_is_taken_out_was_never_there(rows: list[Reading], which: int) -> None:
+    gone = rows[which % len(rows)]
+    whole, _ = run(rows, rules())
+    expected, _ = run([row for row in rows if row != gone], rules())
+    left = remove(whole, Removal(gone.at), rules()).state
+    assert left == expected
+    assert decode_state(encode_state(left)) == left
+    assert remove(left, Removal(gone.at), rules()).state is left
+
+
+@given(series, st.integers(0, 19), st.integers(-3, 40))
+def test_what_is_moved_is_as_if_it_had_come_of_that_time(rows: list[Reading], which: int, to: int) -> None:
+    old = rows[which % len(rows)]
+    moved = Reading(600.0 * to + 1.0, old.level)
+    whole, _ = run(rows, rules())
+    expected, _ = run([*(row for row in rows if row != old), moved], rules())
+    assert remove(whole, Removal(old.at, moved), rules()).state == expected
+
+
+def test_a_reading_taken_out_from_before_the_window_changes_nothing() -> None:
+    state, _ = run([(10.0 * i, 0.5) for i in range(40)], rules())
+    assert remove(state, Removal(0.0), rules()).state is state
 
 
 @given(series)
