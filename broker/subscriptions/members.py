@@ -73,6 +73,12 @@ def check_paces(doc: Mapping[str, Any]) -> None:
             check_seconds(doc[name], name)
 
 
+def endpoint_seconds(endpoint: Mapping[str, Any], name: str) -> float | None:
+    """An endpoint's `timeout` or `cooldown` (5.2.15) in seconds; None where it says nothing that can be waited for."""
+    said: Any = endpoint.get(name)
+    return said / 1000 if positive(said) and said <= LONGEST_SECONDS * 1000 else None
+
+
 def check_pattern(value: Any, path: str) -> None:
     """Raise `Invalid` for what is no regular expression that runs in linear time."""
     if not isinstance(value, str) or len(value) > LONGEST_PATTERN or pattern(value) is None:
@@ -165,6 +171,9 @@ def _endpoint(value: Any, path: str) -> None:
         raise Invalid("endpoint must be an object with the URI of the receiver", field=f"{path}.uri")
     if value.get("accept", JSON) not in (JSON, "application/ld+json", "application/geo+json"):
         raise Invalid("accept is application/json, application/ld+json or application/geo+json", field=f"{path}.accept")
+    for name in ("timeout", "cooldown"):
+        if name in value and endpoint_seconds(value, name) is None:
+            raise Invalid("a number of milliseconds greater than 0 and at most ten years", field=f"{path}.{name}")
     for name in ("receiverInfo", "notifierInfo"):
         _pairs(value.get(name, []), f"{path}.{name}")
 

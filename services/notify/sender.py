@@ -29,6 +29,7 @@ from broker.ports import Database, Transaction
 from broker.sql import load
 from broker.store.subscriptions import ENTITIES
 from broker.subscriptions.bundling import MOST_BYTES, MOST_ENTITIES, Parcel, Waiting, parcels, singly
+from broker.subscriptions.members import endpoint_seconds
 from broker.subscriptions.mqtt_endpoint import MqttEndpoint, is_mqtt, mqtt_endpoint, mqtt_message
 from broker.subscriptions.standing import Standing
 from broker.subscriptions.telling import media_of
@@ -207,6 +208,11 @@ class Sender:
             elif parcel.bundle is None:
                 outcome.failed, outcome.why = parcel, why
                 break
+            elif (cooldown := endpoint_seconds(turn.doc["notification"]["endpoint"], "cooldown")) is not None:
+                # Asked to be left alone after a failure: it is tried with one at a time when that is over.
+                outcome.failed, outcome.why = singly([turn.waiting[parcel.ids[0]]])[0], why
+                self._one_by_one[turn.subject] = self._clock() + timedelta(seconds=cooldown) + _ONE_BY_ONE
+                break
             else:
                 _log.info("%d notifications of %s go one by one: %s", len(parcel.ids), turn.subject.id, why)
                 outcome.refused = True
@@ -214,12 +220,13 @@ class Sender:
         return outcome
 
     async def _fault(self, doc: Mapping[str, Any], tenant: str, parcel: Parcel) -> str | None:
-        """Send it; why the receiver does not have it."""
+        """Send it; why the receiver does not have it. Its own `timeout` (5.2.15) may make the wait shorter."""
+        patience = min(_TIMEOUT, endpoint_seconds(doc["notification"]["endpoint"], "timeout") or _TIMEOUT)
         try:
-            async with asyncio.timeout(_TIMEOUT):
+            async with asyncio.timeout(patience):
                 await self._send(doc, tenant, parcel.body)
         except (NotDelivered, CityError, httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as error:
-            return str(error) or f"no answer within {_TIMEOUT:g} s"
+            return str(error) or f"no answer within {patience:g} s"
         except Exception as error:
             _log.exception("notification %d failed by a fault of ours", parcel.ids[0])
             return f"{type(error).__name__}: {error}"
@@ -293,13 +300,16 @@ class Sender:
             if left:
                 await tx.execute(_SQL["release"], left, now)
             if outcome.failed is not None:
-                await self._put_off(tx, turn.subject, outcome.failed, outcome.why, now)
+                await self._put_off(tx, turn, outcome.failed, outcome.why, now)
 
-    async def _put_off(self, tx: Transaction, subject: _Subject, parcel: Parcel, why: str, now: datetime) -> None:
-        """Try the one that failed again later, and give it up, or what is too much, where that is the rule."""
-        attempts = parcel.attempts + 1
+    async def _put_off(self, tx: Transaction, turn: _Turn, parcel: Parcel, why: str, now: datetime) -> None:
+        """Try the one that failed again later, after the endpoint's `cooldown` (5.2.15) at the earliest, and give it
+        up, or what is too much, where that is the rule."""
+        subject, attempts = turn.subject, parcel.attempts + 1
         _log.info("notification %d of %s was not delivered: %s", parcel.ids[0], subject.id, why)
-        pause = timedelta(seconds=back_off(attempts, first=2.0, longest=600.0))
+        endpoint = turn.doc["notification"]["endpoint"] if turn.doc is not None else {}
+        longer = endpoint_seconds(endpoint, "cooldown") or 0.0
+        pause = timedelta(seconds=max(back_off(attempts, first=2.0, longest=600.0), longer))
         state = "dead" if attempts >= _ATTEMPTS else "waiting"
         await tx.execute(_SQL["again"], parcel.ids[0], now + pause, why[:2000], state)
         await tx.execute(_SQL["count_failed"], *subject, now)

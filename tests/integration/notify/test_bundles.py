@@ -221,6 +221,26 @@ async def test_a_receiver_that_is_away_costs_one_attempt_of_the_oldest(queue: Qu
     assert len(queue.receiver.got) == 2
 
 
+async def test_an_endpoint_says_how_long_to_wait_for_it_and_to_leave_it_alone(queue: Queue) -> None:
+    """5.2.15: `timeout`, where it is shorter than ours, and `cooldown`, in which nothing at all is sent."""
+    hour = {"uri": queue.receiver.url, "timeout": 200, "cooldown": 3_600_000}
+    await queue.subscribe(notification={"endpoint": hour})
+    queue.receiver.delay = 2.0
+    await queue.put([(gauge, 0) for gauge in range(60)])
+    async with queue.sender():
+        await queue.until(lambda waiting: any(row["attempts"] for row in waiting))
+    first, *others = await queue.waiting()
+    assert (first["attempts"], first["error"]) == (1, "no answer within 0.2 s")
+    assert {(row["attempts"], row["bundle"]) for row in others} == {(0, None)}
+    queue.receiver.delay = 0.0
+    async with queue.sender(later=timedelta(minutes=55)):
+        await asyncio.sleep(1.5)
+        assert len(queue.receiver.got) == 1
+    async with queue.sender(later=timedelta(minutes=61)):
+        await queue.until_empty()
+    assert queue.heard()[-60:] == [(gauge, 0) for gauge in range(60)]
+
+
 async def test_a_sender_killed_before_it_wrote_down_what_it_sent_is_followed_by_the_same(queue: Queue) -> None:
     """The same Notification, by its id, however many came to wait meanwhile: the receiver can tell a repetition."""
     await queue.subscribe()

@@ -55,7 +55,8 @@ def changed(document: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     ["subscriptionName", "entities", "watchedAttributes", "notificationTrigger", "timeInterval", "throttling", "scopeQ",
      "q", "lang", "datasetId", "expiresAt", "temporalQ", "temporalQ.timeAt", "temporalQ.timeproperty", "geoQ",
      "geoQ.geoproperty", "geoQ.coordinates", "notification.attributes", "notification.pick", "notification.omit",
-     "notification.endpoint.accept", "notification.endpoint.receiverInfo", "entities.0.type", "entities.0.id"],
+     "notification.endpoint.accept", "notification.endpoint.receiverInfo", "notification.endpoint.timeout",
+     "notification.endpoint.cooldown", "entities.0.type", "entities.0.id"],
 )  # fmt: skip
 def test_a_subscription_that_is_taken_can_be_read_by_all_who_serve_it(path: str) -> None:
     whole = {
