@@ -54,7 +54,10 @@ async def load_past(tx: Transaction, tenant: int, start: datetime, end: datetime
     rows = [
         Row(
             _station(row["entity_id"]),
-            reading_of(row["at"].timestamp(), row["number"], row["version"], row["received_at"].timestamp()),
+            reading_of(
+                *(row["at"].timestamp(), row["number"], row["version"], row["received_at"].timestamp()),
+                by_hand=row["by_hand"],
+            ),
         )
         for row in await tx.fetch(_SQL["readings"], tenant, start, end)
     ]

@@ -114,7 +114,8 @@ def _readings(change: _Change) -> Iterator[Reading | Removal]:
             if sample.moved_from:
                 yield Removal(sample.moved_from.timestamp())
             continue
-        reading = reading_of(sample.observed_at.timestamp(), sample.value, sample.version, arrived)
+        at = sample.observed_at.timestamp()
+        reading = reading_of(at, sample.value, sample.version, arrived, by_hand=sample.by_hand)
         yield Removal(sample.moved_from.timestamp(), reading) if sample.moved_from else reading
 
 
@@ -123,6 +124,6 @@ def is_level(value: Any) -> bool:
     return type(value) in (int, float) and math.isfinite(value)
 
 
-def reading_of(at: float, level: float, version: int, arrived: float) -> Reading:
+def reading_of(at: float, level: float, version: int, arrived: float, *, by_hand: bool) -> Reading:
     """A reading observed at `at` that arrived at `arrived` (both POSIX seconds)."""
-    return Reading(at, float(level), version, at - arrived if at > arrived else 0.0)
+    return Reading(at, float(level), version, at - arrived if at > arrived else 0.0, by_hand)

@@ -117,8 +117,11 @@ def _of_doubt(before: Track, head: Track, amended: Amendment | None) -> tuple[Ki
 
 def _inputs(state: GaugeState, rules: Ruled, late: bool, amended: Amendment | None) -> dict[str, Any]:
     head = state.head
+    latest = state.window[-6:]
+    by_hand = [entry.reading.at for entry in latest if entry.reading.by_hand]
     return {
-        "readings": [[entry.reading.at, entry.reading.level, entry.quality] for entry in state.window[-6:]],
+        "readings": [[entry.reading.at, entry.reading.level, entry.quality] for entry in latest],
+        **({"byHand": by_hand} if by_hand else {}),
         "level": head.level if state.known else None,
         "trend": head.trend,
         "quality": head.quality,

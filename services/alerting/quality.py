@@ -3,6 +3,8 @@
 A check says what it found and whether the stage rules should wait for more (`Hold`). None of them may silence an
 alarm: a real flash flood looks like a fault at first, so an unbelievable rise waits for the next reading or for a
 neighbour and staff see it meanwhile, and only a value that the sensor cannot measure is bad outright.
+
+What a person says by hand they answer for: no rule of thumb doubts it, only the limits of the gauge do.
 """
 
 from __future__ import annotations
@@ -64,13 +66,19 @@ SKEW = "clock-skew"
 NEIGHBOURS = "neighbours-disagree"
 PERSISTED = "persisted"
 ENDORSED = "neighbour-agrees"
+BY_HAND = "by-hand"
+"""Why a value is good that would be doubted if a gauge had said it: a person did."""
 
 
 def judge(track: Track, reading: Reading, above: bool, rules: QualityRules) -> Verdict:
     """Judge `reading`, the next after all that `track` has seen. `above`: it reaches the gauge's lowest stage."""
-    level = reading.level
-    if not rules.low <= level <= rules.high:
+    if not rules.low <= reading.level <= rules.high:
         return Verdict(Quality.BAD, (RANGE,), Hold.UNTIL_ENDORSED)
+    verdict = _plausible(track, reading, above, rules)
+    return Verdict(Quality.GOOD, (BY_HAND,), Hold.PLAUSIBLE) if reading.by_hand and verdict.reasons else verdict
+
+
+def _plausible(track: Track, reading: Reading, above: bool, rules: QualityRules) -> Verdict:
     base = track.base
     if base is not None and not reachable(base, reading, rules.max_change):
         return Verdict(Quality.SUSPECT, (RATE,), Hold.UNTIL_AGREED)
@@ -101,7 +109,7 @@ def agrees(doubt: Reading, reading: Reading, rules: QualityRules) -> bool:
 def was_spike(track: Track, reading: Reading, rules: QualityRules) -> bool:
     """Whether the last believed reading stands alone: it left the level before by a lot and `reading` is back there."""
     base, before = track.base, track.before
-    if base is None or before is None:
+    if base is None or before is None or base.by_hand:
         return False
     height = abs(base.level - before.level)
     return (

@@ -14,12 +14,14 @@ from schemas.river import Quality
 
 class Reading(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One level in metres at one time. `version` above 0 corrects an earlier value of the same time; `ahead` is by how
-    many seconds the device's clock was before ours when it arrived (0 for readings that took their time)."""
+    many seconds the device's clock was before ours when it arrived (0 for readings that took their time). `by_hand`: a
+    person says so."""
 
     at: float
     level: float
     version: int = 0
     ahead: float = 0.0
+    by_hand: bool = False
 
 
 class Removal(msgspec.Struct, frozen=True, array_like=True):
@@ -37,7 +39,7 @@ class Judged(msgspec.Struct, frozen=True, array_like=True):
     reasons: tuple[str, ...] = ()
 
 
-_ENTRY = struct.Struct("<dddiH")
+_ENTRY = struct.Struct("<dddiH?")
 _judgements: list[tuple[Quality, tuple[str, ...]]] = []
 _number_of: dict[tuple[Quality, tuple[str, ...]], int] = {}
 """Every combination of quality and reasons that occurred in this process; the rules know a few dozen."""
@@ -94,11 +96,11 @@ def _pack(entry: Judged) -> bytes:
         number = _number_of[judgement] = len(_judgements)
         _judgements.append(judgement)
     reading = entry.reading
-    return _ENTRY.pack(reading.at, reading.level, reading.ahead, reading.version, number)
+    return _ENTRY.pack(reading.at, reading.level, reading.ahead, reading.version, number, reading.by_hand)
 
 
-def _judged(at: float, level: float, ahead: float, version: int, number: int) -> Judged:
-    return Judged(Reading(at, level, version, ahead), *_judgements[number])
+def _judged(at: float, level: float, ahead: float, version: int, number: int, by_hand: bool) -> Judged:
+    return Judged(Reading(at, level, version, ahead, by_hand), *_judgements[number])
 
 
 def inserted(window: Window, after: float, reading: Reading) -> Window | None:

@@ -129,7 +129,7 @@ def advance(track: Track, reading: Reading, rules: GaugeRules, note: Note | None
     agreed = doubt is not None and quality.agrees(doubt, reading, rules.quality)
     if verdict.hold is Hold.UNTIL_AGREED and agreed:
         verdict = Verdict(Quality.GOOD, (), Hold.PLAUSIBLE)
-    if note is not None:
+    if note is not None and not (reading.by_hand and note is Note.DOUBTED):
         verdict = _heard(verdict, note)
     judged = Judged(reading, verdict.quality, verdict.reasons)
     if verdict.hold >= Hold.UNTIL_AGREED:

@@ -134,7 +134,8 @@ async def _unseen(
     for row in rows:
         at = row["at"].timestamp()
         if (at, row["version"]) not in seen[row["entity_id"]]:
-            reading = reading_of(at, row["number"], row["version"], row["received_at"].timestamp())
+            arrived = row["received_at"].timestamp()
+            reading = reading_of(at, row["number"], row["version"], arrived, by_hand=row["by_hand"])
             unseen[GaugeKey(tenant.name, row["entity_id"])].append(reading)
     return unseen
 

@@ -26,7 +26,7 @@ left join lateral (
 left join gauge_state s on s.tenant_id = $1 and s.entity_id = w.entity_id
 
 -- name: history
-select w.entity_id, h.at, h.version, h.number, h.received_at
+select w.entity_id, h.at, h.version, h.number, h.received_at, coalesce(h.value ? 'instanceId', false) as by_hand
 from unnest($2::text[], $3::timestamptz[], $4::timestamptz[]) as w (entity_id, after, until)
 join series s on s.tenant_id = $1 and s.entity_id = w.entity_id and s.attribute = 'waterLevel'
     and s.dataset_id = '' and s.unit_code in ('', 'MTR')

@@ -57,3 +57,42 @@ async def test_a_correction_says_nothing_of_whether_its_gauge_is_alive(officer: 
     assert await silent() == [True]
     await flood.feed((20, 0.6))
     assert await silent() == [False]
+
+
+async def test_a_value_by_hand_is_believed_at_once_however_far_it_is_from_its_neighbours(officer: Officer) -> None:
+    flood = officer.flood
+    await flood.feed((0, 0.5), (10, 0.5), (20, 0.5))
+    await officer.corrects(2, 4.5)
+    assert await stage(flood) == str(Stage.DANGER.rank)
+    assert (await officer.decisions())[-1] == ("raise", "danger-at-once")
+    inputs = await officer.last_inputs()
+    assert (inputs["quality"], inputs["reasons"]) == ("good", ["by-hand"])
+    [mark] = await flood.rows("select quality, reasons from quality_mark")
+    assert (mark["quality"], mark["reasons"]) == ("good", ["by-hand"])
+
+    flood.handler = flood.another_handler()
+    await flood.feed((30, 4.4))
+    [row] = await flood.rows("select quality, doubt_rank from gauge_state")
+    assert (row["quality"], row["doubt_rank"]) == ("good", Stage.UNKNOWN.rank), "the next is judged by it"
+
+
+async def test_a_value_by_hand_that_was_not_stored_yet_is_still_by_hand_after_a_restart(officer: Officer) -> None:
+    flood = officer.flood
+    await flood.feed((0, 0.5), (10, 0.5), (20, 0.5))
+    await officer.corrects(1, 0.51)
+    # A state that was stored before the value came: history alone tells whose word it is.
+    await flood.rows("update gauge_state set state = jsonb_set(state, '{1}', state -> 1 #- '{1}') returning entity_id")
+    flood.handler = flood.another_handler()
+    await flood.feed((30, 0.5))
+    handler = flood.handler
+    [held] = handler.held.values()
+    assert [entry.reading.by_hand for entry in held.state.window] == [False, True, False, False]
+
+
+async def test_a_value_by_hand_beyond_what_the_gauge_measures_is_bad(officer: Officer) -> None:
+    flood = officer.flood
+    await flood.feed((0, 0.5), (10, 0.5))
+    await officer.corrects(1, 45_000.0)
+    assert await stage(flood) == str(Stage.BELOW.rank)
+    [row] = await flood.rows("select quality, reasons from gauge_state")
+    assert (row["quality"], row["reasons"]) == ("bad", ["range"])

@@ -20,8 +20,8 @@ def rules(thresholds: Thresholds = FULL, quality: QualityRules | None = None, **
     return GaugeRules(version="test", steps=thresholds.steps(), quality=quality or QualityRules(), **changes)  # type: ignore[arg-type]
 
 
-def reading(minute: float, level: float, version: int = 0) -> Reading:
-    return Reading(minute * 60.0, level, version)
+def reading(minute: float, level: float, version: int = 0, *, by_hand: bool = False) -> Reading:
+    return Reading(minute * 60.0, level, version, by_hand=by_hand)
 
 
 def run(

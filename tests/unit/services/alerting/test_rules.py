@@ -217,6 +217,33 @@ def test_a_correction_replaces_and_a_repetition_is_nothing() -> None:
     assert corrected.decisions[0].inputs["corrected"][1] == 1.0
 
 
+def test_what_a_person_says_is_not_doubted_by_rules_of_thumb() -> None:
+    _, (*_, doubted) = run([(0, 0.5), (10, 0.5), (20, 4.0)], rules(EBA))
+    assert doubted.state.head.quality is Quality.SUSPECT
+    state, (*_, corrected) = run([(0, 0.5), (10, 0.5), (20, 0.5), reading(20, 4.0, 1, by_hand=True)], rules(EBA))
+    assert (state.head.stage, state.head.quality, state.head.reasons) == (Stage.DANGER, Quality.GOOD, ("by-hand",))
+    [raised] = decisions([corrected])
+    assert (raised.kind, raised.inputs["byHand"]) == (Kind.RAISE, [1200.0])
+    assert raised.inputs["reasons"] == ["by-hand"]
+    assert decode_state(encode_state(state)) == state
+    heard = annotate(state, 1200.0, Note.DOUBTED, rules(EBA))
+    assert heard.state.head.quality is Quality.GOOD
+    _, outcomes = run([(30, 0.5), (40, 0.5)], rules(EBA), state)
+    marked = {mark.reading.at: mark.quality for result in outcomes for mark in result.marks}
+    assert 1200.0 not in marked, "nor called a spike afterwards"
+
+
+def test_an_unremarkable_value_by_hand_is_plainly_good() -> None:
+    state, _ = run([(0, 0.5), reading(0, 0.6, 1, by_hand=True)], rules(EBA))
+    assert (state.head.quality, state.head.reasons) == (Quality.GOOD, ())
+
+
+def test_a_person_cannot_put_a_gauge_beyond_what_it_measures() -> None:
+    by = rules(EBA, QualityRules(low=-1.0, high=6.0))
+    state, _ = run([(0, 0.5), (10, 0.5), reading(10, 60.0, 1, by_hand=True)], by)
+    assert (state.head.stage, state.head.quality, state.head.reasons) == (Stage.BELOW, Quality.BAD, ("range",))
+
+
 levels = st.one_of(
     st.floats(-1.0, 3.0, allow_nan=False, width=32), st.sampled_from([1.2, 1.5, 1.8, 2.0, 9.0, 5000.0, -60.0])
 )
