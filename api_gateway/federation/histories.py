@@ -12,12 +12,13 @@ import orjson
 from starlette.requests import Request
 
 from api_gateway.auth import Caller
+from api_gateway.context import gateway_of
 from api_gateway.errors import SourceFailed
 from api_gateway.federation.client import Question
 from api_gateway.federation.forwarding import Distribution, Reply, distribution
 from api_gateway.federation.gating import of_readable
-from api_gateway.federation.reads import counted, posted
-from api_gateway.ngsi_ld.params import Page
+from api_gateway.federation.reads import chosen_by_csf, counted, posted
+from api_gateway.ngsi_ld.params import Page, pattern_blamed
 from api_gateway.ngsi_ld.temporal_params import Ask
 from broker.entities.evolution import parse_evolution
 from broker.entities.parse import is_uri, parse_time
@@ -30,7 +31,7 @@ from broker.store.temporal import OBSERVED, Point
 from broker.subscriptions.matching import Asked
 
 _TIMES = ("timerel", "timeAt", "endTimeAt", "lastN", "datasetId")
-_SELECTING = ("type", "id", "idPattern", "q", "scopeQ", "georel", "geometry", "coordinates", "geoproperty", "csf")
+_SELECTING = ("type", "id", "idPattern", "q", "scopeQ", "georel", "geometry", "coordinates", "geoproperty")
 _MOST_ENTITIES = 1000
 
 
@@ -61,8 +62,13 @@ async def historians(request: Request, caller: Caller, entity_id: str, ask: Ask)
 async def historians_of(
     request: Request, caller: Caller, about: Asked, ask: Ask, params: Mapping[str, str]
 ) -> Distribution | None:
-    """As `historians`, of a query."""
-    return await _historians(request, caller, about, ask, params, "queryTemporal")
+    """As `historians`, of a query; those that its `csf` lets pass. Raises `Invalid` for a csf that is none."""
+    asked = await _historians(request, caller, about, ask, params, "queryTemporal")
+    if asked is None or "csf" not in params:
+        return asked
+    with pattern_blamed("csf"):
+        async with gateway_of(request).database.transaction(caller.tenant) as tx:
+            return await chosen_by_csf(tx, asked, params, ask.shape.context)
 
 
 async def _historians(

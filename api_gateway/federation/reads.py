@@ -38,6 +38,7 @@ _SHAPING = ("options", "format", "sysAttrs", "pick", "omit", "lang", "geometryPr
             "containedBy", "splitEntities", "csf", "collation")  # fmt: skip
 _FILTERS = frozenset({"q", "expandValues", "jsonKeys", "scopeQ", "georel", "geometry", "coordinates", "geoproperty",
                       "geoQ", "attrs", "attributes"})  # fmt: skip
+_OF_OURS = frozenset({"pick", "omit", "lang", "join", "joinLevel", "csf"})
 _EPOCH = "1970-01-01T00:00:00Z"
 
 
@@ -229,7 +230,7 @@ def _narrow(base: Iterable[tuple[str, str]], share: Share, context: Context) -> 
 
 def posted(body: Mapping[str, Any], share: Share, context: Context, parameters: list[tuple[str, str]]) -> Question:
     """The query's own body, for what the registration says the source has."""
-    sent = {name: value for name, value in body.items() if name not in ("pick", "omit", "lang", "join", "joinLevel")}
+    sent = {name: value for name, value in body.items() if name not in _OF_OURS}
     if share.attributes is not None:
         given = sent.pop("attributes", None) or sent.get("attrs")
         wanted = None if given is None else [context.expand(name) for name in given]

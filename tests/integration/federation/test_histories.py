@@ -72,6 +72,24 @@ async def found(town: Town, **params: Any) -> dict[str, list[float]]:
     return {one["id"].rpartition(":")[2]: [at["value"] for at in one["waterLevel"]] for one in answer.json()}
 
 
+async def test_a_filter_of_sources_holds_for_queries_of_the_past(fukui: Town, sabae: Town) -> None:
+    """5.7.4: csf is asked of the registrations here, and is not for the sources."""
+    await fukui.register(sabae.url, GAUGE, operations=["queryTemporal"], operator="県")
+    await write(fukui, h01=1)
+    await write(sabae, h02=2)
+    assert await found(fukui, csf='operator=="県"') == {"hino": [1, 2]}
+    assert await found(fukui, csf='operator=="国"') == {"hino": [1]}
+    body = {"type": "Query", "entities": [{"type": "WaterObserved"}],
+            "temporalQ": {"timerel": "after", "timeAt": "2026-06-30T00:30:00Z"}}  # fmt: skip
+    for operator, levels in (("県", [1, 2]), ("国", [1])):
+        asked = {**body, "csf": f'operator=="{operator}"'}
+        posted = await fukui.client.post(f"{ROOT}/temporal/entityOperations/query", json=asked)
+        assert [[at["value"] for at in one["waterLevel"]] for one in posted.json()] == [levels]
+    wrong = await fukui.get("temporal/entities", type="WaterObserved", timerel="after", timeAt="2026-06-30T00:30:00Z",
+                            csf='operator~="("')  # fmt: skip
+    assert (wrong.status_code, wrong.json()["field"]) == (400, "csf")
+
+
 async def test_a_query_is_of_both_pasts(fukui: Town, sabae: Town) -> None:
     registration = await fukui.register(sabae.url, GAUGE, operations=["queryTemporal"])
     await write(fukui, h01=1, h03=3)
