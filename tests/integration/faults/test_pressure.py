@@ -190,6 +190,8 @@ async def test_a_database_that_is_away_for_a_minute_holds_devices_back(
     with standing_still(city.pid("postgres")):
         await asyncio.sleep(2)
         held = len(progress)
+        async with httpx.AsyncClient(timeout=10) as resident:
+            assert (await resident.get(f"{city.url}/ngsi-ld/v1/types")).status_code == 503
         await asyncio.sleep(AWAY_SECONDS)
         assert len(progress) == held, "something was acknowledged that nobody holds"
         assert not sending.done()
