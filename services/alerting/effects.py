@@ -18,7 +18,10 @@ class Move(NamedTuple):
 
 
 class Effects:
-    """Decisions and marks in order, and the gauges whose assessment or stored state is another one now."""
+    """Decisions and marks in order, and the gauges whose assessment or stored state is another one now.
+
+    `silent` are those among them (entity ids) that do not report: what a person says of them does not change that.
+    """
 
     def __init__(self) -> None:
         self.decisions: list[tuple[str, Decision]] = []
@@ -28,6 +31,7 @@ class Effects:
         self.changed: dict[str, Held] = {}
         self.to_save: dict[str, Held] = {}
         self.removals: list[tuple[str, float]] = []
+        self.silent: set[str] = set()
 
     def __bool__(self) -> bool:
         return bool(self.to_save)

@@ -96,6 +96,7 @@ class FloodHandler:
                 effects.to_save[key.entity_id] = gauge
         await forget_marks(tx, tenant, effects.removals)
         await self._returned(tx, tenant, readings.keys() & spoke, effects)
+        effects.silent = await self._silent(tx, tenant, readings.keys() - spoke)
         await Hearing(tx, tenant, self._memory).hear(effects)
         if self._settings.clock == "data":
             heard = sorted(
@@ -123,6 +124,13 @@ class FloodHandler:
         for row in await tx.fetch(SQL["returned"], tenant.id, sorted(key.entity_id for key in heard)):
             gauge = self._memory.gauges[GaugeKey(tenant.name, row["entity_id"])]
             effects.returned(gauge)
+
+    async def _silent(self, tx: Transaction, tenant: Tenant, unheard: Set[GaugeKey]) -> set[str]:
+        """Those that have been silent, of gauges that only a person has said something of."""
+        if not unheard:
+            return set()
+        rows = await tx.fetch(SQL["silent"], tenant.id, sorted(key.entity_id for key in unheard))
+        return {row["entity_id"] for row in rows}
 
     def _moment(self, tenant: Tenant) -> Moment:
         mode = self._settings.mode or tenant.book.document.mode

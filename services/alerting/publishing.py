@@ -55,7 +55,7 @@ class Publisher:
         for message in messages:
             await self._store_message(tx, tenant, message)
         updates = [
-            (entity_id, _monitoring(tenant, gauge, effects.removed_at(gauge)))
+            (entity_id, _monitoring(tenant, gauge, effects.removed_at(gauge), silent=entity_id in effects.silent))
             for entity_id, gauge in effects.changed.items()
         ]
         updates += [(message.alert.entity_id, alert_entity(message)) for message in messages]
@@ -152,16 +152,17 @@ def _new_alert(gauge: Held, number: int, mode: Mode, now: datetime) -> Alert:
     return Alert(id=alert_id, entity_id=gauge.key.entity_id, mode=mode, rank=-2, highest=-2, issued_at=now)
 
 
-def _monitoring(tenant: Tenant, gauge: Held, removed_at: float) -> EntityUpdate:
-    """`removed_at` is the time of the latest reading that was just taken out: the stage shown then is another now."""
+def _monitoring(tenant: Tenant, gauge: Held, removed_at: float, *, silent: bool) -> EntityUpdate:
+    """`removed_at` is the time of the latest reading that was just taken out: the stage shown then is another now.
+    Nobody knows the stage of a `silent` gauge."""
     head = gauge.state.head
     return flood_monitoring(
         gauge.key,
         gauge.profile,
         thresholds_of(gauge.rules.steps),
-        stage=head.stage,
-        trend=head.trend,
-        quality=head.quality,
+        stage=Stage.UNKNOWN if silent else head.stage,
+        trend=Trend.UNKNOWN if silent else head.trend,
+        quality=Quality.MISSING if silent else head.quality,
         level=head.level if gauge.state.known else None,
         observed_at=datetime.fromtimestamp(max(head.at, removed_at), UTC),
         rules=tenant.book.version,

@@ -55,6 +55,9 @@ update gauge_state set silent_since = null
 where silent_since is not null and tenant_id = $1 and entity_id = any($2::text[])
 returning entity_id
 
+-- name: silent
+select entity_id from gauge_state where tenant_id = $1 and entity_id = any($2::text[]) and silent_since is not null
+
 -- name: decisions
 insert into decision (tenant_id, entity_id, kind, at, stage_before, stage_after, why, mode, rules, inputs, made_at)
 select $1, entity_id, kind, at, stage_before, stage_after, why, $2, rules, inputs::jsonb, $3

@@ -23,6 +23,7 @@ from tests.conftest import CityDatabase
 START = datetime(2024, 7, 1, 0, 0, tzinfo=UTC)
 PARTITIONS = 4
 EBA = "urn:ngsi-ld:WaterObserved:180009:124"
+MONITORING = EBA.replace("WaterObserved", "FloodMonitoring")
 EBA_PROFILE = {
     "name": "江波",
     "river": "天王川",

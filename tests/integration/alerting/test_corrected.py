@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from schemas.river import Stage
+from tests.integration.alerting.bench import MONITORING
 from tests.integration.alerting.conftest import Officer, stage
 
 
@@ -48,15 +51,23 @@ async def test_a_corrected_older_value_undoes_nothing_that_newer_ones_say(office
 async def test_a_correction_says_nothing_of_whether_its_gauge_is_alive(officer: Officer) -> None:
     flood = officer.flood
     await flood.feed((0, 0.5), (10, 0.6))
-    await flood.rows("update gauge_state set silent_since = now() returning entity_id")
+    flood.now += timedelta(hours=12)
+    assert await flood.watch.look() == 1
 
-    async def silent() -> list[bool]:
-        return [row["silent"] for row in await flood.rows("select silent_since is not null as silent from gauge_state")]
+    async def shown() -> tuple[bool, str, str]:
+        [row] = await flood.rows("select silent_since is not null as silent from gauge_state")
+        entity = await flood.entity(MONITORING)
+        assert entity is not None
+        return row["silent"], entity["stage"]["value"], entity["quality"]["value"]
 
-    await officer.corrects(0, 0.4)
-    assert await silent() == [True]
+    assert await shown() == (True, "unknown", "missing")
+    await officer.corrects(1, 2.3)
+    assert await shown() == (True, "unknown", "missing")
+    assert [kind for kind, _ in await officer.messages()] == ["alert"]
+    await officer.deletes(1)
+    assert await shown() == (True, "unknown", "missing")
     await flood.feed((20, 0.6))
-    assert await silent() == [False]
+    assert await shown() == (False, "below", "good")
 
 
 async def test_a_value_by_hand_is_believed_at_once_however_far_it_is_from_its_neighbours(officer: Officer) -> None:

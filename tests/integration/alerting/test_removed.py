@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from schemas.river import Stage
-from tests.integration.alerting.bench import EBA, START
+from tests.integration.alerting.bench import EBA, MONITORING, START
 from tests.integration.alerting.conftest import Officer, stage
-
-MONITORING = EBA.replace("WaterObserved", "FloodMonitoring")
 
 
 async def shown(officer: Officer) -> tuple[str, float | None]:
