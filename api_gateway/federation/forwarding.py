@@ -114,11 +114,12 @@ async def distribution(
     history: bool = False,
 ) -> Distribution | None:
     """The sources that `asked` concerns, in the present or in `history`; None where it concerns none, or only what is
-    here (local=true, 6.3.18).
+    here (local=true, 6.3.18, which type=* says as well, 6.4.3.2).
 
     Raises `LoopDetected` where the request has passed through here.
     """
-    if flag(request.query_params if params is None else params, "local"):
+    given = request.query_params if params is None else params
+    if flag(given, "local") or given.get("type") == "*":
         return None
     book: SourceBook = request.app.state.sources
     page = await book.page(caller.tenant)

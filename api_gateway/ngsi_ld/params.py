@@ -10,7 +10,7 @@ from typing import NamedTuple
 from starlette.requests import Request
 
 from access.seeing import Asks
-from api_gateway.errors import InvalidParameter
+from api_gateway.errors import InvalidParameter, NotSupported
 from api_gateway.ngsi_ld.context import GEO_JSON, JSON_LD, answer_type
 from api_gateway.ngsi_ld.represent import CONCISE, NORMALIZED, SIMPLIFIED, Shape
 from broker.entities.parse import check_name, is_uri
@@ -277,7 +277,10 @@ def members_in(order: Iterable[tuple[str, bool]]) -> set[str]:
 
 
 def order_of(query: Mapping[str, str], context: Context) -> list[tuple[str, bool]]:
-    """orderBy (1.9): names as in the store, and whether descending. Raises `Invalid`."""
+    """orderBy (4.23): names as in the store, and whether descending. Raises `Invalid`, and `NotSupported` for the order
+    of a language (`collation`): entities in the order of none would look like an answer."""
+    if "collation" in query:
+        raise NotSupported("collation is not offered; texts are in the order of their characters' codes")
     order = []
     for part in _list(query.get("orderBy")) or ():
         name, _, direction = part.partition(";")

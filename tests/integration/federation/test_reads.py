@@ -86,6 +86,10 @@ async def test_a_query_is_judged_where_the_data_is(fukui: Town, sabae: Town) -> 
 
     answer = await fukui.get("entities", type="WaterObserved", q="flow>4", orderBy="flow;desc", options="keyValues")
     assert [entity["flow"] for entity in answer.json()] == [25, 15, 5]
+    here = await fukui.get("entities", type="*", q="flow>4", options="keyValues")
+    assert [entity["flow"] for entity in here.json()] == [5], "of every type means of what is here"
+    named = await fukui.get("entities", type="WaterObserved", orderBy="flow", collation="ja")
+    assert (named.status_code, named.json()["type"].rpartition("/")[2]) == (422, "OperationNotSupported")
     body = {"type": "Query", "entities": [{"type": "WaterObserved"}], "q": "flow>10", "orderBy": ["flow"]}
     posted = await fukui.client.post("/ngsi-ld/v1/entityOperations/query", json=body)
     assert [entity["flow"]["value"] for entity in posted.json()] == [15, 25]
