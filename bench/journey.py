@@ -59,9 +59,10 @@ class Subject(NamedTuple):
     token: str
 
     def pids(self) -> dict[str, list[int]]:
-        """Each part's processes, and the one that holds them all."""
+        """Each part's processes; those that start and hold them all as `supervisor`."""
         parts = {path.stem: children(int(path.read_text())) for path in (self.city.folder / "run").glob("*.pid")}
-        return {**parts, "supervisor": [self.city.supervisor]}
+        counted = {pid for pids in parts.values() for pid in pids}
+        return {**parts, "supervisor": [pid for pid in children(self.city.supervisor) if pid not in counted]}
 
 
 async def register_devices(database: Database) -> str:

@@ -81,9 +81,9 @@ def cpu_seconds(pids: Sequence[int]) -> float:
 def children(pid: int) -> list[int]:
     """`pid` and all its descendants."""
     found = [pid]
-    for line in _lines(f"/proc/{pid}/task/{pid}/children"):
-        for child in line.split():
-            found += children(int(child))
+    for thread in Path(f"/proc/{pid}/task").glob("*"):  # whichever of its threads made them
+        for line in _lines(f"{thread}/children"):
+            found += [each for child in line.split() for each in children(int(child))]
     return found
 
 
