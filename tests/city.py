@@ -87,16 +87,16 @@ class WholeCity:
         os.kill(self.pid(part), signal.SIGKILL)
 
     def command(
-        self, *arguments: str, check: bool = True, settings: Mapping[str, str] | None = None
+        self, *arguments: str, check: bool = True, settings: Mapping[str, str] | None = None, seconds: float = 120
     ) -> subprocess.CompletedProcess[str]:
-        """Run `cityos …` against this city, with other `settings` where some are given."""
+        """Run `cityos …` against this city, with other `settings` where some are given, for `seconds` at most."""
         return subprocess.run(
             [sys.executable, "-m", "cityos", *arguments],
             env={**self._environment, **(settings or {})},
             capture_output=True,
             text=True,
             check=check,
-            timeout=120,
+            timeout=seconds,
         )
 
     def get(self, path: str, **params: str) -> Any:

@@ -19,13 +19,15 @@ from tests.integration.web.flood_server import DIST
 from tests.integration.web.visitor import DESK, PHONE, overflow, shoot, violations
 from tests.requirements import need
 
-pytestmark = pytest.mark.browser
+# The first of them waits for the planner to be compiled.
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(480)]
 
 
 @pytest.fixture(scope="module")
 def buses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BusCity]:
     need((DIST / "bus-operator.html").is_file(), "the built pages (make web)")
     city = WholeCity(tmp_path_factory.mktemp("buses"), CITYOS_DISPATCH_ENABLED="true", CITYOS_DISPATCH_TELL_EVERY_S="1")
+    city.command("buses", "compile", seconds=300)  # as `make up` does
     city.start()
     town = open_bus_city(city)
     yield town
