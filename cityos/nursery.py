@@ -20,8 +20,6 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from broker.errors import CityError
-from cityos.run import run_role
-from cityos.settings import load_settings
 
 _PR_SET_NAME = 15
 _UNKNOWN_STATUS = 255
@@ -38,7 +36,7 @@ class Nursery:
         self._context = multiprocessing.get_context("forkserver")
         modules = {f"cityos.roles.{part}" for role in roles for part in role.split("+")}
         # The main module too: each process would load it for itself.
-        self._context.set_forkserver_preload(["__main__", __name__, *sorted(modules)])
+        self._context.set_forkserver_preload(["__main__", __name__, "cityos.run", *sorted(modules)])
         # The library keeps a list of its processes and goes through it at each start: one thread at a time.
         self._hand = ThreadPoolExecutor(1, thread_name_prefix="nursery")
 
@@ -112,6 +110,10 @@ def _lives(pid: int) -> bool:
 
 def _run(role: str, environment: dict[str, str], log_file: str) -> None:
     """In the new process: write to its own log, go by a name of its own, end with the city, and run the role."""
+    # Loaded already where processes are forked; who starts them holds none of it.
+    from cityos.run import run_role
+    from cityos.settings import load_settings
+
     log = os.open(log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     for descriptor in (1, 2):
         os.dup2(log, descriptor)
