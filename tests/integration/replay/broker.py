@@ -40,6 +40,8 @@ class Mosquitto:
             f"acl_file {self._folder / 'acl'}",
             "allow_anonymous false",
             "max_inflight_messages 20",
+            # A whole flood: by default it throws away what a slower listener has not taken beyond a thousand.
+            "max_queued_messages 10000",
             "user root",
         ]
         (self._folder / "mosquitto.conf").write_text("\n".join(settings) + "\n")
