@@ -107,12 +107,12 @@ async def prepare(server: EmbeddedPostgres) -> str:
 
 async def run_gateway(app_url: str, system_url: str, port: int) -> None:
     """One gateway process, as a role runs it."""
-    database = await open_database(app_url)
-    system = await open_database(system_url, system=True, size=2)
     # One app sends everything here; its rate would be measured in place of the gateway.
     settings = GatewaySettings(
         port=port, reuse_port=True, public_url=f"http://127.0.0.1:{port}", app_rate=1e6, app_burst=1_000_000
     )
+    database = await open_database(app_url, silent_seconds=settings.database_seconds)
+    system = await open_database(system_url, system=True, size=2)
     gateway = Gateway(
         database=database,
         log=PostgresLog(system, partitions=PARTITIONS),
