@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import httpx
 
 from api_gateway.oauth.clients import register_client
-from bench.machine import children, cpu_seconds, machine, memory_mb, percentile, write
+from bench.machine import children, cpu_seconds, machine, memory_mb, parts, percentile, write
 from bench.probe import PROBE, Probe
 from broker.ports import Database
 from broker.store.devices import secret_hash
@@ -60,9 +60,9 @@ class Subject(NamedTuple):
 
     def pids(self) -> dict[str, list[int]]:
         """Each part's processes; those that start and hold them all as `supervisor`."""
-        parts = {path.stem: children(int(path.read_text())) for path in (self.city.folder / "run").glob("*.pid")}
-        counted = {pid for pids in parts.values() for pid in pids}
-        return {**parts, "supervisor": [pid for pid in children(self.city.supervisor) if pid not in counted]}
+        running = parts(self.city.folder)
+        counted = {pid for pids in running.values() for pid in pids}
+        return {**running, "supervisor": [pid for pid in children(self.city.supervisor) if pid not in counted]}
 
 
 async def register_devices(database: Database) -> str:

@@ -87,6 +87,11 @@ def children(pid: int) -> list[int]:
     return found
 
 
+def parts(city_folder: Path) -> dict[str, list[int]]:
+    """The processes of each part of a city on this machine, by the ids that it leaves in `run/`."""
+    return {path.stem: children(int(path.read_text())) for path in (city_folder / "run").glob("*.pid")}
+
+
 def write(name: str, figures: Mapping[str, Any]) -> None:
     """Keep figures as JSON in bench/out/."""
     OUT.mkdir(exist_ok=True)

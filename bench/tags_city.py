@@ -21,7 +21,7 @@ from pydantic import SecretStr
 
 from adapters.mqtt.publisher import Publisher, PublisherSettings
 from bench.journey import LOOPBACK
-from bench.machine import children, cpu_seconds, machine, percentile, write
+from bench.machine import cpu_seconds, machine, parts, percentile, write
 from broker.delivery.personal import reach
 from broker.ports import Database
 from broker.store.postgres import open_database
@@ -95,7 +95,7 @@ class Bench:
     async def throughput(self, cast: Cast) -> dict[str, Any]:
         """Everything at once, until the last detection is in presence."""
         messages = self.uploads()
-        pids = {path.stem: children(int(path.read_text())) for path in (self._city.folder / "run").glob("*.pid")}
+        pids = parts(self._city.folder)
         used = {part: cpu_seconds(ids) for part, ids in pids.items()}
         before, began = await self.consumed(), time.perf_counter()
         async with self.publisher(cast) as publisher:

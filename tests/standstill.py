@@ -7,6 +7,8 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tests.processes import children
+
 
 @contextmanager
 def standing_still(postmaster: int) -> Iterator[None]:
@@ -14,22 +16,10 @@ def standing_still(postmaster: int) -> Iterator[None]:
     os.kill(postmaster, signal.SIGSTOP)
     stopped = [postmaster]
     try:
-        for pid in _children(postmaster):
+        for pid in children(postmaster):
             os.kill(pid, signal.SIGSTOP)
             stopped.append(pid)
         yield
     finally:
         for pid in stopped:
             os.kill(pid, signal.SIGCONT)
-
-
-def _children(parent: int) -> list[int]:
-    return [int(entry) for entry in os.listdir("/proc") if entry.isdigit() and _parent(int(entry)) == parent]
-
-
-def _parent(pid: int) -> int:
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return int(file.read().rpartition(")")[2].split()[1])
-    except OSError:
-        return 0

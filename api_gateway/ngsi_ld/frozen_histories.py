@@ -21,7 +21,7 @@ from broker.store.temporal import DELETED, Point, evolving, points
 from broker.subscriptions.matching import Asked
 
 MOST_ENTITIES, MOST_INSTANCES = 10_000, 100_000
-"""A temporal query that finds more entities, or makes a snapshot hold more instances, fails."""
+"""A query that finds more entities, or makes a snapshot hold more instances, fails: a basis for work, no backup."""
 _TIMES = frozenset({"timerel", "timeAt", "endTimeAt", "timeproperty", "lastN"})
 
 

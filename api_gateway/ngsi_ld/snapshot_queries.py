@@ -13,7 +13,7 @@ from api_gateway.federation.forwarding import distribution
 from api_gateway.federation.gating import of_readable
 from api_gateway.federation.reads import View, Wish
 from api_gateway.ngsi_ld.finding import found_everywhere
-from api_gateway.ngsi_ld.frozen_histories import Past, TemporalQuery, past, temporal_query
+from api_gateway.ngsi_ld.frozen_histories import MOST_ENTITIES, Past, TemporalQuery, past, temporal_query
 from api_gateway.ngsi_ld.params import MAX_LIMIT, Page, Wanted, shape_of
 from api_gateway.ngsi_ld.post_query import query_in
 from api_gateway.ngsi_ld.represent import Shape
@@ -25,8 +25,6 @@ from broker.store.reading import Document
 from broker.subscriptions.matching import Asked
 
 QUERIES = ("snapshotQueries", "snapshotTemporalQueries")
-MOST_ENTITIES = 10_000
-"""A query that finds more fails: a snapshot is a basis for work, no backup."""
 _MOST_QUERIES = 10
 _QUERY = frozenset(
     {"type", "entities", "attrs", "attributes", "pick", "q", "geoQ", "scopeQ", "csf", "expandValues", "jsonKeys"}

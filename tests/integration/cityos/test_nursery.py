@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.city import WholeCity, wait_until
+from tests.processes import lives, parent
 
 
 @pytest.fixture
@@ -23,42 +24,26 @@ def city(tmp_path: Path) -> Iterator[WholeCity]:
 def test_a_role_outlives_what_it_was_forked_from_and_is_watched_all_the_same(city: WholeCity) -> None:
     writer, gateway = city.pid("writer"), city.pid("gateway")
     assert Path(f"/proc/{writer}/comm").read_text().strip() == "city-writer"
-    nursery = _parent(writer)
-    assert nursery == _parent(gateway) != city.supervisor
+    nursery = parent(writer)
+    assert nursery == parent(gateway) != city.supervisor
 
     os.kill(nursery, signal.SIGKILL)
-    wait_until(lambda: not _lives(nursery), 30, "the nursery lives")
-    assert _lives(writer)
+    wait_until(lambda: not lives(nursery), 30, "the nursery lives")
+    assert lives(writer)
     assert city.get("/health/ready")["status"] == "pass"
 
     city.kill("writer")
     wait_until(lambda: city.pid("writer") != writer, 60, "the writer was not started again")
-    assert _parent(city.pid("writer")) not in (nursery, _parent(gateway))
+    assert parent(city.pid("writer")) not in (nursery, parent(gateway))
     wait_until(lambda: city.get("/health/ready")["status"] == "pass", 60, "the city is not ready")
     city.stop()
-    wait_until(lambda: not _lives(gateway), 30, "the gateway stayed behind")
+    wait_until(lambda: not lives(gateway), 30, "the gateway stayed behind")
     assert "gateway did not stop" not in city.said()
 
 
 def test_nothing_stays_behind_where_the_city_is_killed(city: WholeCity) -> None:
     parts = {part: city.pid(part) for part in ("endpoint", "writer", "alerting", "notifier", "gateway", "postgres")}
-    nursery = _parent(parts["writer"])
+    nursery = parent(parts["writer"])
     os.kill(city.supervisor, signal.SIGKILL)
     for part, pid in {**parts, "nursery": nursery}.items():
-        wait_until(lambda pid=pid: not _lives(pid), 60, f"{part} stayed behind")  # type: ignore[misc]
-
-
-def _fields(pid: int) -> list[str]:
-    """Of /proc/PID/stat, from the process's state on; none where there is no such process."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return []
-
-
-def _parent(pid: int) -> int:
-    return int(_fields(pid)[1])
-
-
-def _lives(pid: int) -> bool:
-    return bool(fields := _fields(pid)) and fields[0] != "Z"
+        wait_until(lambda pid=pid: not lives(pid), 60, f"{part} stayed behind")  # type: ignore[misc]
